@@ -1,0 +1,1 @@
+"""Retrieval, answers, and the ways in: command line and HTTP."""

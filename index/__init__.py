@@ -1,0 +1,1 @@
+"""What is kept and what is learnt from it: lines, patterns, vectors, incidents."""

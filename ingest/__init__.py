@@ -1,0 +1,1 @@
+"""From a container's log file to columns of lines: collect, receive, frame, parse."""

@@ -1,0 +1,1 @@
+"""When each nearline step runs."""
