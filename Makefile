@@ -1,0 +1,52 @@
+# `make run` starts the demo, `make test` checks everything; both set up what they need. See README.md.
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test run serve test lint types imports unit campaign bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.run ## install what running needs into .venv
+setup-test: $(VENV)/.test ## install what the tests need too
+
+$(VENV)/.run: locks/run.txt pyproject.toml
+	locks/install.sh $(VENV) run
+$(VENV)/.test: locks/test.txt pyproject.toml
+	locks/install.sh $(VENV) test
+
+run: setup ## the demo: a simulated shop on http://127.0.0.1:8900
+	$(BIN)/dejalog demo
+
+serve: setup ## an empty server on http://127.0.0.1:8900
+	$(BIN)/dejalog serve
+
+test: setup-test lint types imports unit ## lint, types, import direction, tests
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup-test
+	$(BIN)/mypy
+
+imports: setup-test
+	$(BIN)/lint-imports
+
+unit: setup-test
+	$(BIN)/python -m pytest -m "not campaign"
+
+campaign: setup-test ## the long fault tests (minutes to an hour); results go to docs/reliability.md
+	$(BIN)/python -m pytest -m campaign --timeout 3600 -s
+
+bench: setup-test ## speed, beside its peers where they are installed
+	$(BIN)/python -m bench.ingest
+	$(BIN)/python -m bench.store
+
+lock: setup-test ## renew the locked dependencies
+	$(BIN)/pip install -q uv && locks/lock.sh $(VENV)
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
