@@ -1,0 +1,164 @@
+"""What the routes need of the running program: `api/compose.py` builds one `Dejalog`, `api/app.py` serves it.
+
+Composition that the command line calls, all in `api/compose.py`:
+
+    open_dejalog(settings: Settings, *, listen: str = "") -> AbstractContextManager[Dejalog]
+        takes the lock of the data directory, opens or repairs everything, runs nearline work in the background
+    serve(settings: Settings) -> None
+        open_dejalog, the collector of `settings.collect.collect`, and `create_app` under uvicorn, until a signal
+    demo(settings: Settings) -> None
+        serve over the simulator's shop, in its own data directory
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from api.settings import Settings
+from index.generation import Generation
+from index.incident import Note, Similar
+from index.line_store import LineStore
+from index.pattern import PatternEdit
+from ingest.chunk import ChunkSink
+
+
+@dataclasses.dataclass(frozen=True)
+class NearlineStep:
+    """How far one kind of nearline work has come."""
+
+    sequence: int
+    """It covers all lines up to this sequence of the store."""
+    pending_lines: int
+    count: int
+    """Patterns, vectors or incidents there are."""
+    seconds: float
+    """How long its last run took."""
+    error: str = ""
+    """Why its last run failed; empty when it did not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceStatus:
+    """One file or connection that lines come from."""
+
+    id: str
+    host: str
+    path: str
+    service: str
+    position: int
+    """Bytes acknowledged."""
+    lag_bytes: int
+    """Bytes of the file after that; 0 for a source that this process does not collect itself."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """What `/v1/status` and `/metrics` tell. Counters count from the start of the process."""
+
+    revision: str
+    sources: tuple[SourceStatus, ...]
+    lag_bytes: int
+    caught_up_to_ns: int | None
+    """Lines stored up to this time are mined and indexed; None when nothing is stored."""
+    nearline: Mapping[Literal["patterns", "vectors", "incidents"], NearlineStep]
+    received: Mapping[str, int]
+    """`chunks`, `bytes` and `lines` that receivers were given."""
+    stored_lines: int
+    """Lines appended; `received` less what was stored already or dropped."""
+    dropped: Mapping[str, int]
+    """Lines not kept, by reason; retention counts here too (`retention`, `max_disk`)."""
+    refused: int
+    """Requests and chunks answered with "not now"."""
+    store_bytes: int
+    queue_bytes: int = 0
+    """Bytes acknowledged and not yet in a segment."""
+
+
+class LineReceiver(ChunkSink, Protocol):
+    """What `ingest.receive.Receiver` offers to the routes."""
+
+    def accept_lines(
+        self, body: bytes, *, service: str = "", time_field: str = "", message_field: str = "", read_ns: int
+    ) -> Mapping[str, int]:
+        """Store NDJSON; returns what was done (`accepted`, `marked`, …). Raises as `accept` does."""
+
+
+class PeoplesKnowledge(Protocol):
+    """What people know and want kept: `index.knowledge.Knowledge` implements it."""
+
+    def edits(self, *, before_ns: int | None = None) -> tuple[PatternEdit, ...]:
+        """In the order in which they were made."""
+
+    def add_note(self, note: Note) -> Note:
+        """Keep it; returns it with its id."""
+
+    def notes(self, *, before_ns: int | None = None) -> tuple[Note, ...]:
+        """By (time_ns, note_id)."""
+
+    def add_feedback(self, feedback: Mapping[str, Any]) -> None:
+        """Keep what a user thought of an answer, an incident or a pattern."""
+
+    def save_view(self, name: str, view: Mapping[str, Any]) -> None:
+        """Keep a view under its name, in place of an older one."""
+
+    def views(self) -> dict[str, dict[str, Any]]:
+        """All views, by name."""
+
+    def delete_view(self, name: str) -> bool:
+        """Whether there was one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """A question as it came; times are UTC ns, None where not given."""
+
+    text: str
+    start_ns: int | None = None
+    end_ns: int | None = None
+    as_of_ns: int | None = None
+    mode: Literal["auto", "deterministic", "llm"] = "auto"
+    conversation_id: str = ""
+
+
+class Dejalog(Protocol):
+    """One running program. Every method may block and is called from a worker thread; all are safe to call at once."""
+
+    settings: Settings
+    store: LineStore
+    receiver: LineReceiver
+    knowledge: PeoplesKnowledge
+
+    def generation(self, *, as_of_ns: int | None = None) -> Generation:
+        """The newest generation, or the one that a past time would have seen."""
+
+    def apply_edit(self, edit: PatternEdit) -> None:
+        """Keep the edit and publish a generation that shows it before returning."""
+
+    def apply_note(self, note: Note) -> Note:
+        """Keep the note (its id is set here) and publish a generation that shows it before returning."""
+
+    def ask(self, question: Question) -> dict[str, Any]:
+        """The answer in the form of CONTRACT `POST /v1/ask`. Raises InputError."""
+
+    def similar(
+        self,
+        *,
+        incident_id: str = "",
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        services: Sequence[str] = (),
+        as_of_ns: int | None = None,
+        limit: int = 10,
+    ) -> tuple[Similar, ...]:
+        """Past incidents like the named one, or like what deviates in the span. Raises NotFoundError, InputError."""
+
+    def status(self) -> Status:
+        """How things stand now."""
+
+    def wait_until_mined(self, timeout_s: float, *, sequence: int | None = None) -> bool:
+        """Whether all lines up to `sequence` (default: all acknowledged before the call) are mined and indexed; waits
+        for it at most that long.
+        """
+
+    def ready(self) -> str:
+        """Empty when questions can be answered; else what is being waited for."""

@@ -1,0 +1,298 @@
+"""Settings: read here and nowhere else, from flags, then environment, then one TOML file, then these defaults."""
+
+# ruff: noqa: RUF009 `setting` is how a field is declared here; it makes a dataclasses.field
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from api import setting_text as text
+from ingest.errors import SettingError
+
+PREFIX = "DEJALOG_"
+CONFIG_NAME = "DEJALOG_CONFIG"
+CLIENT_NAMES = {
+    "DEJALOG_URL": "The server that the command line talks to; without it the one named in the lock file.",
+    CONFIG_NAME: "The TOML file to read settings from. Without it no file is read.",
+}
+"""Names of the environment that are not settings of a server."""
+
+
+def setting(default: Any, read: Callable[[str], Any], accepts: str, doc: str, *, secret: bool = False) -> Any:
+    """A field of one of the classes below: its name is its flag, TOML key and, upper-cased, its DEJALOG_ name."""
+    metadata = {"read": read, "accepts": accepts, "doc": doc, "secret": secret}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def default_data_dir() -> Path:
+    """`dejalog` under the XDG data home."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "share") / "dejalog"
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSettings:
+    """What listens, and whom it answers."""
+
+    listen: text.Address = setting(
+        text.Address("127.0.0.1", 8900),
+        text.read_address,
+        "host:port",
+        "Where the server listens. Any address but loopback needs a token.",
+    )
+    token: str = setting(
+        "",
+        text.read_token,
+        "visible ASCII characters, no blanks",
+        "The bearer token asked for on every route but /healthz and /readyz.",
+        secret=True,
+    )
+    max_body: int = setting(
+        64 << 20, text.read_size, "a size", "The largest request body, as sent and again after decompression."
+    )
+    query_timeout: float = setting(
+        30.0,
+        text.read_duration,
+        "a duration",
+        "The longest that one request may read lines; past it the reply is partial.",
+    )
+    log_format: str = setting(
+        "console", text.one_of("console", "json"), "console or json", "How the server writes its own log to stderr."
+    )
+    log_level: str = setting(
+        "info",
+        text.one_of("debug", "info", "warning", "error"),
+        "debug, info, warning or error",
+        "The least level of the server's own log.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreSettings:
+    """Where lines are kept, and for how long."""
+
+    store: str = setting(
+        "embedded", text.read_store, "embedded", "Which store keeps the lines. Elasticsearch is not built yet."
+    )
+    data_dir: Path = setting(
+        default_data_dir, text.read_path, "a folder", "Where everything is kept; one server at a time owns it."
+    )
+    retention: float = setting(
+        30 * 86400.0,
+        text.read_duration,
+        "a duration",
+        "How long lines are kept, counted from the later of their time and their arrival.",
+    )
+    max_disk: int | None = setting(
+        None,
+        text.optional(text.read_size),
+        "a size, or none",
+        "The oldest partitions are dropped when the data directory grows past this.",
+    )
+    min_free_disk: int = setting(
+        512 << 20, text.read_size, "a size", "Lines are refused while less than this is free on the disk."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CollectSettings:
+    """What is read, and how what it does not say of itself is understood."""
+
+    collect: tuple[str, ...] = setting(
+        (), text.read_list, "paths, with commas between", "Files, folders or globs that `serve` collects."
+    )
+    zone: str = setting(
+        "",
+        text.read_zone,
+        "an IANA name or +08:00",
+        "The zone of clock times written without one; else the container's.",
+    )
+    host: str = setting("", str.strip, "a name", "The name of this host in the lines it collects; else the system's.")
+    scan_interval: float = setting(
+        1.0, text.read_duration, "a duration", "How often the collector looks for new bytes and new files."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class NearlineSettings:
+    """When patterns, vectors and incidents are brought up to date."""
+
+    nearline_interval: float = setting(
+        5.0, text.read_duration, "a duration", "The pause between two runs of the nearline work while lines arrive."
+    )
+    retention_interval: float = setting(
+        600.0, text.read_duration, "a duration", "How often old partitions are looked for and small segments compacted."
+    )
+    embed_threads: int = setting(2, text.read_count, "a whole number from 1", "Threads of the sentence model.")
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrieveSettings:
+    """How the arms of retrieval are weighed."""
+
+    weight_bm25: float = setting(
+        0.2,
+        text.read_weight,
+        "a number from 0 to 10",
+        "Weight of the BM25 ranks against those of the vectors, which weigh 1.",
+    )
+    retrieve_limit: int = setting(
+        10, text.read_count, "a whole number from 1", "Patterns that a question may retrieve."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings of one process."""
+
+    server: ServerSettings = dataclasses.field(default_factory=ServerSettings)
+    store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
+    collect: CollectSettings = dataclasses.field(default_factory=CollectSettings)
+    nearline: NearlineSettings = dataclasses.field(default_factory=NearlineSettings)
+    retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """One setting as the reader and the documentation see it."""
+
+    name: str
+    group: str
+    default: Any
+    read: Callable[[str], Any]
+    accepts: str
+    doc: str
+    secret: bool
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line of `serve`."""
+        return "--" + self.name.replace("_", "-")
+
+
+def known_settings() -> list[Known]:
+    """All settings, group by group, in the order in which they are declared."""
+    found = []
+    for group in dataclasses.fields(Settings):
+        assert callable(group.default_factory)
+        for field in dataclasses.fields(group.default_factory()):
+            default = field.default if field.default is not dataclasses.MISSING else None
+            found.append(Known(name=field.name, group=group.name, default=default, **field.metadata))
+    return found
+
+
+def read_settings(
+    flags: Mapping[str, str | Sequence[str] | None] | None = None,
+    environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
+) -> Settings:
+    """The settings of this process. `flags` are named as the settings are; None means not given.
+
+    Raises SettingError for a name that is not known and for a value that cannot be read, naming where it stands.
+    """
+    environment = os.environ if environment is None else environment
+    known = {each.name: each for each in known_settings()}
+    texts: dict[str, tuple[str, str]] = {}
+    path = config or (Path(environment[CONFIG_NAME]) if environment.get(CONFIG_NAME) else None)
+    if path is not None:
+        texts.update(_file_texts(path, known))
+    texts.update(_environment_texts(environment, known))
+    for name, value in (flags or {}).items():
+        if value is not None and value != ():
+            texts[name] = (_joined(value), known[name].flag)
+    return _build({name: _value(known[name], raw, where) for name, (raw, where) in texts.items()})
+
+
+def _joined(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(str(each) for each in value)
+    return str(value)
+
+
+def _environment_texts(environment: Mapping[str, str], known: Mapping[str, Known]) -> dict[str, tuple[str, str]]:
+    by_variable = {each.variable: each for each in known.values()}
+    by_file = {each.variable + "_FILE": each for each in known.values() if each.secret}
+    accepted = [*by_variable, *by_file, *CLIENT_NAMES]
+    texts: dict[str, tuple[str, str]] = {}
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or variable in CLIENT_NAMES:
+            continue
+        if not value and (variable in by_file or variable in by_variable):
+            continue  # what an empty variable means in compose files: not given
+        if variable in by_file:
+            each = by_file[variable]
+            if environment.get(each.variable):
+                raise SettingError(f"both {each.variable} and {variable} are set: keep one of them")
+            texts[each.name] = (_secret_file(Path(value), variable), variable)
+        elif variable in by_variable:
+            texts[by_variable[variable].name] = (value, variable)
+        else:
+            raise _unknown(f"environment variable {variable}", accepted)
+    return texts
+
+
+def _secret_file(path: Path, where: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{where} names {path}, which cannot be read: {error}") from error
+
+
+def _file_texts(path: Path, known: Mapping[str, Known]) -> dict[str, tuple[str, str]]:
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise SettingError(f"the settings file {path} cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"the settings file {path} is not TOML: {error}") from error
+    texts: dict[str, tuple[str, str]] = {}
+    for name, value in content.items():
+        where = f"{name} in {path}"
+        if name not in known and not (name.endswith("_file") and known.get(name[:-5]) and known[name[:-5]].secret):
+            raise _unknown(where, sorted(known))
+        if isinstance(value, dict):
+            raise SettingError(f"{where} is a table; the file holds plain `name = value` lines, e.g. {name} = …")
+        if name in known:
+            texts[name] = (_joined(value), where)
+        else:
+            texts[name[:-5]] = (_secret_file(Path(str(value)), where), where)
+    return texts
+
+
+def _unknown(what: str, accepted: Iterable[str]) -> SettingError:
+    return SettingError(f"{what} is not a setting; accepted are {', '.join(accepted)}")
+
+
+def _value(known: Known, raw: str, where: str) -> Any:
+    try:
+        return known.read(raw)
+    except ValueError as error:
+        shown = "(hidden)" if known.secret else repr(raw[:80])
+        reason = f" ({error})" if str(error) else ""
+        raise SettingError(f"{where}: {shown} is not accepted{reason}; it takes {known.accepts}") from error
+
+
+def _build(values: Mapping[str, Any]) -> Settings:
+    groups = {}
+    for group in dataclasses.fields(Settings):
+        assert callable(group.default_factory)
+        names = {field.name for field in dataclasses.fields(group.default_factory())}
+        groups[group.name] = group.default_factory(**{name: values[name] for name in values if name in names})
+    settings = Settings(**groups)
+    if not settings.server.listen.is_loopback and not settings.server.token:
+        raise SettingError(
+            f"listening on {settings.server.listen}, which is not loopback, needs a token: set DEJALOG_TOKEN or "
+            "DEJALOG_TOKEN_FILE (`dejalog token` makes one)"
+        )
+    return settings
