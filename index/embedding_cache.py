@@ -20,35 +20,30 @@ READ_BATCH = 500
 """Keys a statement; SQLite takes 999 parameters at the least."""
 
 
-class CachedEmbedder:
-    """An `Embedder` (index/vector.py) before another one. A file that is damaged is set aside and begun anew: all it
-    holds can be computed again. Each row has a checksum; a wrong one counts as absent.
+class EmbeddingCache:
+    """Vectors of any embedder by text, in one SQLite file. A file that is damaged is set aside and begun anew: all it
+    holds can be computed again. Each row has a checksum; a wrong one counts as absent. Safe to use from any thread.
     """
 
-    def __init__(self, embedder: Embedder, path: Path, *, max_rows: int = MAX_ROWS) -> None:
-        self.name = embedder.name
-        self.dimensions = embedder.dimensions
-        self._embedder = embedder
+    def __init__(self, path: Path, *, max_rows: int = MAX_ROWS) -> None:
         self._path = path
         self._max_rows = max_rows
         self._lock = threading.Lock()
         self._connection = self._open()
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 [len(texts), dimensions], unit length, in the order of the texts; each distinct text is embedded at
-        most once.
-        """
-        keys = [self._key(text) for text in texts]
+    def embed(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+        """What `embedder.embed(texts)` gives; each distinct text that is not kept is embedded once."""
+        keys = [_key(embedder.name, text) for text in texts]
         wanted = dict(zip(keys, texts, strict=True))
         with self._lock:
-            known = self._read_or_nothing(list(wanted))
+            known = self._read_or_nothing(list(wanted), embedder.dimensions)
         absent = [key for key in wanted if key not in known]
         if absent:
-            fresh = self._embedder.embed([wanted[key] for key in absent])
+            fresh = embedder.embed([wanted[key] for key in absent])
             known.update(zip(absent, fresh, strict=True))
             with self._lock:
                 self._write_if_possible({key: known[key] for key in absent})
-        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        vectors = np.zeros((len(texts), embedder.dimensions), dtype=np.float32)
         for row, key in enumerate(keys):
             vectors[row] = known[key]
         return vectors
@@ -58,17 +53,14 @@ class CachedEmbedder:
         with self._lock:
             self._connection.close()
 
-    def _key(self, text: str) -> bytes:
-        return hashlib.sha256(self.name.encode() + b"\0" + text.encode("utf-8", "surrogatepass")).digest()
-
-    def _read(self, keys: list[bytes]) -> dict[bytes, Vectors]:
+    def _read(self, keys: list[bytes], dimensions: int) -> dict[bytes, Vectors]:
         found: dict[bytes, Vectors] = {}
         for start in range(0, len(keys), READ_BATCH):
             part = keys[start : start + READ_BATCH]
             marks = ",".join("?" * len(part))
             rows = self._connection.execute(f"SELECT key, vector, crc FROM vector WHERE key IN ({marks})", part)
             for key, blob, crc in rows:
-                if len(blob) == 4 * self.dimensions and zlib.crc32(blob) == crc:
+                if len(blob) == 4 * dimensions and zlib.crc32(blob) == crc:
                     found[key] = np.frombuffer(blob, dtype="<f4")
         return found
 
@@ -80,9 +72,9 @@ class CachedEmbedder:
                 "DELETE FROM vector WHERE sequence <= (SELECT max(sequence) FROM vector) - ?", [self._max_rows]
             )
 
-    def _read_or_nothing(self, keys: list[bytes]) -> dict[bytes, Vectors]:
+    def _read_or_nothing(self, keys: list[bytes], dimensions: int) -> dict[bytes, Vectors]:
         try:
-            return self._read(keys)
+            return self._read(keys, dimensions)
         except sqlite3.DatabaseError as error:
             self._after(error)
             return {}
@@ -110,6 +102,10 @@ class CachedEmbedder:
                 raise
             _set_aside(self._path, error)
             return _connect(self._path)
+
+
+def _key(embedder: str, text: str) -> bytes:
+    return hashlib.sha256(embedder.encode() + b"\0" + text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
