@@ -1,0 +1,236 @@
+"""The nearline steps in one process: flush and compact, mine a generation, drop what retention no longer keeps.
+
+Two threads: mining may take seconds and must not hold up the store's maintenance. What they publish is a function of
+the stored lines, so when they run decides only how fresh a result is, never what it says.
+"""
+
+import dataclasses
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from index.incident_mine import MiningCache
+from index.knowledge import Knowledge
+from index.store_parquet import ParquetStore
+
+from index.embedding_cache import EmbeddingCache
+from index.generation import Generation
+from index.generation_build import build_generation
+from index.generation_folder import Stamp, load_generation, save_generation
+from index.vector import Embedder
+from workers.settings import NearlineSettings
+
+_log = structlog.get_logger()
+_PAUSE_FACTOR = 10.0
+
+
+@dataclasses.dataclass
+class Progress:
+    """What `/v1/status` shows of the nearline steps."""
+
+    mined_sequence: int = -1
+    runs: int = 0
+    failures: int = 0
+    last_run_s: float = 0.0
+    last_error: str = ""
+
+
+class Nearline:
+    """Owns the published generation and the threads that renew it. `store` and `knowledge` are owned by the caller."""
+
+    def __init__(
+        self,
+        store: ParquetStore,
+        knowledge: Knowledge,
+        embedder: Embedder,
+        folder: Path,
+        settings: NearlineSettings,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._store = store
+        self._knowledge = knowledge
+        self._embedder = embedder
+        self._folder = folder
+        self._settings = settings
+        self._now_ns = now_ns
+        self._embeddings = EmbeddingCache(folder / "embeddings.sqlite")
+        self._mining = MiningCache()
+        self._mine_lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._waiters = 0
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._current: tuple[Generation, Stamp] | None = None
+        self._past: OrderedDict[tuple[object, ...], Generation] = OrderedDict()
+        self.progress = Progress()
+
+    def start(self) -> None:
+        """Take up the saved generation if it still holds, and begin."""
+        saved = load_generation(self._generation_folder, embedder=self._embedder.name)
+        if saved is not None:
+            self._publish(*saved)
+        self._threads = [
+            threading.Thread(target=self._run, args=(step, pause), name=f"nearline-{name}", daemon=True)
+            for name, step, pause in (
+                ("maintain", self._maintain, self._settings.maintain_every_s),
+                ("mine", self._mine_when_due, self._settings.maintain_every_s),
+                ("retention", self.apply_retention, self._settings.retention_every_s),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the steps under way and return; nothing is lost by stopping at any time."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def generation(self, as_of_ns: int | None = None) -> Generation:
+        """The published generation, or the one as of a past time (mined on the first request, then remembered)."""
+        if as_of_ns is None:
+            if self._current is None:
+                self.mine()
+            assert self._current is not None
+            return self._current[0]
+        key = (as_of_ns, self._store.high_water(before_ns=as_of_ns), self._knowledge.revision(before_ns=as_of_ns))
+        with self._mine_lock:
+            if key not in self._past:
+                self._past[key] = self._build(as_of_ns)
+                while len(self._past) > self._settings.kept_generations:
+                    self._past.popitem(last=False)
+            self._past.move_to_end(key)
+            return self._past[key]
+
+    def mine(self) -> Generation:
+        """Mine now, publish and save. Lines appended while it runs may or may not be in it."""
+        with self._mine_lock:
+            stamp = self._stamp()
+            if self._current is not None and self._current[1] == stamp:
+                return self._current[0]
+            started = time.monotonic()
+            generation = self._build(None)
+            self._knowledge.keep_incidents(
+                generation.incidents, floor_ns=self._knowledge.frozen_before_ns() or _BEGINNING_NS
+            )
+            save_generation(self._generation_folder, generation, stamp, embedder=self._embedder.name)
+            self.progress.last_run_s = time.monotonic() - started
+            self.progress.runs += 1
+            self._publish(generation, stamp)
+            _log.info(
+                "nearline.mined",
+                generation=generation.id,
+                patterns=generation.patterns.patterns.height,
+                incidents=len(generation.incidents),
+                duration_s=round(self.progress.last_run_s, 3),
+            )
+            return generation
+
+    def wait_until_mined(self, timeout_s: float) -> bool:
+        """Whether everything appended and edited before the call was mined within `timeout_s`."""
+        target = self._stamp()
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            self._waiters += 1
+            try:
+                while not self._has_mined(target) and not self._stop.is_set():
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        break
+                    self._changed.notify_all()
+                    self._changed.wait(min(left, 1.0))
+            finally:
+                self._waiters -= 1
+        return self._has_mined(target)
+
+    def apply_retention(self) -> None:
+        """Freeze what was mined, then drop the partitions that retention no longer keeps."""
+        cutoff_ns = self._now_ns() - int(self._settings.retention_s * 1e9)
+        first_ns = self._store.oldest_partition_ns()
+        over_disk = (
+            self._settings.max_disk_bytes is not None and self._store.disk_bytes() > self._settings.max_disk_bytes
+        )
+        if (first_ns is None or first_ns >= cutoff_ns) and not over_disk:
+            return
+        self.mine()
+        high_water = self._store.high_water()
+        if high_water.last_ns is not None:
+            self._knowledge.freeze(before_ns=high_water.last_ns)
+        dropped = self._store.drop_before(cutoff_ns)
+        if self._settings.max_disk_bytes is not None:
+            dropped += self._store.drop_to_size(self._settings.max_disk_bytes)
+        _log.info("nearline.retention", dropped_lines=dropped)
+        if dropped:
+            with self._mine_lock:
+                self._current = None if self._current is None else (self._current[0], Stamp(-2, -2))
+
+    def status(self) -> dict[str, Any]:
+        """Progress and lag, for `/v1/status`."""
+        stamp = self._stamp()
+        return {
+            **dataclasses.asdict(self.progress),
+            "high_sequence": stamp.high_sequence,
+            "generation": self._current[0].id if self._current else "",
+        }
+
+    @property
+    def _generation_folder(self) -> Path:
+        return self._folder / "generation"
+
+    def _stamp(self) -> Stamp:
+        return Stamp(self._store.high_sequence(), self._knowledge.revision())
+
+    def _has_mined(self, target: Stamp) -> bool:
+        if self._current is None:
+            return False
+        mined = self._current[1]
+        return mined.high_sequence >= target.high_sequence and mined.knowledge_revision >= target.knowledge_revision
+
+    def _build(self, as_of_ns: int | None) -> Generation:
+        return build_generation(
+            self._store,
+            self._knowledge,
+            self._embedder,
+            as_of_ns=as_of_ns,
+            embeddings=self._embeddings,
+            mining=self._mining,
+        )
+
+    def _publish(self, generation: Generation, stamp: Stamp) -> None:
+        with self._changed:
+            self._current = (generation, stamp)
+            self.progress.mined_sequence = stamp.high_sequence
+            self._changed.notify_all()
+
+    def _maintain(self) -> None:
+        self._store.maintain()
+
+    def _mine_when_due(self) -> None:
+        pause_s = max(self._settings.mine_every_s, _PAUSE_FACTOR * self.progress.last_run_s)
+        resume = time.monotonic() + (pause_s if self.progress.runs else 0.0)
+        with self._changed:
+            while not self._stop.is_set() and not self._waiters and time.monotonic() < resume:
+                self._changed.wait(0.5)
+        if not self._stop.is_set() and (self._current is None or self._current[1] != self._stamp()):
+            self.mine()
+
+    def _run(self, step: Callable[[], None], pause_s: float) -> None:
+        while not self._stop.is_set():
+            try:
+                step()
+            except Exception as failure:  # noqa: BLE001 - the worker loop outlives any failure of a step; it is logged and counted
+                self.progress.failures += 1
+                self.progress.last_error = str(failure)
+                _log.exception("nearline.failed", step=step.__name__)
+                pause_s = max(pause_s, 1.0)
+            self._stop.wait(pause_s)
+
+
+_BEGINNING_NS = -(2**62)
