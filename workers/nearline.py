@@ -10,17 +10,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
-from index.incident_mine import MiningCache
-from index.knowledge import Knowledge
-from index.store_parquet import ParquetStore
 
 from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
 from index.generation_build import build_generation
 from index.generation_folder import Stamp, load_generation, save_generation
+from index.incident_mine import MiningCache
+from index.knowledge import Knowledge
+from index.store_parquet import ParquetStore
 from index.vector import Embedder
 from workers.settings import NearlineSettings
 
@@ -37,6 +36,8 @@ class Progress:
     failures: int = 0
     last_run_s: float = 0.0
     last_error: str = ""
+    dropped_lines: int = 0
+    """By retention and by the limit on the disk."""
 
 
 class Nearline:
@@ -133,9 +134,25 @@ class Nearline:
             )
             return generation
 
-    def wait_until_mined(self, timeout_s: float) -> bool:
-        """Whether everything appended and edited before the call was mined within `timeout_s`."""
+    @property
+    def published(self) -> Generation | None:
+        """The newest generation if there is one yet; never mines."""
+        return self._current[0] if self._current else None
+
+    @property
+    def mined_to_ns(self) -> int | None:
+        """Time of the newest line that the published generation knows."""
+        newest = self.published.counts["last_ns"].max() if self.published else None
+        assert newest is None or isinstance(newest, int)
+        return newest
+
+    def wait_until_mined(self, timeout_s: float, *, sequence: int | None = None) -> bool:
+        """Whether everything appended (up to `sequence`, if given) and edited before the call is mined; waits for it
+        at most `timeout_s`.
+        """
         target = self._stamp()
+        if sequence is not None:
+            target = dataclasses.replace(target, high_sequence=sequence)
         deadline = time.monotonic() + timeout_s
         with self._changed:
             self._waiters += 1
@@ -166,19 +183,11 @@ class Nearline:
         dropped = self._store.drop_before(cutoff_ns)
         if self._settings.max_disk_bytes is not None:
             dropped += self._store.drop_to_size(self._settings.max_disk_bytes)
+        self.progress.dropped_lines += dropped
         _log.info("nearline.retention", dropped_lines=dropped)
         if dropped:
             with self._mine_lock:
                 self._current = None if self._current is None else (self._current[0], Stamp(-2, -2))
-
-    def status(self) -> dict[str, Any]:
-        """Progress and lag, for `/v1/status`."""
-        stamp = self._stamp()
-        return {
-            **dataclasses.asdict(self.progress),
-            "high_sequence": stamp.high_sequence,
-            "generation": self._current[0].id if self._current else "",
-        }
 
     @property
     def _generation_folder(self) -> Path:

@@ -1,0 +1,223 @@
+"""Builds one running Dejalog from its settings: the one place where the four packages meet."""
+
+import dataclasses
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from api.answer import answer_json, ask
+from api.lock import DataDirLock
+from api.parts import NearlineStep, Question, SourceStatus, Status
+from api.settings import Settings
+from index.embed_minilm import MiniLMEmbedder
+from index.generation import Generation
+from index.incident import Incident, Note, Similar
+from index.incident_similar import similar, similar_span
+from index.knowledge import Knowledge
+from index.pattern import PatternEdit
+from index.store_parquet import ParquetStore
+from index.store_settings import StoreSettings
+from index.vector import Embedder
+from ingest.collect import Collector
+from ingest.errors import InputError, NotFoundError
+from ingest.receive import Receiver
+from workers.nearline import Nearline
+from workers.settings import NearlineSettings
+
+_log = structlog.get_logger()
+EDIT_WAIT_S = 30.0
+"""How long an edit waits for the generation that shows it."""
+
+
+class Dejalog:
+    """One process's store, knowledge, nearline work and receiver; implements the Protocol of `api.parts`."""
+
+    def __init__(self, settings: Settings, folder: Path, embedder: Embedder) -> None:
+        self.settings = settings
+        self.store = ParquetStore.open(folder, _store_settings(settings))
+        self.knowledge = Knowledge(folder / "catalogue.sqlite")
+        self.receiver = Receiver(self.store, zone=settings.collect.zone)
+        self.nearline = Nearline(self.store, self.knowledge, embedder, folder, _nearline_settings(settings))
+        self.collector: Collector | None = None
+        self.waiting_for = ""
+        """What keeps this process from answering questions yet; empty when nothing does."""
+        self._embedder = embedder
+
+    def close(self) -> None:
+        """Stop nearline work and close the store. What was acknowledged is durable already."""
+        self.nearline.stop()
+        self.knowledge.close()
+        self.store.close()
+
+    def generation(self, *, as_of_ns: int | None = None) -> Generation:
+        """The newest generation, or the one that a past time would have seen."""
+        return self.nearline.generation(as_of_ns)
+
+    def apply_edit(self, edit: PatternEdit) -> None:
+        """Keep the edit and publish a generation that shows it before returning."""
+        self.knowledge.add_edit(edit)
+        self.nearline.wait_until_mined(EDIT_WAIT_S)
+
+    def apply_note(self, note: Note) -> Note:
+        """Keep the note and publish a generation that shows it before returning."""
+        kept = self.knowledge.add_note(note)
+        self.nearline.wait_until_mined(EDIT_WAIT_S)
+        return kept
+
+    def ask(self, question: Question) -> dict[str, Any]:
+        """The answer in the form of `POST /v1/ask`."""
+        return answer_json(
+            ask(
+                question.text,
+                store=self.store,
+                generation=self.nearline.generation(question.as_of_ns),
+                embedder=self._embedder,
+                now_ns=time.time_ns(),
+                start_ns=question.start_ns,
+                end_ns=question.end_ns,
+                as_of_ns=question.as_of_ns,
+                mode=question.mode,
+            )
+        )
+
+    def similar(
+        self,
+        *,
+        incident_id: str = "",
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        services: Sequence[str] = (),
+        as_of_ns: int | None = None,
+        limit: int = 10,
+    ) -> tuple[Similar, ...]:
+        """Past incidents like the named one, or like what deviates in the span."""
+        generation = self.nearline.generation(as_of_ns)
+        if incident_id:
+            query = _named(generation, incident_id)
+        elif start_ns is not None and end_ns is not None:
+            query = similar_span(self.store, generation.patterns, start_ns, end_ns, tuple(services))
+        else:
+            raise InputError("name an incident_id, or start and end", hint='e.g. {"incident_id": "…"}')
+        others = [incident for incident in generation.incidents if incident.incident_id != query.incident_id]
+        return tuple(similar(query, others, limit))
+
+    def status(self) -> Status:
+        """How things stand now."""
+        counters = self.receiver.counters()
+        sources = self.sources()
+        progress = self.nearline.progress
+        high = self.store.high_sequence()
+        generation = self.nearline.published
+        step = NearlineStep(
+            sequence=progress.mined_sequence,
+            pending_lines=max(0, high - progress.mined_sequence),
+            count=0,
+            seconds=progress.last_run_s,
+            error=progress.last_error,
+        )
+        patterns = generation.patterns.patterns.height if generation else 0
+        incidents = len(generation.incidents) if generation else 0
+        return Status(
+            revision=f"{generation.id}-{high}" if generation else "",
+            sources=sources,
+            lag_bytes=sum(source.lag_bytes for source in sources),
+            caught_up_to_ns=self.nearline.mined_to_ns,
+            nearline={
+                "patterns": dataclasses.replace(step, count=patterns),
+                "vectors": dataclasses.replace(step, count=patterns + incidents),
+                "incidents": dataclasses.replace(step, count=incidents),
+            },
+            received={name: counters.get(f"received_{name}", 0) for name in ("chunks", "bytes", "lines")},
+            stored_lines=counters.get("stored", 0),
+            dropped={"retention": progress.dropped_lines, "damaged": self.store.lost_lines()},
+            refused=counters.get("refused", 0),
+            store_bytes=self.store.disk_bytes(),
+            queue_bytes=self.store.queue_bytes(),
+        )
+
+    def sources(self) -> tuple[SourceStatus, ...]:
+        """What the collector of this process reads."""
+        if self.collector is None:
+            return ()
+        return tuple(
+            SourceStatus(
+                id=source.id,
+                host=self.collector.host,
+                path=source.path,
+                service=source.service,
+                position=source.position,
+                lag_bytes=source.lag_bytes,
+            )
+            for source in self.collector.status().sources
+        )
+
+    def wait_until_mined(self, timeout_s: float, *, sequence: int | None = None) -> bool:
+        """Whether everything acknowledged (up to `sequence`) is mined and indexed, waiting at most that long."""
+        return self.nearline.wait_until_mined(timeout_s, sequence=sequence)
+
+    def ready(self) -> str:
+        """Empty when questions can be answered; else what is being waited for."""
+        return self.waiting_for
+
+
+@contextmanager
+def open_dejalog(settings: Settings, *, listen: str = "", folder: Path | None = None) -> Iterator[Dejalog]:
+    """Take the lock of the data directory, open or repair everything, run nearline work in the background.
+
+    `folder`: where to keep things, if not in the data directory itself (the demo's is beside a user's own).
+    """
+    data_dir = settings.store.data_dir
+    with DataDirLock(data_dir, address=listen):
+        where = folder or data_dir
+        where.mkdir(parents=True, exist_ok=True)
+        embedder = MiniLMEmbedder.load(threads=settings.nearline.embed_threads, cache=data_dir / "models")
+        dejalog = Dejalog(settings, where, embedder)
+        try:
+            dejalog.nearline.start()
+            yield dejalog
+        finally:
+            dejalog.close()
+
+
+@contextmanager
+def collecting(dejalog: Dejalog, paths: Sequence[str], folder: Path) -> Iterator[Collector]:
+    """The collector of this process running over `paths` until the block ends."""
+    settings = dejalog.settings.collect
+    collector = Collector(
+        paths, dejalog.receiver, folder, host=settings.host or socket.gethostname(), zone=settings.zone
+    )
+    dejalog.collector = collector
+    stop = threading.Event()
+    thread = threading.Thread(target=collector.run, args=(stop,), name="collect", daemon=True)
+    thread.start()
+    try:
+        yield collector
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _named(generation: Generation, incident_id: str) -> Incident:
+    for incident in generation.incidents:
+        if incident.incident_id == incident_id:
+            return incident
+    raise NotFoundError(f"there is no incident {incident_id[:40]!r}", hint="GET /v1/incidents lists them")
+
+
+def _store_settings(settings: Settings) -> StoreSettings:
+    return StoreSettings(max_bytes=None, free_bytes_floor=settings.store.min_free_disk)
+
+
+def _nearline_settings(settings: Settings) -> NearlineSettings:
+    return NearlineSettings(
+        mine_every_s=settings.nearline.nearline_interval,
+        retention_every_s=settings.nearline.retention_interval,
+        retention_s=settings.store.retention,
+        max_disk_bytes=settings.store.max_disk,
+    )

@@ -1,0 +1,69 @@
+"""The server: HTTP, collector and nearline work in one process, until a signal ends it."""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from api.compose import Dejalog, collecting, open_dejalog
+from api.settings import Settings
+from ingest.errors import SettingError
+
+_log = structlog.get_logger()
+SHUTDOWN_S = 5
+"""How long open requests (tails above all) may go on after the signal."""
+
+Beside = Callable[[Dejalog], contextlib.AbstractContextManager[None]]
+"""What runs beside the server for as long as it does."""
+
+
+def serve(settings: Settings, *, folder: Path | None = None, beside: Beside | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. The port is taken first, so a second server fails before it touches anything."""
+    with (
+        contextlib.closing(_listen(settings)) as listener,
+        open_dejalog(settings, listen=_address(listener), folder=folder) as dejalog,
+        (beside or _collect_what_is_set)(dejalog),
+    ):
+        config = uvicorn.Config(
+            create_app(dejalog),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            server_header=False,
+        )
+        _log.info("server.listening", url=f"http://{_address(listener)}", data_dir=str(settings.store.data_dir))
+        uvicorn.Server(config).run(sockets=[listener])
+        _log.info("server.stopped")
+
+
+@contextlib.contextmanager
+def _collect_what_is_set(dejalog: Dejalog) -> Iterator[None]:
+    paths = dejalog.settings.collect.collect
+    with contextlib.ExitStack() as stack:
+        if paths:
+            stack.enter_context(collecting(dejalog, paths, dejalog.settings.store.data_dir / "collector"))
+        yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    address = settings.server.listen
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address.host, address.port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SettingError(f"cannot listen on {address}: {error.strerror or error}; choose another --listen") from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
