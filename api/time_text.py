@@ -11,9 +11,9 @@ ACCEPTED = "RFC 3339 (2026-03-01T12:00:00Z), unix seconds, ms, us or ns, now, no
 MAX_NS = 9_223_372_036_000_000_000
 """The last second that 64 bits of nanoseconds can hold (2262)."""
 _UNIX_UNITS = ((100_000_000_000, SECOND_NS), (100_000_000_000_000, 1_000_000), (100_000_000_000_000_000, 1_000))
-"""A number below the first is in a unit of the second: seconds till the year 5138, ms and us to the same year; else ns."""
+"""A number below the first is in the unit of the second: seconds, ms and us up to the year 5138 each; else ns."""
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)? ?(Z|[ +-]\d\d:?\d\d)?)?", re.IGNORECASE
 )
 
 
@@ -101,6 +101,7 @@ def _clock(text: str) -> int | None:
 
 
 def _offset_s(zone: str | None) -> int:
+    """Seconds east of UTC. A blank is a plus sign that an address line turned into one."""
     if not zone or zone in {"Z", "z"}:
         return 0
     hours, minutes = int(zone[1:3]), int(zone[-2:])

@@ -1,0 +1,85 @@
+"""The HTTP application over one running Dejalog: routes, errors, gate and metrics put together."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import routes_ask, routes_incidents, routes_patterns, routes_read, routes_status, routes_tail, routes_write
+from api.gate import Gate
+from api.metrics import Metrics, RequestWatch
+from api.parts import Dejalog
+from api.reply import install_error_replies
+
+ROUTES = (routes_write, routes_read, routes_tail, routes_patterns, routes_incidents, routes_ask, routes_status)
+
+
+def create_app(dejalog: Dejalog) -> FastAPI:
+    """An application that serves `dejalog`; it owns nothing and needs no start or stop."""
+    app = _Documented(
+        title="Dejalog",
+        version=program_version(),
+        summary="A log store that remembers incidents.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    app.state.dejalog = dejalog
+    app.state.metrics = Metrics(dejalog)
+    for routes in ROUTES:
+        app.include_router(routes.router)
+    install_error_replies(app)
+    server = dejalog.settings.server
+    app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
+    app.add_middleware(RequestWatch, metrics=app.state.metrics)
+    return app
+
+
+def program_version() -> str:
+    """The installed version; of a tree that is not installed, 0."""
+    try:
+        return version("dejalog")
+    except PackageNotFoundError:
+        return "0"
+
+
+class _Documented(FastAPI):
+    """FastAPI, but its document tells the errors as they really come."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document: 400 with our envelope instead of FastAPI's own 422."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas["Error"] = _ERROR_SCHEMA
+            for methods in schema["paths"].values():
+                for operation in methods.values():
+                    operation["responses"].pop("422", None)
+                    operation["responses"]["default"] = _ERROR_RESPONSE
+            self.openapi_schema = schema
+        return self.openapi_schema
+
+
+_ERROR_SCHEMA = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "hint"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "hint": {"type": "string"},
+                "position": {"type": "integer", "description": "Of a query: where the fault stands, from 0."},
+            },
+        }
+    },
+}
+_ERROR_RESPONSE = {
+    "description": "Any error",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}

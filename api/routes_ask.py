@@ -1,0 +1,145 @@
+"""Routes of questions, and of what people tell Dejalog: notes, feedback, saved views."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response, StreamingResponse
+
+from api.line_json import note_json
+from api.models import AskRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
+from api.parts import Dejalog, Question
+from api.read_window import canonical_pattern_id
+from api.reply import Timed, dejalog_error_reply
+from api.running import Running
+from api.time_text import format_time, parse_time
+from index.incident import Note
+from ingest.errors import DejalogError, InputError, NotFoundError
+
+router = APIRouter(prefix="/v1")
+
+
+@router.post("/ask", summary="A question in words, answered with the lines that prove it", tags=["ask"])
+async def post_ask(request: Request, dejalog: Running, asked: AskRequest) -> Response:
+    """Answers as CONTRACT says: verdict, confidence, claims with citations, similar incidents. With `Accept:
+    text/event-stream` the same comes as events: `started`, one `claim` each, `answer` with the whole, or `error`.
+    """
+    timed = Timed()
+    question = _question(asked)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_events(dejalog, question, timed), media_type="text/event-stream", headers=headers)
+    return timed.reply(await run_in_threadpool(dejalog.ask, question))
+
+
+@router.get("/notes", summary="Notes", tags=["notes"])
+def get_notes(dejalog: Running, asked: Annotated[NotesRequest, Query()]) -> Response:
+    """`{"notes": […]}`, oldest first."""
+    timed = Timed()
+    notes = [each for each in dejalog.knowledge.notes() if asked.target in {"", each.target}]
+    return timed.reply({"notes": [note_json(each) for each in notes]})
+
+
+@router.post("/notes", summary="Say what an incident or a pattern was", tags=["notes"], status_code=201)
+def post_note(dejalog: Running, asked: NoteRequest) -> Response:
+    """`{"note": {…}}`, when answers can use it."""
+    timed = Timed()
+    if not any((asked.text, asked.name, asked.cause, asked.fix, asked.runbook)):
+        raise InputError("the note is empty", hint="give text, name, cause, fix or runbook")
+    note = Note(
+        note_id="",
+        target=_note_target(dejalog, asked.target),
+        text=asked.text,
+        name=asked.name,
+        cause=asked.cause,
+        fix=asked.fix,
+        runbook=asked.runbook,
+        author=asked.author,
+        time_ns=time.time_ns(),
+    )
+    return timed.reply({"note": note_json(dejalog.apply_note(note))}, status=201)
+
+
+@router.post("/feedback", summary="Say whether an answer helped", tags=["notes"], status_code=201)
+def post_feedback(dejalog: Running, asked: FeedbackRequest) -> Response:
+    """`{"feedback": {…}}`, once kept."""
+    timed = Timed()
+    now_ns = time.time_ns()
+    dejalog.knowledge.add_feedback({**asked.model_dump(), "time_ns": now_ns})
+    return timed.reply({"feedback": {**asked.model_dump(), "time": format_time(now_ns)}}, status=201)
+
+
+@router.get("/views", summary="Saved views", tags=["views"])
+def get_views(dejalog: Running) -> Response:
+    """`{"views": […]}`, by name."""
+    timed = Timed()
+    return timed.reply({"views": [{"name": name, **view} for name, view in dejalog.knowledge.views().items()]})
+
+
+@router.post("/views", summary="Save a view under its name", tags=["views"], status_code=201)
+def post_view(dejalog: Running, asked: ViewRequest) -> Response:
+    """`{"view": {…}}`; takes the place of an older view of the same name."""
+    timed = Timed()
+    dejalog.knowledge.save_view(asked.name, asked.model_dump(exclude={"name"}))
+    return timed.reply({"view": asked.model_dump()}, status=201)
+
+
+@router.delete("/views/{name}", summary="Forget a saved view", tags=["views"])
+def delete_view(dejalog: Running, name: Annotated[str, Path(max_length=200)]) -> Response:
+    """`{"deleted": name}`."""
+    timed = Timed()
+    if "\x00" in name or not dejalog.knowledge.delete_view(name):
+        raise NotFoundError(f"there is no view {name!r}", hint="GET /v1/views lists them")
+    return timed.reply({"deleted": name})
+
+
+def _question(asked: AskRequest) -> Question:
+    now_ns = time.time_ns()
+    times = {
+        name: None if text is None else parse_time(text, now_ns=now_ns, name=name)
+        for name, text in (("start", asked.start), ("end", asked.end), ("as_of", asked.as_of))
+    }
+    start_ns, end_ns = times["start"], times["end"]
+    if start_ns is not None and end_ns is not None and start_ns > end_ns:
+        raise InputError("start lies after end", hint="end is exclusive; swap the two")
+    if not asked.question.strip():
+        raise InputError("question: it is empty", hint='e.g. {"question": "Has this happened before?"}')
+    if asked.mode == "llm":
+        raise InputError("mode: no language model is set up on this server", hint="auto and deterministic are accepted")
+    return Question(asked.question, start_ns, end_ns, times["as_of"], asked.mode, asked.conversation_id)
+
+
+async def _events(dejalog: Dejalog, question: Question, timed: Timed) -> AsyncIterator[bytes]:
+    yield _event("started", {"question": question.text})
+    try:
+        answer = await run_in_threadpool(dejalog.ask, question)
+    except DejalogError as error:
+        # The reply has begun, so its status cannot tell any more; an event does.
+        yield b"event: error\ndata: %s\n\n" % bytes(dejalog_error_reply(error).body)
+        return
+    for claim in answer["claims"]:
+        yield _event("claim", claim)
+    yield b"event: answer\ndata: %s\n\n" % bytes(timed.reply(answer).body)
+
+
+def _event(name: str, content: dict[str, Any]) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(content))
+
+
+def _note_target(dejalog: Dejalog, target: str) -> str:
+    """The target's id as it stands now. Raises NotFoundError."""
+    generation = dejalog.generation()
+    if any(each.incident_id == target for each in generation.incidents):
+        return target
+    try:
+        canonical = canonical_pattern_id(target, generation.patterns)
+    except InputError:
+        canonical = ""
+    if canonical and generation.patterns.patterns["pattern_id"].is_in([canonical]).any():
+        return canonical
+    raise NotFoundError(
+        f"target: there is no incident or pattern {target[:80]!r}", hint="GET /v1/incidents and /v1/patterns list them"
+    )

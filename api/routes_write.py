@@ -1,0 +1,72 @@
+"""Routes that take lines in; each answers when what it took is durable."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from api.models import LinesRequest
+from api.reply import JsonReply, Timed
+from api.running import Running
+from ingest.chunk_http import HEADER_NAMES, decode
+
+router = APIRouter(prefix="/v1", tags=["write"])
+
+_CHUNK_HEADERS = [
+    {
+        "name": name,
+        "in": "header",
+        "required": name in {"Dejalog-Source", "Dejalog-Start", "Dejalog-End", "Dejalog-Read-Ns"},
+        "schema": {"type": "string"},
+    }
+    for name in HEADER_NAMES
+]
+
+
+@router.post(
+    "/chunks",
+    summary="Store one chunk of a source, as a collector ships it",
+    openapi_extra={
+        "parameters": _CHUNK_HEADERS,
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+    },
+)
+async def post_chunk(request: Request, dejalog: Running) -> Response:
+    """The body is the chunk's raw bytes, with `Content-Encoding: zstd` compressed. Sending a chunk again, or one that
+    overlaps with what is stored, stores only what is missing. Answers `{"accepted_to"}`, the end of the chunk, once
+    every byte is durable.
+    """
+    timed = Timed()
+    chunk = decode(request.headers, await request.body())
+    await run_in_threadpool(dejalog.receiver.accept, chunk)
+    return timed.reply({"accepted_to": chunk.end})
+
+
+@router.post(
+    "/lines",
+    summary="Store lines as NDJSON",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}},
+    },
+)
+async def post_lines(request: Request, dejalog: Running, how: Annotated[LinesRequest, Query()]) -> JsonReply:
+    """One JSON object a line. The time is read from `@timestamp`, `time`, `ts` or `_time`, the message from `message`,
+    `msg`, `_msg`, `log` or `body`, with `service` and `level`; all other fields become attributes. A line that is not
+    JSON is stored as it came and marked. Answers with the number of lines stored.
+    """
+    timed = Timed()
+    body = await request.body()
+    counts = await run_in_threadpool(
+        dejalog.receiver.accept_lines,
+        body,
+        service=how.service,
+        time_field=how.time_field,
+        message_field=how.message_field,
+        read_ns=time.time_ns(),
+    )
+    return timed.reply(dict(counts))
