@@ -1,0 +1,187 @@
+"""The kinds of faults that can be injected; each is one function under `@fault`, found by its name.
+
+To add a kind, write a function that takes a Stage, changes its conditions between `start_ns` and `end_ns`, and notes
+with `affects` which services deviate from when; the faulty one first.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ingest.simulate.conditions import NS
+from ingest.simulate.occurrence import Kind, Stage, any_service
+from ingest.simulate.shop import Shop
+
+FAULTS: dict[str, Kind] = {}
+"""Every kind by name; schedules go through it in this order."""
+
+
+def fault(
+    name: str,
+    *,
+    variants: Sequence[str] = ("plain",),
+    silent: Sequence[str] = (),
+    minutes: tuple[float, float] = (8, 18),
+    targets: Callable[[Shop], Sequence[int]] = any_service,
+) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
+    """Register the decorated function as a kind of fault. `minutes`: how long it lasts, from and to."""
+
+    def register(stage: Callable[[Stage], None]) -> Callable[[Stage], None]:
+        FAULTS[name] = Kind(name, stage, tuple(variants), frozenset(silent), minutes, targets)
+        return stage
+
+    return register
+
+
+def busy_leaves(shop: Shop) -> list[int]:
+    """Services at the end of a chain of three or more; the half of them with most traffic."""
+    leaves = [service for service in any_service(shop) if len(shop.longest_chain(service)) >= 3]
+    leaves.sort(key=lambda service: (-shop.share(service), service))
+    return leaves[: max(1, len(leaves) // 2)]
+
+
+def busy_services(shop: Shop) -> list[int]:
+    """The half of the services with most traffic, without the gateway."""
+    ranked = sorted(any_service(shop), key=lambda service: (-shop.share(service), service))
+    return ranked[: max(1, len(ranked) // 2)]
+
+
+@fault("avalanche", variants=("loud", "quiet"), silent=("quiet",), minutes=(10, 18), targets=busy_leaves)
+def avalanche(stage: Stage) -> None:
+    """A leaf gets slow, its callers wait for it until their own workers are all waiting, and so on up to the gateway.
+
+    Each service follows the one before by 12 to 55 seconds; once the gateway is reached, calls time out everywhere.
+    `quiet`: nobody complains, requests take long or are given up.
+    """
+    crowd: list[tuple[int, int | None]] = [(stage.service, None), *stage.shop.upwards(stage.service)]
+    most_s = (stage.end_ns - stage.start_ns) / NS * 0.4 / len(crowd)
+    gaps = [0.0, *(min(stage.uniform(12, 55), most_s) for _ in crowd[1:])]
+    onsets = [stage.start_ns + int(sum(gaps[: i + 1]) * NS) for i in range(len(crowd))]
+    full_ns, over_ns = onsets[-1], stage.end_ns - 20 * NS
+    for onset_ns, (service, below) in zip(onsets, crowd, strict=True):
+        stage.affects(service, onset_ns)
+        patience_s = _patience_s(stage.shop, service)
+        early_s = patience_s * (0.85 if below is None else 0.2)
+        late_s = patience_s * (stage.uniform(1.6, 2.4) if below is None else stage.uniform(0.4, 0.9))
+        times = [onset_ns, onset_ns + 10 * NS, full_ns + 11 * NS, full_ns + 25 * NS, over_ns, stage.end_ns]
+        stage.conditions.slow(service, times, [early_s * 0.3, early_s, early_s, late_s, late_s, 0.0])
+        if stage.variant == "quiet":
+            stage.conditions.quiet(service, stage.start_ns, stage.end_ns + 30 * NS)
+        else:
+            _complain_of_crowd(stage, service, below, onset_ns, over_ns)
+
+
+def _patience_s(shop: Shop, service: int) -> float:
+    """How long the most impatient caller of the service waits."""
+    return min((call.timeout_s for call in shop.callers(service).values()), default=3.0)
+
+
+def _complain_of_crowd(stage: Stage, service: int, below: int | None, onset_ns: int, over_ns: int) -> None:
+    key = "slow_store" if below is None else "queue_growing"
+    crowd = stage.every(onset_ns, over_ns, 9)
+    stage.conditions.say(service, key, crowd, n=[min(200, 20 + 9 * i) for i in range(len(crowd))])
+    stage.conditions.say(service, "pool_waiting", stage.every(onset_ns + 2 * NS, over_ns, 15))
+    if below is not None and stage.uniform(0, 1) < 0.6:
+        opened_ns = onset_ns + int(stage.uniform(20, 60) * NS)
+        stage.conditions.say(service, "breaker_open", [opened_ns], peer=below)
+        stage.conditions.say(service, "breaker_closed", [stage.end_ns + int(stage.uniform(2, 20) * NS)], peer=below)
+
+
+@fault("retry_storm", variants=("loud", "quiet"), silent=("quiet",), targets=busy_leaves)
+def retry_storm(stage: Stage) -> None:
+    """A service fails part of its work, its callers repeat each failed call many times, and the load brings it down.
+
+    `quiet`: the callers do not tell that they repeat; there is only far more traffic below, at a slower pace.
+    """
+    stage.affects(stage.service, stage.start_ns)
+    half_ns = stage.start_ns + (stage.end_ns - stage.start_ns) // 3
+    wait_s = _patience_s(stage.shop, stage.service)
+    stage.conditions.slow(
+        stage.service,
+        [stage.start_ns, half_ns, stage.end_ns - 15 * NS, stage.end_ns],
+        [wait_s * 0.4, wait_s * 0.95, wait_s * 1.05, 0.0],
+    )
+    stage.conditions.fail(stage.service, stage.start_ns, half_ns, share=0.35, key="exception")
+    stage.conditions.fail(stage.service, half_ns, stage.end_ns, share=0.6, key="exception")
+    stage.reaches(stage.start_ns, quiet=stage.variant == "quiet")
+    for caller in stage.shop.callers(stage.service):
+        stage.conditions.retry_more(caller, stage.start_ns, stage.end_ns, times=4)
+        if stage.variant == "loud":
+            stage.conditions.say(caller, "queue_growing", stage.every(half_ns, stage.end_ns, 25))
+    if stage.variant == "loud":
+        stage.conditions.say(stage.service, "queue_growing", stage.every(half_ns, stage.end_ns, 12))
+
+
+@fault("pool_exhaustion", variants=("loud", "quiet"), silent=("quiet",), targets=busy_services)
+def pool_exhaustion(stage: Stage) -> None:
+    """Connections leak until none is left: work waits for one, most of it in vain.
+
+    `quiet`: the pool is not watched and the driver waits without end, so the work that needs it is never finished.
+    """
+    service = stage.service
+    stage.affects(service, stage.start_ns)
+    empty_ns = stage.start_ns + int(stage.uniform(40, 90) * NS)
+    wait_s = _patience_s(stage.shop, service)
+    quiet = stage.variant == "quiet"
+    most_s = wait_s * (30 if quiet else 0.8)
+    stage.conditions.slow(
+        service, [stage.start_ns, empty_ns, stage.end_ns - NS, stage.end_ns], [0.02, most_s, most_s, 0.0]
+    )
+    stage.reaches(empty_ns, quiet=quiet)
+    if quiet:
+        stage.conditions.fail(service, empty_ns, stage.end_ns, share=0.85, key="pool_timeout")
+        return
+    waiting = stage.every(stage.start_ns, stage.end_ns, 10)
+    stage.conditions.say(service, "pool_waiting", waiting, n=[1 + 2 * i for i in range(len(waiting))])
+    stage.conditions.fail(service, empty_ns, stage.end_ns, share=0.7, key="pool_timeout")
+
+
+@fault("oom_kill", variants=("trace", "bare"), silent=("bare",), minutes=(6, 14), targets=busy_services)
+def oom_kill(stage: Stage) -> None:
+    """Memory grows, the kernel kills the container, it starts again, and this repeats until the end.
+
+    `trace`: the runtime notices and writes so before it dies. `bare`: lines stop, then those of a start follow.
+    """
+    service = stage.service
+    growth_s = stage.uniform(50, 110)
+    if stage.variant == "trace":
+        warned = stage.every(stage.start_ns, stage.start_ns + int(growth_s * NS), 18)
+        stage.conditions.say(service, "memory_high", warned)
+        stage.conditions.say(service, "collected", [time_ns + NS for time_ns in warned])
+        stage.affects(service, stage.start_ns)
+    killed_ns = stage.start_ns + int(growth_s * NS)
+    if stage.variant == "bare":
+        stage.affects(service, killed_ns)
+    stage.reaches(killed_ns, quiet=stage.variant == "bare")
+    down_s = stage.uniform(12, 25)
+    while killed_ns + int(down_s * NS) < stage.end_ns:
+        if stage.variant == "trace":
+            stage.conditions.say(service, "memory_gone", [killed_ns - int(0.4 * NS), killed_ns - int(0.1 * NS)])
+        for replica in range(stage.shop.services[service].replicas):
+            stage.crash(service, killed_ns, down_s=down_s, replica=replica)
+        killed_ns += int((down_s + stage.uniform(60, 120)) * NS)
+        down_s = min(90.0, down_s * 2)  # a kubelet doubles its back-off
+
+
+@fault("bad_deploy", variants=("loud", "skips"), silent=("skips",), minutes=(10, 20), targets=busy_services)
+def bad_deploy(stage: Stage) -> None:
+    """A new version comes with a defect; at the end the old one is rolled back.
+
+    `loud`: one action fails with an error of its own. `skips`: one step is left out and nobody complains: its lines,
+    and those of what it should have called, only stop.
+    """
+    service = stage.service
+    broken_ns = stage.roll(service, stage.start_ns)
+    stage.affects(service, stage.start_ns)
+    spans = [span for flow in stage.shop.flows for span in flow.root.walk() if span.service == service]
+    actions = sorted({span.action for span in spans})
+    action = actions[int(stage.rng.integers(len(actions)))]
+    if stage.variant == "loud":
+        stage.conditions.fail(service, broken_ns, stage.end_ns, share=0.9, key="defect", action=action)
+        stage.reaches(broken_ns)
+    else:
+        called = sorted({call.span.service for span in spans for call in span.calls})
+        stage.conditions.mute(service, action, broken_ns, stage.end_ns)
+        if called:
+            missed = called[int(stage.rng.integers(len(called)))]
+            stage.conditions.skip_call(service, missed, broken_ns, stage.end_ns)
+            stage.affects(missed, broken_ns)
+    stage.roll(service, stage.end_ns)
