@@ -123,10 +123,21 @@ class Question:
 class Dejalog(Protocol):
     """One running program. Every method may block and is called from a worker thread; all are safe to call at once."""
 
-    settings: Settings
-    store: LineStore
-    receiver: LineReceiver
-    knowledge: PeoplesKnowledge
+    @property
+    def settings(self) -> Settings:
+        """What it was started with."""
+
+    @property
+    def store(self) -> LineStore:
+        """Its lines."""
+
+    @property
+    def receiver(self) -> LineReceiver:
+        """Where lines go in."""
+
+    @property
+    def knowledge(self) -> PeoplesKnowledge:
+        """What people said."""
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""
