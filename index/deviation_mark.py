@@ -1,0 +1,167 @@
+"""Third step from lines to incidents: the usual course of all services, and every mark where it was left.
+
+A mark is one feature (a pattern of a service that appeared, burst or vanished, or a pair of lines that went slower) in
+one stretch of windows. Marks that recur by the hour, or at the same hour of most days, are habits and weigh less.
+"""
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+
+from index.deviation import SCALES, Baseline, Stretches, learn, stretches, surprises
+from index.deviation_gap import GapBaseline, learn_gaps, slow_sums
+from index.window import Floats, Windows
+
+LEAST_SURPRISE = 3.0
+"""Smaller deviations are chance and are not marked."""
+FEWEST_MORE = 3
+"""Fewer lines than this are no burst, whatever chance says (a guess)."""
+CALM_WEIGHT = 0.35
+"""What a burst of lines that are neither warnings nor errors counts (a guess): start-up lines and batches burst too."""
+_HOUR_NS = 3_600_000_000_000
+_DAY_HOURS = 24
+_ENOUGH_HOURS = 8
+_ENOUGH_DAYS = 4
+MARK_SCHEMA = pl.Schema(
+    {
+        "scale": pl.Int64,
+        "first": pl.Int64,
+        "last": pl.Int64,
+        "service": pl.String,
+        "feature": pl.Int64,
+        "signed": pl.Float32,
+        "evidence": pl.Float32,
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Course:
+    """The usual course, and all marks of windows that left it.
+
+    Features are numbered: 2 x column for more than usual, 2 x column + 1 for less, then the pairs. `habit`: float32
+    [features], 0 for what never deviated before, to 1 for what does all the time. `rarity`: float32 [features], 1 for
+    what deviates in no window, to 0 for what does in all, by logarithm.
+    """
+
+    baseline: Baseline
+    gaps: GapBaseline
+    marks: pl.DataFrame
+    habit: Floats
+    rarity: Floats
+
+    @property
+    def windows(self) -> Windows:
+        """Those that the course was learnt from."""
+        return self.baseline.windows
+
+
+def follow(windows: Windows, gaps: pl.DataFrame) -> Course:
+    """Learn the usual course from all windows and mark where it was left."""
+    baseline = learn(windows)
+    gap_baseline = learn_gaps(gaps, windows.times)
+    frames = []
+    for scale, stride in SCALES.items():
+        where = stretches(windows, scale, stride)
+        frames += [_count_marks(baseline, where), _gap_marks(gap_baseline, where, windows)]
+    marks = pl.concat(frames)
+    features = 2 * windows.columns.height + gap_baseline.pairs.height
+    return Course(baseline, gap_baseline, marks, _habits(marks, windows, features), _rarities(marks, windows, features))
+
+
+def _count_marks(baseline: Baseline, where: Stretches) -> pl.DataFrame:
+    columns = baseline.windows.columns
+    severe = columns["severe"].to_numpy()
+    heard = ~columns["muted"].to_numpy()
+    frames = [pl.DataFrame(schema=MARK_SCHEMA)]
+    for found in surprises(baseline, where):
+        signed = found.signed
+        strong = (signed <= -LEAST_SURPRISE) | ((signed >= LEAST_SURPRISE) & (found.observed >= FEWEST_MORE))
+        stretch, place = np.nonzero(strong & heard[found.columns])
+        column = found.columns[place]
+        value = signed[stretch, place]
+        calm = (value > 0) & (severe[column] < 0.5)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "scale": np.full(len(column), where.scale),
+                    "first": where.first[stretch],
+                    "last": where.last[stretch],
+                    "service": columns["service"].gather(column),
+                    "feature": 2 * column + (value < 0),
+                    "signed": value,
+                    "evidence": np.where(calm, CALM_WEIGHT, 1).astype(np.float32),
+                },
+                schema=MARK_SCHEMA,
+            )
+        )
+    return pl.concat(frames)
+
+
+def _gap_marks(gaps: GapBaseline, where: Stretches, windows: Windows) -> pl.DataFrame:
+    slow = slow_sums(gaps, where).filter(pl.col("signed") >= LEAST_SURPRISE)
+    stretch, pair = slow["stretch"].to_numpy(), slow["pair"].to_numpy()
+    return pl.DataFrame(
+        {
+            "scale": np.full(len(pair), where.scale),
+            "first": where.first[stretch],
+            "last": where.last[stretch],
+            "service": gaps.pairs["service"].gather(pair),
+            "feature": 2 * windows.columns.height + pair,
+            "signed": slow["signed"],
+            "evidence": np.ones(len(pair), dtype=np.float32),
+        },
+        schema=MARK_SCHEMA,
+    )
+
+
+def _habits(marks: pl.DataFrame, windows: Windows, features: int) -> Floats:
+    """The larger of: share of all hours with a mark; share of all days with one in the same hour of the day."""
+    hours = windows.times // _HOUR_NS
+    habit: Floats = np.zeros(features, dtype=np.float32)
+    seen = np.unique(np.stack([marks["feature"].to_numpy(), hours[marks["last"].to_numpy() - 1]]), axis=1)
+    all_hours, all_days = np.unique(hours), np.unique(hours // _DAY_HOURS)
+    if len(all_hours) >= _ENOUGH_HOURS:
+        habit += (np.bincount(seen[0], minlength=features) / len(all_hours)).astype(np.float32)
+    if len(all_days) >= _ENOUGH_DAYS:
+        slots, counts = np.unique(seen[0] * _DAY_HOURS + seen[1] % _DAY_HOURS, return_counts=True)
+        daily = np.zeros(features)
+        np.maximum.at(daily, slots // _DAY_HOURS, (counts - 1) / len(all_days))
+        habit = np.maximum(habit, daily).astype(np.float32)
+    return habit
+
+
+def _rarities(marks: pl.DataFrame, windows: Windows, features: int) -> Floats:
+    """As inverse document frequency, a window being the document."""
+    seen = np.unique(np.stack([marks["feature"].to_numpy(), marks["last"].to_numpy()]), axis=1)[0]
+    often = np.bincount(seen, minlength=features) + 1
+    all_windows = len(windows.times) + 2
+    return np.asarray(np.clip(np.log(all_windows / often) / np.log(all_windows), 0, 1), dtype=np.float32)
+
+
+def weights(habit: Floats) -> Floats:
+    """What a deviation counts, given how much of a habit it is: in full up to every fifth hour, a tenth from two of
+    three (a guess).
+    """
+    return np.asarray(np.clip(1.4 - 2 * habit, 0.1, 1), dtype=np.float32)
+
+
+def service_scores(course: Course) -> pl.DataFrame:
+    """Rows (`scale`, `first`, `last`, `service`, `score`) for each service in each stretch with marks, in that order.
+
+    The strongest mark counts in full and each further one half as much as the one before: lines of one request deviate
+    together and are one testimony.
+    """
+    weight = weights(course.habit)
+    strength = course.marks["signed"].abs() * course.marks["evidence"] * pl.Series(weight[course.marks["feature"]])
+    ranked = course.marks.with_columns(strength=strength).sort(
+        "scale", "last", "service", "strength", "feature", descending=[False, False, False, True, False]
+    )
+    rank = pl.int_range(pl.len()).over("scale", "last", "service")
+    return (
+        ranked.with_columns(part=pl.col("strength").cast(pl.Float64) ** 2 * 0.5**rank)
+        .group_by("scale", "first", "last", "service")
+        .agg(score=pl.col("part").sort(descending=True).sum().sqrt())
+        .sort("scale", "first", "last", "service")
+    )

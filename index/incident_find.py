@@ -1,0 +1,88 @@
+"""Fifth step from lines to incidents: stretches of time in which services left their usual course together."""
+
+import dataclasses
+import math
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from index.deviation import SCALES, stretches
+from index.deviation_mark import Course, service_scores
+from index.line_store import LEDGER_WINDOW_NS
+from index.window import Indices
+
+MARGIN = 0.5
+"""By how much a score must exceed the largest that chance should bring in so many windows and services (a guess)."""
+_CALM_WINDOWS = 4
+"""So many unremarkable windows in a row end an incident (a guess)."""
+_COVERED = 0.5
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Span:
+    """Times [start_ns, end_ns) of whole windows."""
+
+    start_ns: int
+    end_ns: int
+
+
+def bar(course: Course) -> float:
+    """The score that makes an incident: grows with the number of chances to be wrong, as extremes of a normal do."""
+    chances = max(len(course.windows.times) * len(course.windows.services), 2)
+    return math.sqrt(2 * math.log(chances)) + MARGIN
+
+
+def find_spans(course: Course) -> list[Span]:
+    """Spans in order, none adjacent to the next."""
+    scores = service_scores(course)
+    flagged = scores.filter(pl.col("score") >= bar(course))
+    windows = np.zeros(len(course.windows.times), dtype=np.bool_)
+    for scale, stride in SCALES.items():
+        where = stretches(course.windows, scale, stride)
+        possible = _covered(where.first, where.last, len(windows))
+        for (service,), group in flagged.filter(pl.col("scale") == scale).group_by("service", maintain_order=True):
+            agreeing = _agreeing(course.marks, str(service), scale, group["last"])
+            windows |= _kept(group["first"].to_numpy(), group["last"].to_numpy(), possible, agreeing)
+    return _joined(course, np.flatnonzero(windows))
+
+
+def _covered(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], windows: int) -> npt.NDArray[np.int64]:
+    """How many of the stretches cover each window."""
+    steps = np.bincount(first, minlength=windows + 1) - np.bincount(last, minlength=windows + 1)
+    return np.cumsum(steps)[:windows].astype(np.int64)
+
+
+def _agreeing(marks: pl.DataFrame, service: str, scale: int, last: pl.Series) -> Indices:
+    """Windows that by themselves show a feature which marks one of these stretches."""
+    own = marks.filter(pl.col("service") == service)
+    said = own.filter((pl.col("scale") == scale) & pl.col("last").is_in(last.implode()))["feature"]
+    alone = own.filter((pl.col("scale") == 1) & pl.col("feature").is_in(said.implode()))
+    return alone["first"].unique().to_numpy().astype(np.int64)
+
+
+def _kept(first: Indices, last: Indices, possible: Indices, agreeing: Indices) -> npt.NDArray[np.bool_]:
+    """Of the windows that stretches cover: those that agree by themselves, and those that at least half of the stretches
+    over them flag; of a run in which there is none, the most flagged.
+    """
+    covered = _covered(first, last, len(possible))
+    share = covered / np.maximum(possible, 1)
+    kept = share >= _COVERED
+    kept[agreeing] |= covered[agreeing] > 0
+    inside = np.flatnonzero(covered > 0)
+    for run in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
+        if len(run) and not kept[run].any():
+            kept[run] = share[run] == share[run].max()
+    return np.asarray(kept, dtype=np.bool_)
+
+
+def _joined(course: Course, windows: Indices) -> list[Span]:
+    """Runs of windows, joined over a few calm ones but never over a gap in the data."""
+    if not len(windows):
+        return []
+    times, run_of = course.windows.times, course.windows.unbroken()
+    apart = (np.diff(windows) > _CALM_WINDOWS + 1) | (np.diff(run_of[windows]) > 0)
+    return [
+        Span(int(times[run[0]]), int(times[run[-1]]) + LEDGER_WINDOW_NS)
+        for run in np.split(windows, np.flatnonzero(apart) + 1)
+    ]

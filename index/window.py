@@ -1,0 +1,127 @@
+"""First step from lines to incidents: counts of every pattern of every service, minute by minute.
+
+A window is a minute in which anything was written. Minutes in which no service writes at all are gaps in the data and
+are left out: they are neither silence nor baseline.
+"""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from index.line_store import LEDGER_WINDOW_NS
+from index.pattern import PatternSet
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+
+SEVERE = ("fatal", "error", "warn")
+LEVELS = (("error lines", ("fatal", "error")), ("warning lines", ("warn",)))
+GAP_WINDOWS = 2
+"""More missing minutes than this are a gap in the data: nothing is known to have lasted through it (a guess)."""
+BUSY = 20.0
+"""Where so many lines a minute are usual, one missing minute is a gap already (a guess)."""
+COLUMN_KEY = ["service", "pattern_id", "template"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Windows:
+    """Sparse counts per (window, service, pattern); a pure function of the lines, whatever their order.
+
+    `times`: int64 [w], starts of the observed windows, ascending.
+    `columns`: rows (`service`, `pattern_id`, `template`, `muted`, `count`, `severe`), by the first three; `severe` is
+    the share of its lines at warn or worse. Beside the patterns each service has a column for all its
+    lines at error or worse and one for all at warn: their `pattern_id` is empty, their template names the level.
+    `row`, `column`, `count`: one entry for each (window, column) that occurs, by (row, column).
+    """
+
+    times: Indices
+    columns: pl.DataFrame
+    row: Indices
+    column: Indices
+    count: Floats
+
+    @property
+    def services(self) -> list[str]:
+        """In alphabetical order."""
+        return sorted(set(self.columns["service"].to_list()))
+
+    def dense(self, wanted: Indices) -> Floats:
+        """float32 [w, len(wanted)]: counts of these columns, zeros included; a column may be wanted twice."""
+        distinct, back = np.unique(wanted, return_inverse=True)
+        place = np.full(self.columns.height, -1, dtype=np.int64)
+        place[distinct] = np.arange(len(distinct))
+        inside = place[self.column] >= 0
+        counts = np.zeros((len(self.times), len(distinct)), dtype=np.float32)
+        counts[self.row[inside], place[self.column[inside]]] = self.count[inside]
+        return np.asarray(counts[:, back])
+
+    def unbroken(self) -> Indices:
+        """int64 [w]: for each window the first of its run of windows with no gap in the data between."""
+        per_window = np.bincount(self.row, weights=self.count, minlength=len(self.times))
+        missing = 0 if len(per_window) and np.median(per_window) >= BUSY else GAP_WINDOWS
+        starts = np.concatenate([[True], np.diff(self.times) > (1 + missing) * LEDGER_WINDOW_NS])[: len(self.times)]
+        return np.maximum.accumulate(np.where(starts, np.arange(len(self.times)), 0)).astype(np.int64)
+
+    def service_of(self) -> Indices:
+        """int64 [columns]: each column's place in `services`."""
+        place = {service: index for index, service in enumerate(self.services)}
+        return np.array([place[s] for s in self.columns["service"].to_list()], dtype=np.int64)
+
+    def by_service(self) -> Floats:
+        """float32 [w, services]: all lines of each service, in the order of `services`."""
+        totals = np.zeros((len(self.times), len(self.services)), dtype=np.float32)
+        of_pattern = (self.columns["pattern_id"] != "").to_numpy()[self.column]
+        where = (self.row[of_pattern], self.service_of()[self.column[of_pattern]])
+        np.add.at(totals, where, self.count[of_pattern])
+        return totals
+
+
+def count_windows(ledger: pl.DataFrame, patterns: PatternSet) -> Windows:
+    """Windows of a ledger (`LineStore.ledger`) by pattern. A signature that no pattern stands for yet is left out: it
+    came after the patterns were mined.
+    """
+    members = patterns.members.join(
+        patterns.patterns.select("pattern_id", "template", muted=pl.col("state") == "muted"), on="pattern_id"
+    )
+    counted = ledger.select("window_ns", "service", "level", "signature", "count").join(members, on="signature")
+    counted = pl.concat([counted.drop("signature"), *(_of_level(counted, name, levels) for name, levels in LEVELS)])
+    columns = _columns(counted)
+    times = np.sort(counted["window_ns"].unique().to_numpy()).astype(np.int64)
+    cells = (
+        counted.group_by("window_ns", *COLUMN_KEY)
+        .agg(pl.col("count").sum())
+        .join(columns.select(COLUMN_KEY).with_row_index("column"), on=COLUMN_KEY)
+        .sort("window_ns", "column")
+    )
+    return Windows(
+        times=times,
+        columns=columns,
+        row=np.searchsorted(times, cells["window_ns"].to_numpy()).astype(np.int64),
+        column=cells["column"].to_numpy().astype(np.int64),
+        count=cells["count"].to_numpy().astype(np.float32),
+    )
+
+
+def _of_level(counted: pl.DataFrame, name: str, levels: tuple[str, ...]) -> pl.DataFrame:
+    """The lines of these levels once more, as a column of their own."""
+    return (
+        counted.filter(pl.col("level").is_in(levels))
+        .with_columns(pattern_id=pl.lit(""), template=pl.lit(name), muted=pl.lit(value=False))
+        .drop("signature")
+    )
+
+
+def window_start(time_ns: int) -> int:
+    """Start of the window that holds this time."""
+    return time_ns - time_ns % LEDGER_WINDOW_NS
+
+
+def _columns(counted: pl.DataFrame) -> pl.DataFrame:
+    severe = pl.col("count").filter(pl.col("level").is_in(SEVERE)).sum()
+    return (
+        counted.group_by(COLUMN_KEY)
+        .agg(pl.col("muted").first(), pl.col("count").sum(), severe=severe / pl.col("count").sum())
+        .sort(COLUMN_KEY)
+    )
