@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal
 
 from api.question_service import named_services
@@ -165,7 +166,7 @@ def _identifiers(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in quoted + bare if part and not HEX_ID.fullmatch(part)))[:MAX_IDENTIFIERS]
 
 
-def _units(focus: str, matches: Sequence[Match], known: Set[tuple[int, int]]) -> tuple[Unit, ...]:
+def _units(focus: str, matches: Sequence[Match], known: AbstractSet[tuple[int, int]]) -> tuple[Unit, ...]:
     """In order of the text, each distinct one once. Concepts named in one place are alternatives of one unit; `known`
     are the places that the glossary accounts for, also by what is ignored.
     """
@@ -195,7 +196,7 @@ def _concept_unit(focus: str, place: tuple[int, int], group: Sequence[Match]) ->
     return Unit(text, tuple(tokens), "telling" if telling else "broad", is_fault)
 
 
-def _unknown_han(focus: str, known: Set[tuple[int, int]]) -> list[tuple[int, int]]:
+def _unknown_han(focus: str, known: AbstractSet[tuple[int, int]]) -> list[tuple[int, int]]:
     """Chinese runs of two characters or more that neither the glossary nor the filler words account for."""
     blank = list(focus)
     for start, end in sorted(known):

@@ -1,0 +1,191 @@
+"""Retrieval over one generation: which patterns and which incidents a question is about, by words and by vectors."""
+
+import dataclasses
+import functools
+from collections.abc import Collection, Iterable, Mapping
+
+import polars as pl
+
+from api.fuse import Arm, fuse
+from api.question import Question
+from api.retrieve_text import TextSettings, incident_tokens, pattern_tokens
+from index.bm25 import Bm25, tokens
+from index.generation import Generation
+from index.glossary import Glossary
+from index.incident import Incident, Note
+from index.vector import VectorIndex, Vectors
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrieveSettings:
+    """Weights of the arms."""
+
+    bm25_weight: float = 0.4
+    """Of the BM25 arm, its best score being 1, against cosines as they are (measured: flat from .3 to .8)."""
+    incident_bm25_weight: float = 0.8
+    """The same among incidents, whose texts are longer: words tell more there, vectors less (a guess)."""
+    pattern_limit: int = 10
+    candidates: int = 500
+    """Taken from the vector index (a guess: most systems have fewer patterns)."""
+    text: TextSettings = dataclasses.field(default_factory=TextSettings)
+
+
+@dataclasses.dataclass(frozen=True)
+class PatternFacts:
+    """What a generation knows of a pattern over all its lines."""
+
+    pattern_id: str
+    template: str
+    name: str
+    count: int
+    first_ns: int
+    last_ns: int
+    services: tuple[str, ...]
+    levels: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """One retrieved pattern or incident. `cosine`: to the question, None when the vector arm did not reach it."""
+
+    id: str
+    score: float
+    cosine: float
+    tokens: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class TextIndex:
+    """Two arms over the same texts."""
+
+    tokens: Mapping[str, Mapping[str, float]]
+    words: Bm25
+    vectors: VectorIndex
+
+    def rank(
+        self, words: Mapping[str, float], vector: Vectors, among: Collection[str], *, bm25_weight: float, limit: int
+    ) -> list[Ranked]:
+        """The texts of `among`, best first, ties by id; `vector` is one row."""
+        by_words = {key: score for key, score in self.words.search(words, len(self.tokens)) if key in among}
+        cosines = {key: score for key, score in self.vectors.search(vector, limit)[0] if key in among}
+        lowest = min(cosines.values(), default=0.0)
+        return [
+            Ranked(key, score, cosines.get(key, lowest), self.tokens[key])
+            for key, score in fuse([Arm(cosines, 1.0), Arm(by_words, bm25_weight, is_scaled=True)])
+            if key in self.tokens
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrievalIndex:
+    """What retrieval needs of a generation beside its vectors."""
+
+    generation: Generation
+    glossary: Glossary
+    settings: RetrieveSettings
+    facts: Mapping[str, PatternFacts]
+    """By pattern id; patterns that people muted, and those without a line left, are not here."""
+    patterns: TextIndex
+    incidents: TextIndex
+    incident_of: Mapping[str, Incident]
+    services: tuple[str, ...]
+
+    def rank_patterns(self, question: Question, vector: Vectors, among: Collection[str]) -> list[Ranked]:
+        """The best patterns of `among`, best first."""
+        weight, limit = self.settings.bm25_weight, self.settings.candidates
+        found = self.patterns.rank(self._words(question), vector, among, bm25_weight=weight, limit=limit)
+        return found[: self.settings.pattern_limit]
+
+    def rank_incidents(self, question: Question, vector: Vectors, among: Collection[str]) -> list[Ranked]:
+        """All incidents of `among` that either arm reaches, best first."""
+        weight, limit = self.settings.incident_bm25_weight, self.settings.candidates
+        return self.incidents.rank(self._words(question), vector, among, bm25_weight=weight, limit=limit)
+
+    def _words(self, question: Question) -> dict[str, float]:
+        return tokens(question.focus, self.glossary, "question", self.settings.text.tokens)
+
+
+def build_retrieval(generation: Generation, glossary: Glossary, settings: RetrieveSettings) -> RetrievalIndex:
+    """Deterministic; about a millisecond a pattern."""
+    notes = _notes_by_target(generation.notes)
+    facts = _pattern_facts(generation)
+    examples = dict(generation.patterns.patterns.select("pattern_id", "example").iter_rows())
+    of_patterns = {
+        key: pattern_tokens(
+            fact.template, fact.name, examples[key], fact.services, notes.get(key, ()), glossary, settings.text
+        )
+        for key, fact in facts.items()
+    }
+    of_incidents = {
+        incident.incident_id: incident_tokens(incident, notes.get(incident.incident_id, ()), glossary, settings.text)
+        for incident in generation.incidents
+    }
+    return RetrievalIndex(
+        generation=generation,
+        glossary=glossary,
+        settings=settings,
+        facts=facts,
+        patterns=_text_index(of_patterns, generation.pattern_vectors),
+        incidents=_text_index(of_incidents, generation.incident_vectors),
+        incident_of={incident.incident_id: incident for incident in generation.incidents},
+        services=tuple(generation.counts["service"].unique().sort().to_list()),
+    )
+
+
+class _Keyed:
+    """A generation as a cache key: its id says all."""
+
+    def __init__(self, generation: Generation, glossary: Glossary, settings: RetrieveSettings) -> None:
+        self.parts = (generation, glossary, settings)
+        self._key = (generation.id, generation.as_of_ns, id(glossary), settings)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and self._key == other._key
+
+
+def retrieval_of(generation: Generation, glossary: Glossary, settings: RetrieveSettings) -> RetrievalIndex:
+    """`build_retrieval`, remembered for the last few generations."""
+    return _remembered(_Keyed(generation, glossary, settings))
+
+
+@functools.lru_cache(maxsize=4)
+def _remembered(keyed: _Keyed) -> RetrievalIndex:
+    return build_retrieval(*keyed.parts)
+
+
+def _text_index(found: Mapping[str, Mapping[str, float]], vectors: VectorIndex) -> TextIndex:
+    return TextIndex(found, Bm25.build(list(found), list(found.values())), vectors)
+
+
+def _notes_by_target(notes: Iterable[Note]) -> dict[str, list[Note]]:
+    by_target: dict[str, list[Note]] = {}
+    for note in notes:
+        by_target.setdefault(note.target, []).append(note)
+    return by_target
+
+
+def _pattern_facts(generation: Generation) -> dict[str, PatternFacts]:
+    counted = generation.counts.group_by("pattern_id").agg(
+        pl.col("count").sum(),
+        pl.col("first_ns").min(),
+        pl.col("last_ns").max(),
+        pl.col("service").unique().sort(),
+        pl.col("level").unique().sort(),
+    )
+    rows = generation.patterns.patterns.filter(pl.col("state") != "muted").join(counted, on="pattern_id")
+    return {
+        row["pattern_id"]: PatternFacts(
+            pattern_id=row["pattern_id"],
+            template=row["template"],
+            name=row["name"],
+            count=row["count"],
+            first_ns=row["first_ns"],
+            last_ns=row["last_ns"],
+            services=tuple(row["service"]),
+            levels=tuple(row["level"]),
+        )
+        for row in rows.sort("pattern_id").iter_rows(named=True)
+    }

@@ -1,0 +1,86 @@
+"""What the word arm sees of patterns and incidents: weighted tokens of their texts."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from index.bm25 import CONCEPT_PREFIX, TokenSettings, add_tokens, tokens
+from index.glossary import Glossary
+from index.incident import Incident, Note
+from index.pattern import WILDCARD
+
+EXAMPLE_CHARACTERS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class TextSettings:
+    """Weights of the parts of a text, its main part being 1. Guesses unless said."""
+
+    example_weight: float = 0.3
+    """Of a pattern's example line (measured: flat from 0 to .6)."""
+    service_weight: float = 0.5
+    """Of the names of a pattern's services (measured with Loghub's components)."""
+    note_weight: float = 1.0
+    faulty_service_weight: float = 1.5
+    """Of the name of an incident's first service."""
+    other_services_weight: float = 0.3
+    kind_weight: float = 2.0
+    """Of the concepts that an incident's kinds stand for."""
+    deviations: int = 30
+    """Of an incident's deviations so many, the most surprising, make its text."""
+    deviation_floor: float = 0.2
+    """Weight of the least surprising of these; the most surprising weighs 1."""
+    tokens: TokenSettings = dataclasses.field(default_factory=TokenSettings)
+
+
+def pattern_tokens(
+    template: str,
+    name: str,
+    example: str,
+    services: Iterable[str],
+    notes: Iterable[Note],
+    glossary: Glossary,
+    settings: TextSettings,
+) -> dict[str, float]:
+    """Tokens of one pattern."""
+    found: dict[str, float] = {}
+
+    def add(text: str, weight: float) -> None:
+        add_tokens(found, tokens(text, glossary, "document", settings.tokens), weight)
+
+    add(template.replace(WILDCARD, " "), 1.0)
+    if name != template:
+        add(name, 1.0)
+    add(example[:EXAMPLE_CHARACTERS], settings.example_weight)
+    add(" ".join(services), settings.service_weight)
+    for note in notes:
+        add(_note_text(note), settings.note_weight)
+    return dict(sorted(found.items()))
+
+
+def incident_tokens(
+    incident: Incident, notes: Iterable[Note], glossary: Glossary, settings: TextSettings
+) -> dict[str, float]:
+    """Tokens of one incident: title, kinds, services, its most surprising deviations by their surprise, notes."""
+    found: dict[str, float] = {}
+
+    def add(text: str, weight: float) -> None:
+        add_tokens(found, tokens(text, glossary, "document", settings.tokens), weight)
+
+    add(incident.title.replace(WILDCARD, " "), 1.0)
+    for concept in glossary.concepts:
+        if concept.kind and concept.kind in incident.kinds:
+            add_tokens(found, {CONCEPT_PREFIX + concept.id: 1.0}, settings.kind_weight)
+    for place, service in enumerate(incident.services):
+        add(service, settings.other_services_weight if place else settings.faulty_service_weight)
+    strongest = max((abs(deviation.surprise) for deviation in incident.deviations), default=1.0) or 1.0
+    for deviation in incident.deviations[: settings.deviations]:
+        share = abs(deviation.surprise) / strongest
+        weight = settings.deviation_floor + (1 - settings.deviation_floor) * share
+        add(deviation.template.replace(WILDCARD, " "), weight)
+    for note in notes:
+        add(_note_text(note), settings.note_weight)
+    return dict(sorted(found.items()))
+
+
+def _note_text(note: Note) -> str:
+    return f"{note.name} {note.text} {note.cause} {note.fix}"

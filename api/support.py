@@ -1,0 +1,97 @@
+"""How well what was retrieved supports the question: the absolute evidence behind found, inconclusive and not found."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from api.question import Question, Unit
+from api.retrieve import Ranked
+from index.bm25 import CONCEPT_PREFIX, Bm25
+from index.glossary import Glossary
+
+Verdict = Literal["found", "not_found", "inconclusive"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SupportSettings:
+    """Thresholds, measured on development questions with and without an answer (English and Chinese)."""
+
+    telling_weight: float = 1.0
+    broad_weight: float = 0.4
+    word_weight: float = 0.3
+    """An uncovered word that the glossary does not know proves little: people paraphrase."""
+    cosine_low: float = 0.15
+    """What a question has with lines that have nothing to do with it."""
+    cosine_high: float = 0.6
+    found: float = 0.42
+    inconclusive: float = 0.22
+    sure_cosine: float = 0.62
+    """With this, a telling word may be missing: the sentence says the same in other words."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Support:
+    """`strength` 0 to 1; `missing`: telling units that nothing of the evidence covers, in order of the question."""
+
+    verdict: Verdict
+    strength: float
+    missing: tuple[Unit, ...]
+
+
+def support_of(
+    question: Question, found: Ranked, words: Bm25, glossary: Glossary, settings: SupportSettings, *, is_fault: bool
+) -> Support:
+    """What one pattern or incident is worth as evidence. `is_fault`: it shows that something went wrong (an incident,
+    or a line of level warn or worse).
+    """
+    if not question.units:
+        return Support("inconclusive" if found.cosine >= settings.cosine_high else "not_found", 0.0, ())
+    faults = {CONCEPT_PREFIX + concept.id for concept in glossary.concepts if concept.group == "faults"}
+    is_fault = is_fault or any(token in faults for token in found.tokens)
+    covered = {unit: cover(unit, found.tokens, is_fault=is_fault) for unit in question.units}
+    weights = {unit: _weight(unit, words, settings) for unit in question.units}
+    share = sum(weights[unit] * covered[unit] for unit in question.units) / sum(weights.values())
+    spread = (found.cosine - settings.cosine_low) / (settings.cosine_high - settings.cosine_low)
+    strength = 0.6 * share + 0.4 * min(max(spread, 0.0), 1.0)
+    missing = tuple(unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5)
+    return Support(_verdict(question, strength, missing, found.cosine, settings, is_fault=is_fault), strength, missing)
+
+
+def cover(unit: Unit, tokens: Mapping[str, float], *, is_fault: bool) -> float:
+    """0 to 1: whether a text speaks of the unit."""
+    if unit.weight == "word" and len(unit.tokens) > 1:
+        return sum(token in tokens for token in unit.tokens) / len(unit.tokens)
+    if any(token in tokens for token in unit.tokens):
+        return 1.0
+    return 0.5 if unit.is_fault and unit.weight == "broad" and is_fault else 0.0
+
+
+def best_support(supports: Sequence[Support]) -> Support:
+    """The one that proves most; earlier ones win ties."""
+    order = {"found": 0, "inconclusive": 1, "not_found": 2}
+    return min(supports, key=lambda support: (order[support.verdict], -support.strength))
+
+
+def _weight(unit: Unit, words: Bm25, settings: SupportSettings) -> float:
+    """Rare things weigh more than what every line says."""
+    base = {"telling": settings.telling_weight, "broad": settings.broad_weight, "word": settings.word_weight}
+    rarest = words.rarity("")
+    rarity = min(words.rarity(token) for token in unit.tokens) / rarest if rarest > 0 else 1.0
+    return base[unit.weight] * (0.3 + 0.7 * rarity)
+
+
+def _verdict(
+    question: Question,
+    strength: float,
+    missing: Sequence[Unit],
+    cosine: float,
+    settings: SupportSettings,
+    *,
+    is_fault: bool,
+) -> Verdict:
+    if missing:
+        return "inconclusive" if cosine >= settings.sure_cosine else "not_found"
+    if strength < settings.inconclusive:
+        return "not_found"
+    asks_fault = any(unit.is_fault for unit in question.units)
+    return "found" if strength >= settings.found and (is_fault or not asks_fault) else "inconclusive"
