@@ -1,0 +1,105 @@
+"""A chunk as records: container framing read, parts and stack traces joined, every byte accounted for."""
+
+import dataclasses
+
+import polars as pl
+
+from ingest.chunk import Chunk
+from ingest.frame_cri import frame_cri
+from ingest.frame_docker import frame_docker
+from ingest.frame_join import fold_traces, join_parts
+from ingest.frame_records import BYTE_ORDER_MARK, Records, records, restore_bytes
+from ingest.line import Mark
+from ingest.parse_time import runtime_ns
+
+FRAME_SCHEMA = pl.Schema(
+    {"position": pl.Int64, "message": pl.String, "stream": pl.String, "time_ns": pl.Int64, "marks": pl.UInt16}
+)
+
+_DETECTION_RECORDS = 64
+"""How many records of a chunk `auto` looks at for one that a runtime wrote. A guess."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Framed:
+    """`frame`: FRAME_SCHEMA, by position; `time_ns` is the runtime's, null where it gave none. `blank`: how many
+    records were left out because they hold nothing but white space.
+    """
+
+    frame: pl.DataFrame
+    blank: int
+
+
+def frame(chunk: Chunk) -> Framed:
+    """Pure: cutting the chunk where `ingest.cut` may cut it gives the same rows."""
+    found = records(chunk)
+    if not len(found.starts):
+        return Framed(pl.DataFrame(schema=FRAME_SCHEMA), 0)
+    decoded = _decode(found, _format(chunk, found)).with_columns(position=pl.Series(found.starts))
+    return _finish(join_parts(decoded), has_stand_ins=found.has_stand_ins)
+
+
+def frame_raw(chunk: Chunk) -> Framed:
+    """Every line as it is, with Mark.UNPARSED: for a chunk on which the reading of it failed."""
+    found = records(chunk)
+    if not len(found.starts):
+        return Framed(pl.DataFrame(schema=FRAME_SCHEMA), 0)
+    raw = _plain(found).with_columns(
+        pl.col("marks") | pl.lit(int(Mark.UNPARSED), dtype=pl.UInt16), position=pl.Series(found.starts)
+    )
+    return _finish(raw, has_stand_ins=found.has_stand_ins, fold=False)
+
+
+def _finish(joined: pl.DataFrame, *, has_stand_ins: bool, fold: bool = True) -> Framed:
+    message = pl.col("message").str.strip_suffix("\n").str.strip_suffix("\r").str.strip_prefix(BYTE_ORDER_MARK)
+    joined = joined.with_columns(message)
+    if has_stand_ins:
+        joined = restore_bytes(joined)
+    folded = fold_traces(joined) if fold else joined
+    kept = folded.filter(pl.col("message").str.contains(r"[^ \t\r\n]"))
+    framed = kept.select(
+        "position",
+        pl.when(pl.col("marks") & int(Mark.FOLDED) != 0)
+        .then(pl.col("message").str.strip_chars("\n"))
+        .otherwise("message"),
+        "stream",
+        runtime_ns(pl.col("time")).alias("time_ns"),
+        "marks",
+    )
+    return Framed(framed.cast(FRAME_SCHEMA), folded.height - kept.height)
+
+
+def _decode(found: Records, form: str) -> pl.DataFrame:
+    if form == "docker":
+        return frame_docker(found)
+    if form == "cri":
+        return frame_cri(found)
+    return _plain(found)
+
+
+def _plain(found: Records) -> pl.DataFrame:
+    return pl.DataFrame([found.texts.alias("message"), found.marks]).with_columns(
+        stream=pl.lit(""), time=pl.lit(None, dtype=pl.String), final=pl.lit(value=True)
+    )
+
+
+def _format(chunk: Chunk, found: Records) -> str:
+    """What the source says, else that of the first record that a runtime wrote, else `plain`."""
+    if chunk.source.format != "auto":
+        return chunk.source.format
+    first = 1 if chunk.starts_inside_line else 0
+    head = _head(found, first + _DETECTION_RECORDS)
+    forms = {name: _decode(head, name)["marks"].to_numpy() & Mark.UNPARSED == 0 for name in ("docker", "cri")}
+    for row in range(first, len(head.starts)):
+        for name, is_read in forms.items():
+            if is_read[row]:
+                return name
+    return "plain"
+
+
+def _head(found: Records, count: int) -> Records:
+    """The first `count` records."""
+    end = 0
+    for _ in range(min(count, len(found.starts))):
+        end = found.body.find(b"\n", end) + 1 or len(found.body)
+    return Records(found.starts[:count], found.body[:end], found.has_stand_ins, found.marks[:count])

@@ -1,0 +1,182 @@
+"""The receiver: takes chunks and pushed lines, asks the store what is missing of them, and appends just that."""
+
+import collections
+import secrets
+import threading
+import time
+import zlib
+from collections.abc import Callable, Sequence
+
+import orjson
+import polars as pl
+import structlog
+
+from ingest.chunk import Chunk
+from ingest.errors import InputError, RangeConflictError, RefusedError
+from ingest.frame import frame, frame_raw
+from ingest.line import LINE_SCHEMA, Mark
+from ingest.line_sink import LineSink, SourceRange
+from ingest.parse import parse, parse_nothing
+from ingest.parse_fields import FieldNames
+from ingest.signature import signature_columns
+from ingest.source import Source, mint_source_id
+
+_LOCKS = 64
+"""Sources share this many locks, so that memory does not grow with sources. A guess."""
+_ATTEMPTS = 5
+"""How often an append is tried when another one stores part of the same range meanwhile. A guess: one is usual."""
+_PARSER_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, RecursionError)
+"""What a bug of ours, or of Polars, may raise on hostile bytes. The bytes are stored all the same."""
+
+_log = structlog.get_logger()
+
+
+class Receiver:
+    """A ChunkSink over a store. Any number of threads may call it."""
+
+    def __init__(self, sink: LineSink, *, zone: str = "", clock: Callable[[], int] = time.time_ns) -> None:
+        """`zone`: that of clocks without one when the source names none. `clock`: UTC ns, when pushed lines arrive."""
+        self._sink = sink
+        self._zone = zone
+        self._clock = clock
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
+        self._push_lock = threading.Lock()
+        self._incarnation = secrets.token_bytes(16)
+        self._push_ends: dict[str, int] = {}
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._counts_lock = threading.Lock()
+
+    def accept(self, chunk: Chunk) -> None:
+        """Store what is not stored yet of the chunk's bytes; see ChunkSink. Raises RefusedError."""
+        self._take(chunk, FieldNames())
+
+    def accept_lines(
+        self,
+        body: bytes,
+        *,
+        service: str = "",
+        time_field: str = "",
+        message_field: str = "",
+        idempotency_key: str = "",
+        source_host: str = "",
+        now_ns: int | None = None,
+    ) -> dict[str, int]:
+        """Store pushed lines: JSON objects one a line, an array of them, or bare text lines.
+
+        With a key, the same request sent again stores nothing; without one, every request is new. Answers how many
+        lines were `received`, `stored`, `blank` and `unparsed` (stored as they came). Raises InputError when the body
+        is a JSON array that does not parse; RefusedError when the store takes nothing now.
+        """
+        names = _preferring(time_field, message_field)
+        lines = _one_a_line(body)
+        if not lines:
+            return {"received": 0, "stored": 0, "blank": 0, "unparsed": 0}
+        if idempotency_key:
+            source_id = mint_source_id(source_host, "push", idempotency_key.encode(), 0)
+            start = 0
+        else:
+            source_id = mint_source_id(source_host, f"push/{service}", self._incarnation, 0)
+            start = self._reserve(source_id, len(lines))
+        source = Source(source_id, host=source_host, service=service, format="ndjson")
+        read_ns = self._clock() if now_ns is None else now_ns
+        return self._take(Chunk(source, start, start + len(lines), read_ns, lines), names)
+
+    def counters(self) -> dict[str, int]:
+        """What happened so far: `received_*`, `stored_lines`, `repeated_bytes`, `blank_records`, `marked_*`,
+        `raw_chunks` (chunks that our parser failed on), `refused_requests`.
+        """
+        with self._counts_lock:
+            return dict(sorted(self._counts.items()))
+
+    def _reserve(self, source_id: str, size: int) -> int:
+        with self._push_lock:
+            start = self._push_ends.get(source_id, 0)
+            self._push_ends[source_id] = start + size
+            return start
+
+    def _take(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
+        self._count(received_chunks=1, received_bytes=len(chunk.body))
+        with self._locks[zlib.crc32(chunk.source.id.encode()) % _LOCKS]:
+            for _ in range(_ATTEMPTS):
+                try:
+                    return self._append(chunk, names)
+                except RangeConflictError:
+                    continue
+                except RefusedError:
+                    self._count(refused_requests=1)
+                    raise
+        self._count(refused_requests=1)
+        raise RefusedError(
+            f"bytes [{chunk.start}, {chunk.end}) of source {chunk.source.id} were being stored by others "
+            f"in each of {_ATTEMPTS} attempts"
+        )
+
+    def _append(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
+        missing = self._sink.missing(SourceRange(chunk.source.id, chunk.start, chunk.end))
+        pieces = [self._lines(chunk.part(piece.start, piece.end), names) for piece in missing]
+        lines = pl.concat([piece for piece, _ in pieces]) if pieces else pl.DataFrame(schema=LINE_SCHEMA)
+        if missing:
+            self._sink.append(lines, missing)
+        return self._count_stored(chunk, missing, lines, blank=sum(blank for _, blank in pieces))
+
+    def _lines(self, chunk: Chunk, names: FieldNames) -> tuple[pl.DataFrame, int]:
+        """The lines of a chunk (LINE_SCHEMA, by position), and how many blank records it held."""
+        try:
+            framed = frame(chunk)
+            lines = signature_columns(parse(chunk, framed.frame, zone=self._zone, names=names))
+        except _PARSER_FAULTS as error:
+            _log.error(
+                "chunk_stored_raw", source=chunk.source.id, start=chunk.start, end=chunk.end, fault=type(error).__name__
+            )
+            self._count(raw_chunks=1)
+            framed = frame_raw(chunk)
+            lines = signature_columns(parse_nothing(chunk, framed.frame))
+        return lines.select(LINE_SCHEMA.names()).cast(LINE_SCHEMA), framed.blank
+
+    def _count_stored(
+        self, chunk: Chunk, missing: Sequence[SourceRange], lines: pl.DataFrame, *, blank: int
+    ) -> dict[str, int]:
+        marks = lines["marks"].to_numpy()
+        marked = {f"marked_{mark.name}".lower(): int((marks & mark != 0).sum()) for mark in Mark}
+        repeated = len(chunk.body) - sum(piece.end - piece.start for piece in missing)
+        self._count(stored_lines=lines.height, blank_records=blank, repeated_bytes=repeated, **marked)
+        records = lines.height + blank
+        return {
+            "received": records if missing else chunk.body.count(b"\n"),
+            "stored": lines.height,
+            "blank": blank,
+            "unparsed": marked["marked_unparsed"],
+        }
+
+    def _count(self, **more: int) -> None:
+        with self._counts_lock:
+            self._counts.update(more)
+
+
+def _preferring(time_field: str, message_field: str) -> FieldNames:
+    """The usual names, with those that the caller gave before them."""
+    usual = FieldNames()
+    return FieldNames(
+        message=(message_field, *usual.message) if message_field else usual.message,
+        time=(time_field, *usual.time) if time_field else usual.time,
+    )
+
+
+def _one_a_line(body: bytes) -> bytes:
+    """The body as lines, each with its line feed; the elements of a JSON array become one line each."""
+    if body.lstrip()[:2] in {b"[{", b"[]"} or (body.lstrip()[:1] == b"[" and body.rstrip()[-1:] == b"]"):
+        body = _array_lines(body)
+    return body if not body or body.endswith(b"\n") else body + b"\n"
+
+
+def _array_lines(body: bytes) -> bytes:
+    try:
+        elements = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if body.lstrip()[:2] != b"[{":  # text lines in brackets
+            return body
+        raise InputError(
+            f"the body begins like a JSON array and is none: {error.msg} at byte {error.pos}",
+            hint="send one JSON object a line, an array of objects, or bare text lines",
+        ) from error
+    return b"\n".join(map(orjson.dumps, elements))
