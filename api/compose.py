@@ -18,13 +18,14 @@ from api.settings import Settings
 from index.embed_minilm import MiniLMEmbedder
 from index.generation import Generation
 from index.incident import Incident, Note, Similar
-from index.incident_similar import similar, similar_span
+from index.incident_similar import similar
 from index.knowledge import Knowledge
 from index.pattern import PatternEdit
 from index.store_parquet import ParquetStore
 from index.store_settings import StoreSettings
 from index.vector import Embedder
 from ingest.collect import Collector
+from ingest.collect_settings import CollectSettings
 from ingest.errors import InputError, NotFoundError
 from ingest.receive import Receiver
 from workers.nearline import Nearline
@@ -44,6 +45,7 @@ class Dejalog:
         self.knowledge = Knowledge(folder / "catalogue.sqlite")
         self.receiver = Receiver(self.store, zone=settings.collect.zone)
         self.nearline = Nearline(self.store, self.knowledge, embedder, folder, _nearline_settings(settings))
+        self.host = settings.collect.host or socket.gethostname()
         self.collector: Collector | None = None
         self.waiting_for = ""
         """What keeps this process from answering questions yet; empty when nothing does."""
@@ -101,7 +103,7 @@ class Dejalog:
         if incident_id:
             query = _named(generation, incident_id)
         elif start_ns is not None and end_ns is not None:
-            query = similar_span(self.store, generation.patterns, start_ns, end_ns, tuple(services))
+            query = self.nearline.span_incident(generation, start_ns, end_ns, services)
         else:
             raise InputError("name an incident_id, or start and end", hint='e.g. {"incident_id": "…"}')
         others = [incident for incident in generation.incidents if incident.incident_id != query.incident_id]
@@ -110,6 +112,7 @@ class Dejalog:
     def status(self) -> Status:
         """How things stand now."""
         counters = self.receiver.counters()
+        store = self.store.status()
         sources = self.sources()
         progress = self.nearline.progress
         high = self.store.high_sequence()
@@ -135,10 +138,10 @@ class Dejalog:
             },
             received={name: counters.get(f"received_{name}", 0) for name in ("chunks", "bytes", "lines")},
             stored_lines=counters.get("stored", 0),
-            dropped={"retention": progress.dropped_lines, "damaged": self.store.lost_lines()},
+            dropped={"retention": progress.dropped_lines, "damaged": store.damaged_lines},
             refused=counters.get("refused", 0),
-            store_bytes=self.store.disk_bytes(),
-            queue_bytes=self.store.queue_bytes(),
+            store_bytes=store.disk_bytes,
+            queue_bytes=store.journal_bytes,
         )
 
     def sources(self) -> tuple[SourceStatus, ...]:
@@ -147,8 +150,8 @@ class Dejalog:
             return ()
         return tuple(
             SourceStatus(
-                id=source.id,
-                host=self.collector.host,
+                id=source.source,
+                host=self.host,
                 path=source.path,
                 service=source.service,
                 position=source.position,
@@ -188,9 +191,8 @@ def open_dejalog(settings: Settings, *, listen: str = "", folder: Path | None = 
 @contextmanager
 def collecting(dejalog: Dejalog, paths: Sequence[str], folder: Path) -> Iterator[Collector]:
     """The collector of this process running over `paths` until the block ends."""
-    settings = dejalog.settings.collect
     collector = Collector(
-        paths, dejalog.receiver, folder, host=settings.host or socket.gethostname(), zone=settings.zone
+        paths, dejalog.receiver, folder, host=dejalog.host, settings=collect_settings(dejalog.settings)
     )
     dejalog.collector = collector
     stop = threading.Event()
@@ -208,6 +210,11 @@ def _named(generation: Generation, incident_id: str) -> Incident:
         if incident.incident_id == incident_id:
             return incident
     raise NotFoundError(f"there is no incident {incident_id[:40]!r}", hint="GET /v1/incidents lists them")
+
+
+def collect_settings(settings: Settings) -> CollectSettings:
+    """The collector's settings in those of the process."""
+    return CollectSettings(zone=settings.collect.zone, discover_s=settings.collect.scan_interval)
 
 
 def _store_settings(settings: Settings) -> StoreSettings:

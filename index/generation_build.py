@@ -9,8 +9,8 @@ import polars as pl
 from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
 from index.incident import Incident, Note
-from index.incident_family import assign_families
-from index.incident_mine import MiningCache, mine_incidents
+from index.incident_family import with_families
+from index.incident_mine import MineCache, mine_incidents
 from index.incident_text import document as incident_document
 from index.knowledge import Knowledge, incident_json
 from index.line_store import LineStore
@@ -28,7 +28,7 @@ def build_generation(
     *,
     as_of_ns: int | None,
     embeddings: EmbeddingCache,
-    mining: MiningCache,
+    mining: MineCache,
 ) -> Generation:
     """A pure function of what `store` and `knowledge` hold from before `as_of_ns`; the caches only save work.
 
@@ -38,7 +38,7 @@ def build_generation(
     patterns = mine_patterns(store.signatures(before_ns=as_of_ns), knowledge.edits(before_ns=as_of_ns))
     counts = count_patterns(store.ledger(end_ns=as_of_ns), patterns)
     mined = mine_incidents(store, patterns, before_ns=as_of_ns, cache=mining)
-    incidents = assign_families(_with_kept(mined, knowledge, as_of_ns))
+    incidents = tuple(with_families(_with_kept(mined, knowledge, as_of_ns)))
     notes = tuple(knowledge.notes(before_ns=as_of_ns))
     return Generation(
         id=_content_id(patterns, counts, incidents, notes),

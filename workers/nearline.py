@@ -8,7 +8,7 @@ import dataclasses
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -17,7 +17,8 @@ from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
 from index.generation_build import build_generation
 from index.generation_folder import Stamp, load_generation, save_generation
-from index.incident_mine import MiningCache
+from index.incident import Incident
+from index.incident_mine import MineCache, span_incident
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
@@ -60,7 +61,7 @@ class Nearline:
         self._settings = settings
         self._now_ns = now_ns
         self._embeddings = EmbeddingCache(folder / "embeddings.sqlite")
-        self._mining = MiningCache()
+        self._mining = MineCache()
         self._mine_lock = threading.Lock()
         self._changed = threading.Condition()
         self._waiters = 0
@@ -109,6 +110,21 @@ class Nearline:
                     self._past.popitem(last=False)
             self._past.move_to_end(key)
             return self._past[key]
+
+    def span_incident(
+        self, generation: Generation, start_ns: int, end_ns: int, services: Sequence[str] = ()
+    ) -> Incident:
+        """What deviates in any span, to compare it with incidents, as the generation would have seen it."""
+        with self._mine_lock:
+            return span_incident(
+                self._store,
+                generation.patterns,
+                start_ns,
+                end_ns,
+                services=services,
+                before_ns=generation.as_of_ns,
+                cache=self._mining,
+            )
 
     def mine(self) -> Generation:
         """Mine now, publish and save. Lines appended while it runs may or may not be in it."""
@@ -172,7 +188,8 @@ class Nearline:
         cutoff_ns = self._now_ns() - int(self._settings.retention_s * 1e9)
         first_ns = self._store.oldest_partition_ns()
         over_disk = (
-            self._settings.max_disk_bytes is not None and self._store.disk_bytes() > self._settings.max_disk_bytes
+            self._settings.max_disk_bytes is not None
+            and self._store.status().disk_bytes > self._settings.max_disk_bytes
         )
         if (first_ns is None or first_ns >= cutoff_ns) and not over_disk:
             return
