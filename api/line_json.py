@@ -19,7 +19,7 @@ def lines_json(lines: pl.DataFrame, patterns: PatternSet) -> list[dict[str, Any]
     """One object a line, in the order of the frame."""
     if lines.is_empty():
         return []
-    ids = pattern_ids_of(lines["signature"].to_list(), patterns)
+    ids = pattern_ids_of(lines, patterns)
     return [
         {
             "id": line_id(row["source"], row["position"]),

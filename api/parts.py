@@ -78,9 +78,17 @@ class LineReceiver(ChunkSink, Protocol):
     """What `ingest.receive.Receiver` offers to the routes."""
 
     def accept_lines(
-        self, body: bytes, *, service: str = "", time_field: str = "", message_field: str = "", read_ns: int
+        self,
+        body: bytes,
+        *,
+        service: str = "",
+        time_field: str = "",
+        message_field: str = "",
+        idempotency_key: str = "",
     ) -> Mapping[str, int]:
-        """Store NDJSON; returns what was done (`accepted`, `marked`, …). Raises as `accept` does."""
+        """Store pushed lines; returns how many were `received`, `stored`, `blank` and `unparsed`. With a key, the same
+        request sent again stores nothing. Raises InputError, RefusedError.
+        """
 
 
 class PeoplesKnowledge(Protocol):

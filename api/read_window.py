@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+import polars as pl
 
-from api.models import Selection
+from api.models import Chosen, Selection
 from api.parts import Dejalog
+from api.pattern_query import without_patterns
 from api.time_text import SECOND_NS, format_time, parse_duration_s, parse_time
 from index.generation import Generation
 from index.line_store import LineFilter, LineStore
@@ -66,15 +68,27 @@ def read_window(
 
 
 def line_filter(selection: Selection, window: Window, generation: Generation) -> LineFilter:
-    """The store's filter for what was asked."""
+    """The store's filter for what was asked. Raises InputError and QuerySyntaxError."""
+    query, signatures = chosen_lines(selection, generation)
     return LineFilter(
-        query=selection.query,
+        query=query,
         start_ns=window.start_ns,
         end_ns=window.end_ns,
         services=tuple(selection.service),
         levels=tuple(selection.level),
-        signatures=pattern_signatures(selection.pattern, generation.patterns) if selection.pattern else None,
+        signatures=signatures,
     )
+
+
+def chosen_lines(chosen: Chosen, generation: Generation) -> tuple[str, tuple[int, ...] | None]:
+    """The query for the store and the signatures that its lines must have, if any."""
+    patterns = generation.patterns
+    resolved = without_patterns(chosen.query, lambda pattern_id: pattern_signatures([pattern_id], patterns))
+    if not chosen.pattern:
+        return resolved.query, None if resolved.signatures is None else tuple(sorted(resolved.signatures))
+    named = frozenset(pattern_signatures(chosen.pattern, patterns))
+    both = named if resolved.signatures is None else named & resolved.signatures
+    return resolved.query, tuple(sorted(both))
 
 
 def canonical_pattern_id(pattern_id: str, patterns: PatternSet) -> str:
@@ -99,12 +113,17 @@ def pattern_signatures(pattern_ids: Sequence[str], patterns: PatternSet) -> tupl
     return tuple(sorted(found))
 
 
-def pattern_ids_of(signatures: Sequence[int], patterns: PatternSet) -> dict[int, str]:
-    """The pattern of each of these signatures."""
-    distinct = sorted(set(signatures))
-    rows = patterns.members.filter(patterns.members["signature"].is_in(distinct))
-    known = dict(zip(rows["signature"].to_list(), rows["pattern_id"].to_list(), strict=True))
-    return {signature: known.get(signature) or signature_hex(signature) for signature in distinct}
+def pattern_ids_of(lines: pl.DataFrame, patterns: PatternSet) -> dict[int, str]:
+    """The pattern of each signature in `lines` (`signature`, `shape`). A signature beyond its service's budget counts
+    under its shape; one that is not mined yet is a pattern of its own.
+    """
+    pairs = lines.select("signature", "shape").unique(subset="signature", keep="any")
+    by_shape = patterns.members.select(shape="signature", shape_pattern_id="pattern_id")
+    rows = pairs.join(patterns.members, on="signature", how="left").join(by_shape, on="shape", how="left")
+    return {
+        signature: own or of_shape or signature_hex(signature)
+        for signature, own, of_shape in rows.select("signature", "pattern_id", "shape_pattern_id").iter_rows()
+    }
 
 
 def deadline_s(selection: Selection, dejalog: Dejalog) -> float:

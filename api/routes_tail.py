@@ -15,7 +15,7 @@ from api.line_json import lines_json
 from api.metrics import Metrics
 from api.models import TailRequest
 from api.parts import Dejalog
-from api.read_window import pattern_signatures
+from api.read_window import chosen_lines
 from api.running import Measured, Running
 from index.line_store import LineFilter
 from ingest.errors import InputError
@@ -39,10 +39,8 @@ def get_tail(
     `after`); `position` when time passes without a matching line. Lines come in order of arrival.
     """
     after = _resume(last_event_id, asked.after)
-    signatures = pattern_signatures(asked.pattern, dejalog.generation().patterns) if asked.pattern else None
-    where = LineFilter(
-        query=asked.query, services=tuple(asked.service), levels=tuple(asked.level), signatures=signatures
-    )
+    query, signatures = chosen_lines(asked, dejalog.generation())
+    where = LineFilter(query=query, services=tuple(asked.service), levels=tuple(asked.level), signatures=signatures)
     first: list[bytes] = []
     high = dejalog.store.high_sequence()
     if after is None:

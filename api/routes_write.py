@@ -1,9 +1,8 @@
 """Routes that take lines in; each answers when what it took is durable."""
 
-import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -54,10 +53,16 @@ async def post_chunk(request: Request, dejalog: Running) -> Response:
         "requestBody": {"required": True, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}},
     },
 )
-async def post_lines(request: Request, dejalog: Running, how: Annotated[LinesRequest, Query()]) -> JsonReply:
-    """One JSON object a line. The time is read from `@timestamp`, `time`, `ts` or `_time`, the message from `message`,
-    `msg`, `_msg`, `log` or `body`, with `service` and `level`; all other fields become attributes. A line that is not
-    JSON is stored as it came and marked. Answers with the number of lines stored.
+async def post_lines(
+    request: Request,
+    dejalog: Running,
+    how: Annotated[LinesRequest, Query()],
+    idempotency_key: Annotated[str, Header(max_length=256)] = "",
+) -> JsonReply:
+    """One JSON object a line (or an array of them). The time is read from `@timestamp`, `time`, `ts` or `_time`, the
+    message from `message`, `msg`, `_msg`, `log` or `body`, with `service` and `level`; all other fields become
+    attributes. A line that is not JSON is stored as it came and marked. Answers how many lines were `received`,
+    `stored`, `blank` and `unparsed`. With an `Idempotency-Key` the same request sent again stores nothing.
     """
     timed = Timed()
     body = await request.body()
@@ -67,6 +72,6 @@ async def post_lines(request: Request, dejalog: Running, how: Annotated[LinesReq
         service=how.service,
         time_field=how.time_field,
         message_field=how.message_field,
-        read_ns=time.time_ns(),
+        idempotency_key=idempotency_key,
     )
     return timed.reply(dict(counts))

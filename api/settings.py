@@ -53,7 +53,7 @@ class ServerSettings:
         secret=True,
     )
     max_body: int = setting(
-        64 << 20, text.read_size, "a size", "The largest request body, as sent and again after decompression."
+        32 << 20, text.read_size, "a size", "The largest request body, as sent and again after decompression."
     )
     query_timeout: float = setting(
         30.0,

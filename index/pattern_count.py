@@ -47,8 +47,11 @@ def count_patterns(
     stop: Callable[[], bool] = lambda: False,
 ) -> PatternCounts:
     """Counts of the lines that `where` selects. `stop` is asked between frames of a scan; true ends it as partial."""
-    counted, partial = signature_counts(store, where, deadline_s=deadline_s, stop=stop)
     known = store.signatures().select("signature", "message", pl.col("first_ns").alias("founded_ns"))
+    if where.query.strip() in {"", "*"}:
+        counted, partial = _from_ledger(store, where), False
+    else:
+        counted, partial = _from_scan(store, where, known["signature"], deadline_s, stop)
     with_pattern = with_pattern_ids(counted, patterns)
     rows = (
         with_pattern.join(known, on="signature", how="left")
@@ -72,15 +75,6 @@ def count_patterns(
         .sort("count", "pattern_id", descending=[True, False])
     )
     return PatternCounts(rows, int(counted["count"].sum()), partial)
-
-
-def signature_counts(
-    store: LineStore, where: LineFilter, *, deadline_s: float, stop: Callable[[], bool] = lambda: False
-) -> tuple[pl.DataFrame, bool]:
-    """Rows (`signature`, `service`, `level`, `count`, `first_ns`, `last_ns`), and whether some may be missing."""
-    if where.query.strip() in {"", "*"}:
-        return _from_ledger(store, where), False
-    return _from_scan(store, where, deadline_s, stop)
 
 
 def with_pattern_ids(counted: pl.DataFrame, patterns: PatternSet) -> pl.DataFrame:
@@ -111,14 +105,17 @@ def _from_ledger(store: LineStore, where: LineFilter) -> pl.DataFrame:
 
 
 def _from_scan(
-    store: LineStore, where: LineFilter, deadline_s: float, stop: Callable[[], bool]
+    store: LineStore, where: LineFilter, known: pl.Series, deadline_s: float, stop: Callable[[], bool]
 ) -> tuple[pl.DataFrame, bool]:
+    """As the ledger counts: a signature beyond its service's budget (the store does not list it) under its shape."""
     parts: list[pl.DataFrame] = []
     partial = False
+    listed = known.implode()
+    counted_as = pl.when(pl.col("signature").is_in(listed)).then("signature").otherwise("shape").alias("signature")
     try:
-        for frame in store.scan(where, ["signature", "service", "level", "time_ns"], deadline_s=deadline_s):
+        for frame in store.scan(where, ["signature", "shape", "service", "level", "time_ns"], deadline_s=deadline_s):
             parts.append(
-                frame.group_by("signature", "service", "level").agg(
+                frame.group_by(counted_as, "service", "level").agg(
                     pl.len().cast(pl.Int64).alias("count"),
                     pl.col("time_ns").min().alias("first_ns"),
                     pl.col("time_ns").max().alias("last_ns"),
