@@ -1,0 +1,113 @@
+"""A whole Dejalog in one test: real store, knowledge, model and answers over simulated files, without HTTP."""
+
+import dataclasses
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from api.answer import answer_json, ask
+from index.embedding_cache import EmbeddingCache
+from index.generation import Generation
+from index.generation_build import build_generation
+from index.incident_mine import MineCache
+from index.knowledge import Knowledge
+from index.store_parquet import ParquetStore
+from index.vector import Embedder
+from ingest.chunk import CHUNK_BYTES, Chunk
+from ingest.cut import find_cuts
+from ingest.receive import Receiver
+from ingest.source import Source, mint_source_id
+from ingest.source_path import read_path
+
+READ_NS = 1_790_000_000_000_000_000
+"""One read time for all chunks, so that only the order and the cuts differ between two worlds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """A question's answer, whole, and the bytes that must not change (all but how long it took)."""
+
+    answer: dict[str, Any]
+    stable: bytes
+
+
+class World:
+    """Owns a data directory. Close it at the end."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self.store = ParquetStore.open(folder)
+        self.knowledge = Knowledge(folder / "catalogue.sqlite")
+        self.receiver = Receiver(self.store)
+        self._embedder = embedder
+        self._embeddings = EmbeddingCache(folder / "embeddings.sqlite")
+
+    def load(self, chunks: Sequence[Chunk], *, flush_every: int = 0) -> None:
+        """Store chunks in this order; `flush_every` so many of them, and compact."""
+        for number, chunk in enumerate(chunks, start=1):
+            self.receiver.accept(chunk)
+            if flush_every and number % flush_every == 0:
+                self.store.flush()
+                self.store.compact()
+
+    def generation(self, as_of_ns: int | None = None) -> Generation:
+        """Mined anew each time."""
+        return build_generation(
+            self.store,
+            self.knowledge,
+            self._embedder,
+            as_of_ns=as_of_ns,
+            embeddings=self._embeddings,
+            mining=MineCache(),
+        )
+
+    def ask(self, question: str, *, now_ns: int, as_of_ns: int | None = None) -> Asked:
+        """Ask over a generation mined for it."""
+        answer = answer_json(
+            ask(
+                question,
+                store=self.store,
+                generation=self.generation(as_of_ns),
+                embedder=self._embedder,
+                now_ns=now_ns,
+                as_of_ns=as_of_ns,
+            )
+        )
+        return Asked(answer, orjson.dumps({name: value for name, value in answer.items() if name != "took_ms"}))
+
+    def close(self) -> None:
+        self.knowledge.close()
+        self.store.close()
+
+
+def chunks_of(files: Sequence[Path], *, limit: int = CHUNK_BYTES) -> list[Chunk]:
+    """All chunks of finished files, file by file, cut as the collector would."""
+    return [chunk for file in sorted(files) for chunk in _cut(file, limit)]
+
+
+def shuffled(chunks: Sequence[Chunk], seed: int) -> list[Chunk]:
+    """The same chunks in an order that no collector would send."""
+    mixed = list(chunks)
+    random.Random(seed).shuffle(mixed)
+    return mixed
+
+
+def _cut(file: Path, limit: int) -> Iterator[Chunk]:
+    data = file.read_bytes()
+    fields = read_path(str(file))
+    source = Source(
+        id=mint_source_id("host", file.name, data[:1024], 0),
+        host="host",
+        path=file.name,
+        service=fields.service,
+        namespace=fields.namespace,
+        pod=fields.pod,
+        container=fields.container,
+    )
+    start = 0
+    for end in (*find_cuts(data, limit=limit, more_follows=True).ends, len(data)):
+        if end > start:
+            yield Chunk(source, start, end, READ_NS, data[start:end])
+            start = end
