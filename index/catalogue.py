@@ -1,0 +1,276 @@
+"""The catalogue: one SQLite file with everything transactional about a data directory; a damaged one is set aside."""
+
+import dataclasses
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from index.quarantine import set_aside
+from ingest.errors import DamagedError, StorageFullError
+from ingest.line_sink import SourceRange
+
+log = structlog.get_logger()
+
+CATALOGUE_FILE = "catalogue.sqlite"
+
+MIGRATIONS = (
+    """
+    CREATE TABLE segment (
+        number INTEGER PRIMARY KEY,
+        file TEXT NOT NULL UNIQUE,
+        day INTEGER NOT NULL,
+        retain_day INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        message_bytes INTEGER NOT NULL,
+        block_lines INTEGER NOT NULL,
+        min_time_ns INTEGER NOT NULL,
+        max_time_ns INTEGER NOT NULL,
+        max_retain_ns INTEGER NOT NULL,
+        min_sequence INTEGER NOT NULL,
+        max_sequence INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        checksums TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE source_range (
+        source TEXT NOT NULL,
+        start INTEGER NOT NULL,
+        "end" INTEGER NOT NULL,
+        PRIMARY KEY (source, start)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE signature (
+        signature INTEGER PRIMARY KEY,
+        shape INTEGER NOT NULL,
+        service TEXT NOT NULL,
+        level TEXT NOT NULL,
+        first_ns INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        message TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE damaged (
+        file TEXT PRIMARY KEY,
+        rows INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        time_ns INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE store (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    """,
+)
+"""Schema changes in order; `user_version` counts those that were applied. Add to the end, never edit."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentRow:
+    """What is known of a segment without opening it. Days count from 1970; `retain_day` is that of `max_retain_ns`."""
+
+    number: int
+    file: str
+    day: int
+    retain_day: int
+    rows: int
+    message_bytes: int
+    block_lines: int
+    min_time_ns: int
+    max_time_ns: int
+    max_retain_ns: int
+    """The greatest max(time, arrival) of its lines: retention counts from there."""
+    min_sequence: int
+    max_sequence: int
+    bytes: int = 0
+    """On disk, side files included."""
+    checksums: str = "{}"
+    """JSON: file suffix → crc32."""
+
+
+SEGMENT_COLUMNS = tuple(field.name for field in dataclasses.fields(SegmentRow))
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+    """A file that was set aside, and the lines lost with it."""
+
+    file: str
+    rows: int
+    reason: str
+    time_ns: int
+
+
+def connect(path: Path, *, busy_timeout_s: float = 30.0) -> sqlite3.Connection:
+    """A connection to the catalogue at `path` in autocommit mode, usable from any thread under the caller's own lock.
+
+    WAL and `synchronous=FULL`: a committed transaction survives the loss of power.
+    """
+    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Everything inside or nothing; takes the write lock at once so that no upgrade can fail half-way."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+class Catalogue:
+    """The store's own tables. Every method is safe to call from any thread."""
+
+    def __init__(self, connection: sqlite3.Connection, *, fresh: bool) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+        self.fresh = fresh
+        """It was created by this open: there was none, or a damaged one was set aside."""
+
+    @classmethod
+    def open(cls, folder: Path, *, busy_timeout_s: float = 30.0) -> "Catalogue":
+        """Open or create the catalogue of a data directory; a damaged one is set aside and a new one started."""
+        path = folder / CATALOGUE_FILE
+        existed = path.exists()
+        try:
+            connection = _open_checked(path, busy_timeout_s)
+        except sqlite3.DatabaseError as fault:
+            if isinstance(fault, sqlite3.OperationalError) and not _is_damage(fault):
+                raise _translated(fault, f"opening {path}") from fault
+            for name in (path.name, path.name + "-wal", path.name + "-shm"):
+                set_aside(folder / name, folder, reason=f"the catalogue is damaged: {fault}")
+            return cls(_open_checked(path, busy_timeout_s), fresh=True)
+        return cls(connection, fresh=not existed)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction of the store; errors of SQLite come out translated."""
+        with self._lock:
+            try:
+                with transaction(self._connection) as connection:
+                    yield connection
+            except sqlite3.Error as fault:
+                raise _translated(fault, "writing the catalogue") from fault
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._lock:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.Error as fault:
+                raise _translated(fault, "reading the catalogue") from fault
+
+    def segments(self) -> list[SegmentRow]:
+        """All segments, by number."""
+        found = self.rows(f"SELECT {', '.join(SEGMENT_COLUMNS)} FROM segment ORDER BY number")
+        return [SegmentRow(*row) for row in found]
+
+    def source_ranges(self) -> list[SourceRange]:
+        """What is stored of each source, by source and start."""
+        found = self.rows('SELECT source, start, "end" FROM source_range ORDER BY source, start')
+        return [SourceRange(*row) for row in found]
+
+    def damages(self) -> list[Damage]:
+        """All files that were ever set aside, by name."""
+        return [Damage(*row) for row in self.rows("SELECT file, rows, reason, time_ns FROM damaged ORDER BY file")]
+
+    def value(self, key: str, default: int) -> int:
+        """A number of the table `store`."""
+        found = self.rows("SELECT value FROM store WHERE key = ?", (key,))
+        return int(found[0][0]) if found else default
+
+
+def put_value(connection: sqlite3.Connection, key: str, value: int) -> None:
+    """Set a number of the table `store`."""
+    connection.execute("INSERT OR REPLACE INTO store VALUES (?, ?)", (key, str(value)))
+
+
+def add_segments(connection: sqlite3.Connection, segments: Iterable[SegmentRow]) -> None:
+    """Make segments part of the store."""
+    marks = ", ".join("?" * len(SEGMENT_COLUMNS))
+    connection.executemany(
+        f"INSERT INTO segment ({', '.join(SEGMENT_COLUMNS)}) VALUES ({marks})",
+        [dataclasses.astuple(segment) for segment in segments],
+    )
+
+
+def remove_segments(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Take segments out of the store; their files are the caller's."""
+    connection.executemany("DELETE FROM segment WHERE number = ?", [(number,) for number in numbers])
+
+
+def replace_source_ranges(
+    connection: sqlite3.Connection, sources: Iterable[str], ranges: Iterable[SourceRange]
+) -> None:
+    """Make `ranges` all that is stored of `sources`."""
+    connection.executemany("DELETE FROM source_range WHERE source = ?", [(source,) for source in sources])
+    connection.executemany(
+        "INSERT INTO source_range VALUES (?, ?, ?)", [dataclasses.astuple(covered) for covered in ranges]
+    )
+
+
+def add_damage(connection: sqlite3.Connection, file: str, rows: int, reason: str) -> None:
+    """Remember that a file was set aside, and how many lines went with it."""
+    connection.execute("INSERT OR REPLACE INTO damaged VALUES (?, ?, ?, ?)", (file, rows, reason, time.time_ns()))
+
+
+def _open_checked(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open, check every page, bring the schema up to date. Raises sqlite3.DatabaseError when damaged."""
+    connection = connect(path, busy_timeout_s=busy_timeout_s)
+    try:
+        _check(connection)
+        _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise DamagedError(
+            f"the catalogue has schema version {version}; this program knows versions up to {len(MIGRATIONS)}: "
+            "it was written by a newer Dejalog"
+        )
+    for number in range(version, len(MIGRATIONS)):
+        with transaction(connection):
+            for statement in MIGRATIONS[number].split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={number + 1}")
+
+
+def _is_damage(fault: sqlite3.OperationalError) -> bool:
+    """SQLite reports some damage (a truncated header, a malformed schema) as an operational error."""
+    text = str(fault)
+    return "malformed" in text or "not a database" in text or "disk image" in text
+
+
+def _translated(fault: sqlite3.Error, what: str) -> DamagedError | StorageFullError:
+    if "full" in str(fault):
+        return StorageFullError(f"{what}: {fault}")
+    return DamagedError(f"{what}: {fault}")

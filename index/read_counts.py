@@ -1,0 +1,242 @@
+"""Counting lines: from the ledger where it can tell, else by reading only the columns that the question names."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import orjson
+import polars as pl
+
+from index.ledger import LEDGER_LINE_COLUMNS, LEDGER_SCHEMA, folded, joined_ledgers, ledger_of
+from index.line_store import LEDGER_WINDOW_NS, Counted, LineFilter
+from index.piece import (
+    Deadline,
+    MemoryPiece,
+    Piece,
+    SegmentPiece,
+    all_pieces,
+    blocks_of,
+    memory_pieces,
+    runs,
+    segments_of,
+)
+from index.query_polars import Plan, make_plan, value_of
+from index.query_scan import FIELDS_BUILT_IN
+from index.segment import Segment
+from index.view import View
+from ingest.errors import InputError
+
+HISTOGRAM_SCHEMA = pl.Schema({"bucket_ns": pl.Int64, "level": pl.String, "count": pl.Int64})
+FACET_SCHEMA = pl.Schema({"field": pl.String, "value": pl.String, "count": pl.Int64})
+FIELD_SCHEMA = pl.Schema({"field": pl.String, "count": pl.Int64})
+FACET_FIELDS = tuple(name for name in FIELDS_BUILT_IN if name != "message")
+MOST_FACET_VALUES = 100_000
+"""Distinct values of a field kept from one piece to the next; beyond it the rarest are forgotten and the answer is
+marked partial. A guess that bounds memory when somebody asks for the facets of an id."""
+
+
+class Ledgers(Protocol):
+    """Where the ledger of a segment comes from."""
+
+    def of(self, segment: Segment) -> pl.DataFrame:
+        """The ledger of a segment."""
+
+
+def ledger(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None) -> pl.DataFrame:
+    """See `LineStore.ledger`: whole windows from the side files, windows that the span cuts from the lines."""
+    low, high = _whole_windows(start_ns, end_ns)
+    span = Plan(predicate=None, columns=frozenset(), start_ns=start_ns, end_ns=end_ns, impossible=False)
+    parts = [LEDGER_SCHEMA.to_frame()]
+    for piece in memory_pieces(view, span):
+        if isinstance(piece, MemoryPiece) and span.whole(piece.min_time_ns, piece.max_time_ns):
+            parts.append(piece.frame.ledger)
+        else:
+            parts.append(_line_ledger(piece, span))
+    for segment in segments_of(view, span):
+        whole = ledgers.of(segment)
+        if not span.whole(segment.row.min_time_ns, segment.row.max_time_ns):
+            whole = whole.filter(_between("window_ns", low, high))
+            parts.extend(_edges(segment, start_ns, end_ns, low, high))
+        parts.append(whole)
+    return folded(joined_ledgers(parts), view.known)
+
+
+def _whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:
+    """The windows that lie wholly in the span: from the first one's start to the last one's end."""
+    low = None if start_ns is None else -(-start_ns // LEDGER_WINDOW_NS) * LEDGER_WINDOW_NS
+    high = None if end_ns is None else end_ns // LEDGER_WINDOW_NS * LEDGER_WINDOW_NS
+    if low is not None and high is not None and low > high:
+        return low, low  # both ends cut the same window
+    return low, high
+
+
+def _edges(
+    segment: Segment, start_ns: int | None, end_ns: int | None, low: int | None, high: int | None
+) -> list[pl.DataFrame]:
+    """Ledgers of the lines in the windows that the ends of the span cut."""
+    spans = []
+    if start_ns is not None and low is not None and start_ns < low:
+        spans.append((start_ns, low if end_ns is None else min(low, end_ns)))
+    if end_ns is not None and high is not None and high < end_ns and (low is None or low <= high):
+        spans.append((high, end_ns))
+    found = []
+    for start, end in spans:
+        span = Plan(predicate=None, columns=frozenset(), start_ns=start, end_ns=end, impossible=start >= end)
+        if span.may_hold(segment.row.min_time_ns, segment.row.max_time_ns):
+            found.extend(_line_ledger(piece, span) for piece in runs(segment, blocks_of(segment, span)))
+    return found
+
+
+def _line_ledger(piece: Piece, span: Plan) -> pl.DataFrame:
+    return ledger_of(piece.read(LEDGER_LINE_COLUMNS, span.timed(piece.min_time_ns, piece.max_time_ns)))
+
+
+def _between(column: str, low: int | None, high: int | None) -> pl.Expr:
+    inside = pl.lit(value=True)
+    if low is not None:
+        inside = inside & (pl.col(column) >= low)
+    if high is not None:
+        inside = inside & (pl.col(column) < high)
+    return inside
+
+
+def _counted_ledger(view: View, ledgers: Ledgers, plan: Plan) -> pl.DataFrame:
+    """The ledger rows of the lines of a plan that the ledger can tell."""
+    if plan.impossible:
+        return LEDGER_SCHEMA.to_frame()
+    rows = ledger(view, ledgers, start_ns=plan.start_ns, end_ns=plan.end_ns)
+    return rows if plan.predicate is None else rows.filter(plan.predicate)
+
+
+def count_lines(
+    view: View, ledgers: Ledgers, plan: Plan, *, seen: Mapping[Piece, int], deadline: Deadline
+) -> tuple[int, bool]:
+    """How many lines match, and whether that is exact. `seen` are counts of pieces that were read already."""
+    if plan.is_counted:
+        return int(_counted_ledger(view, ledgers, plan)["count"].sum()), True
+    total = sum(seen.values())
+    for piece in _unseen(view, plan, seen):
+        if deadline.passed:
+            return total, False
+        predicate = plan.timed(piece.min_time_ns, piece.max_time_ns)
+        total += piece.rows if predicate is None else piece.read([], predicate).height
+    return total, True
+
+
+def _unseen(view: View, plan: Plan, seen: Mapping[Piece, int]) -> list[Piece]:
+    """The pieces that were not read yet, in runs."""
+    pieces: list[Piece] = [piece for piece in memory_pieces(view, plan) if piece not in seen]
+    read_blocks = {
+        (piece.segment.row.number, block.index)
+        for piece in seen
+        if isinstance(piece, SegmentPiece)
+        for block in piece.blocks
+    }
+    for segment in segments_of(view, plan):
+        blocks = blocks_of(segment, plan)
+        pieces.extend(
+            runs(segment, [block for block in blocks if (segment.row.number, block.index) not in read_blocks])
+        )
+    return pieces
+
+
+def histogram(view: View, ledgers: Ledgers, where: LineFilter, *, step_ns: int, deadline: Deadline) -> Counted:
+    """See `LineStore.histogram`. Buckets start at multiples of the step."""
+    if step_ns <= 0:
+        raise InputError(f"the step is {step_ns} ns; it must be greater than 0")
+    plan = make_plan(where, view)
+    if plan.is_counted and step_ns % LEDGER_WINDOW_NS == 0:
+        rows = _counted_ledger(view, ledgers, plan)
+        bucket = (pl.col("window_ns") // step_ns * step_ns).alias("bucket_ns")
+        return Counted(_summed(rows.select(bucket, "level", "count"), HISTOGRAM_SCHEMA), partial=False)
+    parts, partial = [], False
+    for piece in all_pieces(view, plan):
+        if deadline.passed:
+            partial = True
+            break
+        found = piece.read(["time_ns", "level"], plan.timed(piece.min_time_ns, piece.max_time_ns))
+        bucket = (pl.col("time_ns") // step_ns * step_ns).alias("bucket_ns")
+        parts.append(found.group_by(bucket, "level").agg(pl.len().cast(pl.Int64).alias("count")))
+    return Counted(_summed(_together(parts, HISTOGRAM_SCHEMA), HISTOGRAM_SCHEMA), partial=partial)
+
+
+def _together(parts: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    return pl.concat([schema.to_frame(), *(part.select(schema.names()) for part in parts)])
+
+
+def _summed(rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    keys = schema.names()[:-1]
+    return rows.group_by(keys).agg(pl.col("count").sum()).sort(keys).select(schema.names())
+
+
+def facets(
+    view: View, ledgers: Ledgers, where: LineFilter, names: Sequence[str], *, limit: int, deadline: Deadline
+) -> Counted:
+    """See `LineStore.facets`. Lines without a value of the field are not counted for it."""
+    plan = make_plan(where, view)
+    if plan.is_counted and set(names) <= {"service", "level"}:
+        rows = _counted_ledger(view, ledgers, plan)
+        counts = [_facet(rows, name, pl.col(name), pl.col("count").sum()) for name in names]
+        return Counted(
+            _most_frequent(_summed(_together(counts, FACET_SCHEMA), FACET_SCHEMA), names, limit), partial=False
+        )
+    columns: set[str] = set()
+    values = {name: value_of(name, columns) for name in names}
+    held, partial = FACET_SCHEMA.to_frame(), False
+    for piece in all_pieces(view, plan):
+        if deadline.passed:
+            partial = True
+            break
+        found = piece.read(sorted(columns), plan.timed(piece.min_time_ns, piece.max_time_ns))
+        counts = [_facet(found, name, value, pl.len()) for name, value in values.items()]
+        held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
+        if held.height > MOST_FACET_VALUES * len(names):
+            held, partial = _most_frequent(held, names, MOST_FACET_VALUES), True
+    return Counted(_most_frequent(held, names, limit), partial=partial)
+
+
+def _facet(rows: pl.DataFrame, name: str, value: pl.Expr, count: pl.Expr) -> pl.DataFrame:
+    counted = rows.group_by(value.alias("value")).agg(count.cast(pl.Int64).alias("count"))
+    return counted.filter(pl.col("value") != "").select(pl.lit(name).alias("field"), "value", "count")
+
+
+def _most_frequent(counts: pl.DataFrame, names: Sequence[str], limit: int) -> pl.DataFrame:
+    """Per field, in the order asked, the first `limit` values by count, ties by value."""
+    ordered = counts.sort("count", "value", descending=[True, False])
+    parts = [ordered.filter(pl.col("field") == name).head(limit) for name in dict.fromkeys(names)]
+    return _together(parts, FACET_SCHEMA)
+
+
+def fields(view: View, where: LineFilter, *, deadline: Deadline) -> Counted:
+    """See `LineStore.fields`, by count then name."""
+    plan = make_plan(where, view)
+    built_in = [name for name in FIELDS_BUILT_IN if name != "message"]
+    counts: Counter[str] = Counter()
+    partial = False
+    for piece in all_pieces(view, plan):
+        if deadline.passed:
+            partial = True
+            break
+        found = piece.read([*built_in, "attributes"], plan.timed(piece.min_time_ns, piece.max_time_ns))
+        present = found.select([(pl.col(name) != "").sum() for name in built_in])
+        counts.update(dict(zip(built_in, present.row(0), strict=True)))
+        counts.update({"message": found.height})
+        counts.update(_attribute_keys(found["attributes"]))
+    rows = [(name, count) for name, count in counts.items() if count]
+    frame = pl.DataFrame(rows, schema=FIELD_SCHEMA, orient="row")
+    return Counted(frame.sort("count", "field", descending=[True, False]), partial=partial)
+
+
+def _attribute_keys(attributes: pl.Series) -> Counter[str]:
+    """How many of these JSON objects have which key. Values are blanked first, so that few distinct objects are left
+    and no loop runs over lines; text in the position of a value is consumed whole, so it cannot pose as a key.
+    """
+    text = r'"(?:[^"\\]|\\.)*"'
+    blanked = attributes.drop_nulls().str.replace_all(
+        rf"({text})\s*:\s*(?:{text}|-?[0-9][-+.0-9eE]*|true|false|null)", "$1:0"
+    )
+    counts: Counter[str] = Counter()
+    for document, count in blanked.value_counts().iter_rows():
+        for key in orjson.loads(document):
+            counts[key] += count
+    return counts

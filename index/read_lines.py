@@ -1,0 +1,254 @@
+"""Reading lines back: pages of a search, the neighbours of a line, what came since, and lines by their ids."""
+
+import base64
+import binascii
+import dataclasses
+import heapq
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import orjson
+import polars as pl
+
+from index.line_store import LineFilter, LinePage
+from index.piece import (
+    Deadline,
+    Piece,
+    all_pieces,
+    block_piece,
+    blocks_of,
+    memory_pieces,
+    runs,
+    segments_of,
+)
+from index.query_polars import Plan, make_plan
+from index.read_counts import Ledgers, count_lines
+from index.segment import ORDER, STORED_SCHEMA, Segment
+from index.view import View
+from ingest.errors import InputError
+
+MOST_LINES = 10_000
+Order = Literal["newest", "oldest"]
+Key = tuple[int, str, int]
+
+
+def search(
+    view: View,
+    ledgers: Ledgers,
+    where: LineFilter,
+    *,
+    limit: int,
+    cursor: str | None,
+    order: Order,
+    deadline: Deadline,
+) -> LinePage:
+    """See `LineStore.search`. Row groups are read from the asked end of time until the page is full; what is left is
+    only counted, by the ledger where it can.
+    """
+    if not 0 <= limit <= MOST_LINES:
+        raise InputError(f"limit is {limit}; 0 to {MOST_LINES} are accepted")
+    plan = make_plan(where, view)
+    after = None if cursor is None else _key_of(cursor, order)
+    chosen = _choose(view, plan, limit=limit, after=after, order=order, deadline=deadline)
+    lines = _fetch(chosen, order)
+    total, is_exact = count_lines(view, ledgers, plan, seen=chosen.counted, deadline=deadline)
+    follows = chosen.more and lines.height > 0
+    return LinePage(
+        lines=lines,
+        total=total,
+        total_exact=is_exact,
+        cursor=_cursor(lines, order) if follows else None,
+        partial=chosen.partial or not is_exact,
+    )
+
+
+@dataclasses.dataclass
+class _Choice:
+    """The lines of a page, found but not read: rows (`time_ns`, `source`, `position`, `piece`, `row`)."""
+
+    keys: pl.DataFrame
+    pieces: list[Piece] = dataclasses.field(default_factory=list)
+    counted: dict[Piece, int] = dataclasses.field(default_factory=dict)
+    """Matching lines of pieces that were read."""
+    more: bool = False
+    partial: bool = False
+
+
+def _choose(view: View, plan: Plan, *, limit: int, after: Key | None, order: Order, deadline: Deadline) -> _Choice:
+    is_newest = order == "newest"
+    choice = _Choice(
+        keys=pl.DataFrame(schema={**{name: STORED_SCHEMA[name] for name in ORDER}, "piece": pl.Int64, "row": pl.UInt32})
+    )
+    for piece in _in_order(view, plan, is_newest=is_newest):
+        if choice.keys.height > limit and _is_beyond(piece, choice.keys, limit, is_newest=is_newest):
+            break
+        if after is not None and _is_before_cursor(piece, after, is_newest=is_newest):
+            continue
+        if choice.pieces and deadline.passed:
+            return _certain(choice, piece, limit, is_newest=is_newest)
+        found = piece.read(ORDER, plan.timed(piece.min_time_ns, piece.max_time_ns))
+        choice.counted[piece] = found.height
+        if after is not None:
+            found = found.filter(_beyond(after, is_newest=is_newest))
+        number = pl.lit(len(choice.pieces), dtype=pl.Int64).alias("piece")
+        choice.pieces.append(piece)
+        keys = pl.concat([choice.keys, found.select(*ORDER, number, pl.col("row").cast(pl.UInt32))])
+        choice.keys = keys.sort(ORDER, descending=is_newest).head(limit + 1)
+    choice.more = choice.keys.height > limit
+    choice.keys = choice.keys.head(limit)
+    return choice
+
+
+def _in_order(view: View, plan: Plan, *, is_newest: bool) -> Iterator[Piece]:
+    """All pieces that may hold lines of the plan, one row group each, from the asked end of time. Segments are only
+    opened when their turn has come.
+    """
+    waiting: list[tuple[int, int, Piece | Segment]] = []
+    for number, piece in enumerate(memory_pieces(view, plan)):
+        waiting.append((-piece.max_time_ns if is_newest else piece.min_time_ns, number, piece))
+    for segment in segments_of(view, plan):
+        waiting.append((-segment.row.max_time_ns if is_newest else segment.row.min_time_ns, len(waiting), segment))
+    heapq.heapify(waiting)
+    count = len(waiting)
+    while waiting:
+        _, _, item = heapq.heappop(waiting)
+        if not isinstance(item, Segment):
+            yield item
+            continue
+        for block in blocks_of(item, plan):
+            count += 1
+            key = -block.max_time_ns if is_newest else block.min_time_ns
+            heapq.heappush(waiting, (key, count, block_piece(item, [block])))
+
+
+def _is_beyond(piece: Piece, keys: pl.DataFrame, limit: int, *, is_newest: bool) -> bool:
+    """Whether no line of the piece can come before the last key that is needed."""
+    last: int = keys["time_ns"][limit]
+    return piece.max_time_ns < last if is_newest else piece.min_time_ns > last
+
+
+def _is_before_cursor(piece: Piece, after: Key, *, is_newest: bool) -> bool:
+    return piece.min_time_ns > after[0] if is_newest else piece.max_time_ns < after[0]
+
+
+def _beyond(after: Key, *, is_newest: bool) -> pl.Expr:
+    """Lines that follow the key of a cursor."""
+    time_ns, source, position = after
+    if is_newest:
+        later = (pl.col("source") < source) | ((pl.col("source") == source) & (pl.col("position") < position))
+        return (pl.col("time_ns") < time_ns) | ((pl.col("time_ns") == time_ns) & later)
+    later = (pl.col("source") > source) | ((pl.col("source") == source) & (pl.col("position") > position))
+    return (pl.col("time_ns") > time_ns) | ((pl.col("time_ns") == time_ns) & later)
+
+
+def _certain(choice: _Choice, unread: Piece, limit: int, *, is_newest: bool) -> _Choice:
+    """What a reader out of time may show: lines that no unread piece can come before, so that a cursor leaves no gap;
+    when there are none, what was found, and no cursor.
+    """
+    is_certain = pl.col("time_ns") > unread.max_time_ns if is_newest else pl.col("time_ns") < unread.min_time_ns
+    certain = choice.keys.filter(is_certain).head(limit)
+    choice.more = certain.height > 0
+    choice.keys = certain if choice.more else choice.keys.head(limit)
+    choice.partial = True
+    return choice
+
+
+def _fetch(choice: _Choice, order: Order) -> pl.DataFrame:
+    frames = [STORED_SCHEMA.to_frame()]
+    for (number,), keys in choice.keys.group_by("piece"):
+        frames.append(choice.pieces[int(str(number))].fetch(keys["row"].to_list()))
+    return pl.concat(frames).sort(ORDER, descending=order == "newest")
+
+
+def _cursor(lines: pl.DataFrame, order: Order) -> str:
+    last = lines.row(-1, named=True)
+    body = orjson.dumps([order, last["time_ns"], last["source"], last["position"]])
+    return base64.urlsafe_b64encode(zlib.crc32(body).to_bytes(4, "big") + body).decode()
+
+
+def _key_of(cursor: str, order: Order) -> Key:
+    try:
+        data = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        if zlib.crc32(data[4:]).to_bytes(4, "big") != data[:4]:
+            raise InputError("the cursor is not one of ours", hint="pass the cursor of the page before, unchanged")
+        its_order, time_ns, source, position = orjson.loads(data[4:])
+    except (ValueError, binascii.Error, UnicodeEncodeError) as fault:
+        raise InputError(
+            "the cursor is not one of ours", hint="pass the cursor of the page before, unchanged"
+        ) from fault
+    if its_order != order:
+        raise InputError(f"the cursor is of a search by {its_order}, not by {order}", hint="keep order and filter")
+    return time_ns, source, position
+
+
+def context(view: View, source: str, position: int, *, before: int, after: int) -> pl.DataFrame:
+    """See `LineStore.context`."""
+    keys = _source_keys(view, source)
+    if keys.filter(pl.col("position") == position).is_empty():
+        return STORED_SCHEMA.to_frame()
+    earlier = keys.filter(pl.col("position") < position).sort("position", descending=True).head(max(before, 0))
+    later = keys.filter(pl.col("position") > position).sort("position").head(max(after, 0))
+    positions = [*earlier["position"], position, *later["position"]]
+    return read(view, [(source, found) for found in positions])
+
+
+def _source_keys(view: View, source: str) -> pl.DataFrame:
+    """The positions of all lines of a source."""
+    predicate = pl.col("source") == source
+    found = [frame.lines.lazy().filter(predicate).select("position").collect() for frame in view.frames]
+    for segment in view.segments:
+        holding = set(segment.block_sources().filter(predicate)["index"])
+        blocks = [block for block in segment.blocks() if block.index in holding]
+        found.extend(run.read(["position"], predicate).select("position") for run in runs(segment, blocks))
+    return pl.concat([pl.DataFrame(schema={"position": pl.Int64}), *found])
+
+
+def read(view: View, ids: Sequence[tuple[str, int]]) -> pl.DataFrame:
+    """See `LineStore.read`. Of segments only the row groups are read whose range of positions holds an id."""
+    wanted = pl.DataFrame(ids, schema={"source": pl.String, "position": pl.Int64}, orient="row").unique()
+    frames = [frame.lines.join(wanted, on=["source", "position"], how="semi") for frame in view.frames]
+    for segment in view.segments:
+        frames.extend(_read_segment(segment, wanted))
+    return pl.concat([STORED_SCHEMA.to_frame(), *frames]).sort("source", "position")
+
+
+def _read_segment(segment: Segment, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    near = (
+        segment.block_sources()
+        .join(wanted, on="source")
+        .filter(pl.col("position").is_between("min_position", "max_position"))
+    )
+    blocks = segment.blocks()
+    for (index,), ids in sorted(near.group_by("index"), key=lambda group: int(str(group[0][0]))):
+        piece = block_piece(segment, [blocks[int(str(index))]])
+        positions = pl.col("position").is_in(ids["position"].unique().implode())
+        keys = piece.read(["source", "position"], positions)
+        rows = keys.join(ids.select("source", "position"), on=["source", "position"], how="semi")["row"].to_list()
+        if rows:
+            yield piece.fetch(rows)
+
+
+def tail(view: View, where: LineFilter, *, after: int, limit: int) -> pl.DataFrame:
+    """See `LineStore.tail`. Lines that came after `after` are mostly in memory or in the newest segments."""
+    plan = make_plan(where, view)
+    is_newer = pl.col("sequence") > after
+    frames = [STORED_SCHEMA.to_frame()]
+    for piece in all_pieces(view, plan):
+        if piece.max_sequence <= after:
+            continue
+        timed = plan.timed(piece.min_time_ns, piece.max_time_ns)
+        found = piece.read(STORED_SCHEMA.names(), is_newer if timed is None else is_newer & timed)
+        frames.append(found.select(STORED_SCHEMA.names()).bottom_k(limit, by="sequence"))
+    return pl.concat(frames).sort("sequence").head(limit)
+
+
+def scan(view: View, where: LineFilter, columns: Sequence[str], *, deadline: Deadline) -> Iterator[pl.DataFrame]:
+    """See `LineStore.scan`."""
+    plan = make_plan(where, view)
+    for piece in all_pieces(view, plan):
+        if deadline.passed:
+            raise TimeoutError("the deadline of the scan has passed")
+        found = piece.read(columns, plan.timed(piece.min_time_ns, piece.max_time_ns)).select(columns)
+        if found.height:
+            yield found
