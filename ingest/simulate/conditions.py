@@ -31,7 +31,9 @@ class Restart:
 
 @dataclasses.dataclass(frozen=True)
 class Said:
-    """Lines that no request causes. `back` counts containers before the current one (a pod that drains)."""
+    """Lines that no request causes. `back` counts containers before the one in charge: 1 for one that drains, -1 for
+    one that starts and takes over later. Those that start are heard although the replica is stopped.
+    """
 
     template: int
     times_s: Seconds

@@ -51,7 +51,7 @@ class Containers:
             here = np.flatnonzero((service == number) & (replica == copy))
             starts = np.array([container.from_ns for container in containers])
             at = np.searchsorted(starts, time_ns[here], side="right") - 1 - back[here]
-            chosen[here] = len(names) + np.maximum(at, 0)
+            chosen[here] = len(names) + np.clip(at, 0, len(containers) - 1)
             names += [container.file_name for container in containers]
         return pl.Series("file", names, dtype=pl.String).gather(chosen)
 

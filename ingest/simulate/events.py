@@ -23,6 +23,9 @@ _RUNTIME_LAG_NS = 15_000
 """The container runtime's lag varies by this (a guess): less than the time between two lines of one request, so that
 they stand in the file in the order in which they were written."""
 
+_STARTS_AHEAD_NS = 60 * NS
+"""A slice knows the restarts of this much time after it: a container writes before it takes over."""
+
 _BACKGROUND = (("heartbeat", 0.42), ("pool_stats", 0.22), ("metrics", 0.2), ("collected", 0.1), ("refresh", 0.06))
 """What services say without being asked, and its share."""
 _DUMPS_PER_HOUR = 0.5
@@ -45,7 +48,7 @@ EVENT_SCHEMA = pl.Schema(
         "template": pl.Int32,
         "service": pl.Int32,
         "replica": pl.Int32,
-        "back": pl.Int32,  # 1: written by the container before the current one
+        "back": pl.Int32,  # 1: written by the container before the one in charge, -1: by the next one
         "ms": pl.Int64,
         "n": pl.Int64,
         "salt": pl.Int64,  # 0 to 2**32: what varies in the line alone
@@ -72,7 +75,8 @@ def make_slice(plan: Plan, number: int) -> Slice:
         written_there = pl.col("service") == service
         if replica is not None:
             written_there &= pl.col("replica") == replica
-        events = events.filter(~(written_there & pl.col("time_ns").is_between(from_ns, to_ns, closed="left")))
+        written_there &= pl.col("time_ns").is_between(from_ns, to_ns, closed="left") & (pl.col("back") >= 0)
+        events = events.filter(~written_there)
     return Slice(events, _restarts(plan, conditions, start_ns))
 
 
@@ -86,7 +90,9 @@ def restarts_before(plan: Plan, number: int) -> list[Restart]:
 
 
 def _restarts(plan: Plan, conditions: Conditions, start_ns: int) -> list[Restart]:
-    here = [r for r in conditions.restarts if start_ns <= r.at_ns < start_ns + SLICE_NS and r.at_ns >= plan.start_ns]
+    first_ns = plan.start_ns if start_ns <= plan.start_ns else start_ns + _STARTS_AHEAD_NS
+    last_ns = start_ns + SLICE_NS + _STARTS_AHEAD_NS
+    here = [r for r in conditions.restarts if first_ns <= r.at_ns < last_ns]
     return sorted(here, key=lambda r: (r.at_ns, r.service, r.replica))
 
 

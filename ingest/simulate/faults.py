@@ -31,11 +31,20 @@ def fault(
     return register
 
 
+_BUSY = 0.25
+"""Share of all requests from which a service counts as busy (a guess)."""
+
+
 def busy_leaves(shop: Shop) -> list[int]:
-    """Services at the end of a chain of three or more; the half of them with most traffic."""
-    leaves = [service for service in any_service(shop) if len(shop.longest_chain(service)) >= 3]
+    """Services whose failures reach two others or more, as the end of a chain of calls; the busiest of them."""
+    leaves = [
+        service
+        for service in any_service(shop)
+        if len(shop.longest_chain(service)) >= 3 and len(shop.upwards(service)) >= 2
+    ]
     leaves.sort(key=lambda service: (-shop.share(service), service))
-    return leaves[: max(1, len(leaves) // 2)]
+    busy = [service for service in leaves if shop.share(service) >= _BUSY]
+    return busy or leaves[:1]
 
 
 def busy_services(shop: Shop) -> list[int]:

@@ -80,23 +80,21 @@ class Stage:
         marks = np.sort(self.rng.uniform(0, 0.95, len(steps) - 1))
         version = 10 + int(self.uniform(0, 60))
         for step, mark in zip(steps, [*marks, 1.0], strict=True):
-            at_ns = ready_ns - int(took_s * (1 - mark) * NS)
+            at_ns = ready_ns - int(took_s * (1 - mark) * NS) - NS // 1000
             number = version if step == "starting" else round(took_s)
-            self.conditions.say(service, step, [at_ns], n=[number], replica=replica)
+            self.conditions.say(service, step, [at_ns], n=[number], replica=replica, back=-1)
 
     def crash(self, service: int, at_ns: int, *, down_s: float, replica: int = 0) -> None:
         """The container is killed at once and another one is ready in the same pod `down_s` later."""
         back_ns = at_ns + int(down_s * NS)
-        first_ns = back_ns - int(min(down_s * 0.9, 6.5) * NS)
-        self.conditions.stop(service, at_ns, first_ns, replica=replica)
-        self.conditions.restarts.append(Restart(service, replica, first_ns, new_pod=False))
+        self.conditions.stop(service, at_ns, back_ns, replica=replica)
+        self.conditions.restarts.append(Restart(service, replica, back_ns, new_pod=False))
         self.start_up(service, back_ns, replica=replica)
 
     def roll(self, service: int, at_ns: int) -> int:
         """A rolling deployment: new pods start, old ones drain, nothing is refused. Returns when the last is ready."""
         for replica in range(self.shop.services[service].replicas):
-            switch_ns = at_ns - 7 * NS
-            self.conditions.restarts.append(Restart(service, replica, switch_ns, new_pod=True))
+            self.conditions.restarts.append(Restart(service, replica, at_ns, new_pod=True))
             self.start_up(service, at_ns, replica=replica)
             drained_ns = at_ns + int(self.uniform(3, 9) * NS)
             self.conditions.say(service, "stopping", [at_ns + NS], replica=replica, back=1)

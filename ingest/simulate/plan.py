@@ -39,11 +39,11 @@ class Plan:
     def occurrences(self, start_ns: int, end_ns: int) -> list[Occurrence]:
         """Faults and benign events that touch the span, by (start, id). Days are planned one by one, without end."""
         days = range((start_ns - HOUR_NS) // DAY_NS, (end_ns - 1) // DAY_NS + 1)
-        candidates = [*self.faults]
-        for day in days:
-            candidates.extend(self._benign_of_day(day))
-            candidates.extend(self._live_fault_of_day(day))
-        touching = [o for o in candidates if o.start_ns < end_ns and o.end_ns > start_ns]
+        faults = [*self.faults]
+        for day in range(days.start - 1, days.stop + 1):
+            faults.extend(self._live_fault_of_day(day))
+        benign = [one for day in days for one in self._benign_of_day(day) if not _meets(one, faults)]
+        touching = [o for o in (*faults, *benign) if o.start_ns < end_ns and o.end_ns > start_ns]
         return sorted(touching, key=lambda o: (o.start_ns, o.id))
 
     def _benign_of_day(self, day: int) -> Iterator[Occurrence]:
@@ -102,6 +102,12 @@ def make_plan(
     )
 
 
+def _meets(event: Occurrence, faults: Sequence[Occurrence]) -> bool:
+    """Whether a benign event is so near to a fault that nobody could tell what it did by itself."""
+    gap_ns = 10 * MINUTE_NS
+    return any(event.start_ns < one.end_ns + gap_ns and event.end_ns + gap_ns > one.start_ns for one in faults)
+
+
 def _named(name: str) -> tuple[Kind, str | None]:
     kind_name, _, variant = name.partition(":")
     kind = FAULTS.get(kind_name)
@@ -130,7 +136,7 @@ def _schedule(
 ) -> tuple[Occurrence, ...]:
     """One fault to each equal part of the span, at a time of its own in it. A kind keeps to the same service.
 
-    Of three times drawn the one with most traffic is taken: faults come when there is work.
+    Of four times drawn the one with most traffic is taken: faults come when there is work.
     """
     occurrences = []
     part_ns = (end_ns - start_ns) // max(1, len(wanted))
@@ -147,7 +153,7 @@ def _schedule(
                 f" {made.end_ns / MINUTE_NS + _QUIET_MINUTES:.0f}"
             )
         first_ns = start_ns + turn * part_ns + _QUIET_MINUTES * MINUTE_NS // 2
-        drawn = np.sort(first_ns + (rng.random(3) * room_ns).astype(np.int64))
+        drawn = np.sort(first_ns + (rng.random(4) * room_ns).astype(np.int64))
         begin_ns = int(drawn[np.argmax(load.requests(drawn // MINUTE_NS))])
         moved = dataclasses.replace(made, start_ns=begin_ns, end_ns=begin_ns + made.end_ns)
         occurrences.append(moved)

@@ -101,6 +101,15 @@ def _chains(span: Span, above: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         yield from _chains(call.span, upwards)
 
 
+def _paths(span: Span, service: int) -> Iterator[list[Span]]:
+    """From each span of the service up to this one."""
+    if span.service == service:
+        yield [span]
+    for call in span.calls:
+        for path in _paths(call.span, service):
+            yield [*path, span]
+
+
 @cache
 def phrases() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Message -> (level, phrasings), from phrases.toml."""
@@ -154,14 +163,17 @@ class Shop:
 
         Who can go on without an answer is reached, and nobody beyond.
         """
-        reached: list[tuple[int, int]] = []
-        to_visit = [service]
-        for below in to_visit:
-            for caller, call in sorted(self.callers(below).items()):
-                if caller not in to_visit and not any(caller == number for number, _ in reached):
-                    reached.append((caller, below))
-                    to_visit += [] if call.optional else [caller]
-        return sorted(reached, key=lambda pair: self.services[pair[0]].role == "gateway")
+        nearest: dict[int, tuple[int, int]] = {}
+        for flow in self.flows:
+            for path in _paths(flow.root, service):
+                for distance, (above, below) in enumerate(zip(path[1:], path[:-1], strict=True), start=1):
+                    nearest[above.service] = min(
+                        (distance, below.service), nearest.get(above.service, (distance, below.service))
+                    )
+                    if any(call.span is below and call.optional for call in above.calls):
+                        break
+        order = sorted(nearest, key=lambda n: (self.services[n].role == "gateway", nearest[n][0], n))
+        return [(number, nearest[number][1]) for number in order]
 
     def share(self, service: int) -> float:
         """The share of requests that visit the service."""
@@ -203,7 +215,9 @@ class Shop:
         for field, out_of_memory in (("trace_lines", False), ("defect_lines", False), ("memory_lines", True)):
             if "{" + field + "}" in text:
                 rng = generator(self.seed, field, service.number)
-                trace = stack_trace(service.runtime, rng, service.role, out_of_memory=out_of_memory)
+                trace = stack_trace(
+                    service.runtime, rng, f"com.{self.brand}.{service.role}", out_of_memory=out_of_memory
+                )
                 text = text.replace("{" + field + "}", trace)
         logger = self._logger(service, key)
         line = whole_line(service.layout, message=text, level=level, logger=logger, in_request=span is not None)

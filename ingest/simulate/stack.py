@@ -19,18 +19,15 @@ _MEMORY_ERRORS: dict[Runtime, str] = {
 }
 
 
-def stack_trace(runtime: Runtime, rng: np.random.Generator, word: str, *, out_of_memory: bool = False) -> str:
-    """Several lines, the first beginning with a line break, of four to nine frames in code named after `word`."""
+def stack_trace(runtime: Runtime, rng: np.random.Generator, package: str, *, out_of_memory: bool = False) -> str:
+    """Several lines, the first beginning with a line break, of four to nine frames in code of `package` (`com.brand.role`)."""
     error = _MEMORY_ERRORS[runtime] if out_of_memory else choose(rng, _ERRORS[runtime])
     frames = [
         (choose(rng, _VERBS), choose(rng, _NOUNS), int(rng.integers(12, 480))) for _ in range(rng.integers(4, 10))
     ]
-    word = word.replace("-", "")
+    word = package.rpartition(".")[2]
     if runtime == "java":
-        body = [
-            f"\tat com.example.{word}.{noun}Service.{verb}{noun}({noun}Service.java:{row})"
-            for verb, noun, row in frames
-        ]
+        body = [f"\tat {package}.{noun}Service.{verb}{noun}({noun}Service.java:{row})" for verb, noun, row in frames]
         cause = f"Caused by: {choose(rng, _ERRORS['java'])}: {frames[-1][1].lower()} was not there"
         return "\n".join(["", f"{error}: cannot {frames[0][0]} {frames[0][1].lower()}", *body, cause, "\t... 11 more"])
     if runtime == "python":
