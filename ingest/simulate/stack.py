@@ -20,7 +20,7 @@ _MEMORY_ERRORS: dict[Runtime, str] = {
 
 
 def stack_trace(runtime: Runtime, rng: np.random.Generator, package: str, *, out_of_memory: bool = False) -> str:
-    """Several lines, the first beginning with a line break, of four to nine frames in code of `package` (`com.brand.role`)."""
+    """Several lines, each beginning with a line break, of four to nine frames in code of package `com.brand.role`."""
     error = _MEMORY_ERRORS[runtime] if out_of_memory else choose(rng, _ERRORS[runtime])
     frames = [
         (choose(rng, _VERBS), choose(rng, _NOUNS), int(rng.integers(12, 480))) for _ in range(rng.integers(4, 10))

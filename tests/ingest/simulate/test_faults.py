@@ -34,7 +34,7 @@ def _before(label: Label, events: pl.DataFrame) -> pl.DataFrame:
 def test_an_avalanche_reaches_one_service_after_the_other(seed: int) -> None:
     label, events = _staged("avalanche:loud", seed)
     complaints = _during(label, events).filter(
-        pl.col("key").is_in(["slow_store", "queue_growing", "pool_waiting", "timeout", "failed", "gave_up"])
+        pl.col("key").is_in(["slow_store", "queue_growing", "pool_waiting", "timeout"])
     )
     first = dict(complaints.group_by("name").agg(pl.col("time_ns").min()).rows())
     onset = dict(label.affected)
@@ -111,7 +111,7 @@ def test_an_oom_kill_stops_the_container_and_starts_another(variant: str) -> Non
     assert len(starts) >= 2
     for start_ns in starts:
         before = own.filter(pl.col("time_ns") < start_ns)["time_ns"].max()
-        assert start_ns - before > 4 * 10**9  # type: ignore[operator]  # an integer
+        assert start_ns - before > 4 * 10**9
     assert {*STARTED} <= {*own["key"]}
     assert ("memory_gone" in {*own["key"]}) == (variant == "trace")
 
