@@ -16,6 +16,17 @@ ROUTES = (routes_write, routes_read, routes_tail, routes_patterns, routes_incide
 
 def create_app(dejalog: Dejalog) -> FastAPI:
     """An application that serves `dejalog`; it owns nothing and needs no start or stop."""
+    app = routes_app()
+    app.state.dejalog = dejalog
+    app.state.metrics = Metrics(dejalog)
+    server = dejalog.settings.server
+    app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
+    app.add_middleware(RequestWatch, metrics=app.state.metrics)
+    return app
+
+
+def routes_app() -> FastAPI:
+    """All routes and their errors, not connected to anything: enough to document them."""
     app = _Documented(
         title="Dejalog",
         version=program_version(),
@@ -25,14 +36,9 @@ def create_app(dejalog: Dejalog) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    app.state.dejalog = dejalog
-    app.state.metrics = Metrics(dejalog)
     for routes in ROUTES:
         app.include_router(routes.router)
     install_error_replies(app)
-    server = dejalog.settings.server
-    app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
-    app.add_middleware(RequestWatch, metrics=app.state.metrics)
     return app
 
 

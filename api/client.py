@@ -130,7 +130,9 @@ def in_process(settings: Settings) -> Iterator[Client]:
     """A client of the same application as the server's, over the data directory, without a socket."""
     from api.app import create_app
     from api.compose import open_dejalog
+    from api.service_log import start_quiet_log
 
+    start_quiet_log()
     with open_dejalog(settings) as dejalog:
         transport = InProcessTransport(create_app(dejalog))
         try:

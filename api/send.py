@@ -21,6 +21,7 @@ from api.client import Client, server_url
 from api.lock import DataDirLock
 from api.parts import Dejalog
 from api.send_stream import Readable, send_stream
+from api.service_log import start_quiet_log
 from api.settings import Settings
 from ingest.chunk import Chunk, ChunkSink
 from ingest.collect import Collector, CollectStatus
@@ -74,6 +75,7 @@ class _Target:
 
 def ingest_once(settings: Settings, paths: Sequence[str], *, url: str, service: str, wait: bool) -> Done:
     """Store what `paths` hold now; `-` is stdin. Raises InputError for a path that is not there."""
+    start_quiet_log()
     files = [path for path in paths if path != STDIN]
     absent = [path for path in files if not _names(path)]
     if absent:

@@ -6,12 +6,20 @@ import sys
 import structlog
 
 
+def start_quiet_log() -> None:
+    """For commands that people wait for: their errors only."""
+    start_service_log(log_format="console", log_level="critical")
+
+
 def start_service_log(*, log_format: str, log_level: str) -> None:
     """Set structlog up for this process; everything goes to stderr, so that output stays the output's own."""
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the other shows local variables: lines, tokens
+        )
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
