@@ -1,0 +1,294 @@
+"""From a question to a checked answer: read, retrieve, gather evidence, claim, check. No model writes anything here."""
+
+import dataclasses
+import functools
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import structlog
+
+from api.candidate import Candidates, find_candidates
+from api.check import Checked, check
+from api.choose import Choice, choose
+from api.evidence import Evidence, Span, gather, phrase
+from api.plan import Draft, draft
+from api.plan_pattern import count_of
+from api.question import Question, describe, read_question
+from api.retrieve import RetrieveSettings, retrieval_of
+from api.sentence import quote, say
+from api.support import SupportSettings, Verdict
+from api.time_text import format_time
+from index.generation import Generation
+from index.glossary import Glossary, load_glossary
+from index.incident import EvidenceLine, Incident, Similar
+from index.line_store import HighWater, LineStore
+from index.vector import Embedder
+
+log = structlog.get_logger()
+
+CITATION_CHARACTERS = 1000
+TEMPLATE_CHARACTERS = 500
+TITLE_CHARACTERS = 300
+"""How much of log text goes into citations, patterns and titles (guesses)."""
+NEXT_QUERIES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class AskSettings:
+    """All weights and thresholds of an answer."""
+
+    retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
+    support: SupportSettings = dataclasses.field(default_factory=SupportSettings)
+
+
+@dataclasses.dataclass(frozen=True)
+class AnsweredClaim:
+    """One sentence and the ids of the lines that prove it."""
+
+    text: str
+    citations: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class AnsweredPattern:
+    """One retrieved pattern, counted over the answer's window."""
+
+    pattern_id: str
+    template: str
+    score: float
+    count: int
+    first_ns: int
+    last_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What CONTRACT `POST /v1/ask` answers. Times are UTC ns; everything but `took_ms` is a function of question,
+    revision and `as_of_ns`.
+    """
+
+    answer: str
+    verdict: Verdict
+    confidence: float
+    mode: Literal["deterministic"]
+    start_ns: int | None
+    end_ns: int
+    assumed: bool
+    claims: tuple[AnsweredClaim, ...]
+    citations: tuple[EvidenceLine, ...]
+    patterns: tuple[AnsweredPattern, ...]
+    similar: tuple[Similar, ...]
+    next_queries: tuple[str, ...]
+    read_as: str
+    revision: str
+    as_of_ns: int
+    dropped_claims: int
+    took_ms: int
+
+
+@functools.cache
+def _glossary() -> Glossary:
+    return load_glossary()
+
+
+def ask(
+    question: str,
+    *,
+    store: LineStore,
+    generation: Generation,
+    embedder: Embedder,
+    now_ns: int,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    as_of_ns: int | None = None,
+    mode: Literal["auto", "deterministic", "llm"] = "auto",
+    services: Sequence[str] = (),
+    settings: AskSettings | None = None,
+) -> Answer:
+    """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store.
+
+    `mode` is accepted for callers that have a model; every mode answers deterministically here.
+    """
+    began = time.perf_counter()
+    settings = settings or AskSettings()
+    as_of_ns = now_ns if as_of_ns is None else as_of_ns
+    index = retrieval_of(generation, _glossary(), settings.retrieve)
+    read = read_question(
+        question,
+        now_ns=as_of_ns,
+        glossary=index.glossary,
+        services=index.services,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        only_services=services,
+    )
+    span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
+    found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
+    choice = choose(read, found, index, span)
+    evidence = gather(
+        store,
+        generation,
+        read,
+        span,
+        pattern_ids=[facts.pattern_id for facts in choice.patterns],
+        incident_span=Span(choice.incidents[0].start_ns, choice.incidents[0].end_ns) if choice.incidents else None,
+    )
+    drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
+    checked = check(drafted.claims, store=store, generation=generation)
+    answer = _answer(read, drafted, checked, _patterns(found, evidence), choice, evidence, generation.id, as_of_ns)
+    log.info(
+        "question_answered",
+        verdict=answer.verdict,
+        claims=len(answer.claims),
+        dropped_claims=answer.dropped_claims,
+        mode=mode,
+        revision=answer.revision,
+    )
+    return dataclasses.replace(answer, took_ms=round((time.perf_counter() - began) * 1000))
+
+
+def _answer(
+    question: Question,
+    drafted: Draft,
+    checked: Checked,
+    patterns: tuple[AnsweredPattern, ...],
+    choice: Choice,
+    evidence: Evidence,
+    generation_id: str,
+    as_of_ns: int,
+) -> Answer:
+    verdict = drafted.verdict
+    headline = list(drafted.headline)
+    if verdict == "found" and not checked.claims:
+        # Nothing that was to be said could be proven.
+        verdict, headline = "inconclusive", [say("verdict.inconclusive", question.reply_in)]
+    return Answer(
+        answer=say("unit.sentence", question.reply_in).join([*headline, *(claim.text for claim in checked.claims)]),
+        verdict=verdict,
+        confidence=_confidence(verdict, drafted.strength, checked),
+        mode="deterministic",
+        start_ns=evidence.span.start_ns if evidence.span.start_ns is not None else evidence.high_water.first_ns,
+        end_ns=evidence.span.end_ns,
+        assumed=question.assumed,
+        claims=tuple(AnsweredClaim(claim.text, claim.citations) for claim in checked.claims),
+        citations=tuple(checked.lines.values()),
+        patterns=patterns,
+        similar=drafted.similar if verdict != "not_found" else (),
+        next_queries=_next_queries(question, verdict, choice, patterns),
+        read_as=describe(question, this_incident="" if choice.this is None else choice.this.incident_id),
+        revision=f"{generation_id}-{_fingerprint(evidence.high_water)}",
+        as_of_ns=as_of_ns,
+        dropped_claims=checked.dropped,
+        took_ms=0,
+    )
+
+
+def _confidence(verdict: Verdict, strength: float, checked: Checked) -> float:
+    """How sure the verdict is, 0 to 1; less when claims had to be dropped. A guess, not a calibrated probability."""
+    kept = len(checked.claims) / (len(checked.claims) + checked.dropped) if checked.claims else 1.0
+    sure = {"found": 0.5 + 0.49 * strength, "inconclusive": 0.3 + 0.2 * strength, "not_found": 0.95 - 0.5 * strength}
+    return round(min(max(sure[verdict] * kept, 0.0), 1.0), 2)
+
+
+def _patterns(found: Candidates, evidence: Evidence) -> tuple[AnsweredPattern, ...]:
+    return tuple(
+        AnsweredPattern(
+            pattern_id=each.facts.pattern_id,
+            template=quote(each.facts.name, TEMPLATE_CHARACTERS),
+            score=round(each.ranked.score, 4),
+            count=count_of(each.facts, evidence),
+            first_ns=each.facts.first_ns,
+            last_ns=each.facts.last_ns,
+        )
+        for each in found.patterns
+    )
+
+
+def _fingerprint(high_water: HighWater) -> str:
+    text = f"{high_water.lines} {high_water.first_ns} {high_water.last_ns}"
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _next_queries(
+    question: Question, verdict: Verdict, choice: Choice, patterns: Sequence[AnsweredPattern]
+) -> tuple[str, ...]:
+    """Queries of the query language that a person would try next."""
+    queries: list[str] = []
+    for incident in choice.incidents[:1] if verdict != "not_found" else ():
+        queries += [f"service:{phrase(service)} level:(error OR warn)" for service in incident.services[:1]]
+        queries += [_pasted(deviation.template) for deviation in incident.deviations[:2] if deviation.template]
+    queries += [phrase(text) for text in question.identifiers[:1]]
+    queries += [_pasted(pattern.template) for pattern in patterns[:2]]
+    kept = [query for query in dict.fromkeys(queries) if query and len(query) <= CITATION_CHARACTERS]
+    return tuple(kept[:NEXT_QUERIES])
+
+
+def _pasted(template: str) -> str:
+    """The constant part of a template as one phrase: the longest stretch between its masks."""
+    stretches = [" ".join(part.split()) for part in quote(template, TEMPLATE_CHARACTERS).split("<*>")]
+    longest = max(stretches, key=len)
+    return phrase(longest.strip("…").strip()) if len(longest) > 3 else ""
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """The answer as CONTRACT `POST /v1/ask` has it. Log text in it is plain: no control characters or escapes."""
+    return {
+        "answer": answer.answer,
+        "verdict": answer.verdict,
+        "confidence": answer.confidence,
+        "mode": answer.mode,
+        "window": {
+            "start": None if answer.start_ns is None else format_time(answer.start_ns),
+            "end": format_time(answer.end_ns),
+            "assumed": answer.assumed,
+        },
+        "claims": [{"text": claim.text, "citations": list(claim.citations)} for claim in answer.claims],
+        "citations": [_citation_json(line) for line in answer.citations],
+        "patterns": [_pattern_json(pattern) for pattern in answer.patterns],
+        "similar": [_similar_json(each) for each in answer.similar],
+        "next_queries": list(answer.next_queries),
+        "read_as": answer.read_as,
+        "revision": answer.revision,
+        "as_of": format_time(answer.as_of_ns),
+        "dropped_claims": answer.dropped_claims,
+        "usage": {"model_calls": 0, "tokens": 0},
+        "took_ms": answer.took_ms,
+    }
+
+
+def _citation_json(line: EvidenceLine) -> Mapping[str, str]:
+    return {
+        "id": line.id,
+        "time": format_time(line.time_ns),
+        "service": quote(line.service),
+        "level": line.level,
+        "message": quote(line.message, CITATION_CHARACTERS),
+        "pattern_id": line.pattern_id,
+        "url": f"/v1/context/{line.id}",
+    }
+
+
+def _pattern_json(pattern: AnsweredPattern) -> Mapping[str, Any]:
+    return {
+        "pattern_id": pattern.pattern_id,
+        "template": pattern.template,
+        "score": pattern.score,
+        "count": pattern.count,
+        "first_seen": format_time(pattern.first_ns),
+        "last_seen": format_time(pattern.last_ns),
+    }
+
+
+def _similar_json(similar: Similar) -> Mapping[str, Any]:
+    incident: Incident = similar.incident
+    return {
+        "incident_id": incident.incident_id,
+        "score": similar.score,
+        "title": quote(incident.title, TITLE_CHARACTERS),
+        "shared": [quote(template) for template in similar.shared],
+        "missing": [quote(template) for template in similar.missing],
+        "extra": [quote(template) for template in similar.extra],
+        "onset": [{"service": quote(each.service), "time": format_time(each.time_ns)} for each in incident.onset],
+    }

@@ -1,0 +1,128 @@
+"""Candidates: what retrieval found for a question, each with what it is worth as evidence, best first."""
+
+import dataclasses
+
+from api.evidence import Span
+from api.question import Question
+from api.retrieve import PatternFacts, Ranked, RetrievalIndex
+from api.support import Support, SupportSettings, best_support, cover, support_of
+from index.incident import Incident
+from index.vector import Vectors
+
+_FAULT_LEVELS = frozenset({"fatal", "error", "warn"})
+_SEVERITY = {"minor": 0.0, "major": 0.05, "critical": 0.1}
+"""Added to an incident's score, so that of two that fit alike the graver comes first (a guess)."""
+_SPREAD = 0.01
+"""The same for each service that it reached, up to ten."""
+UNION = 5
+"""So many of the best patterns may together cover what a question names (a guess)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PatternCandidate:
+    """A retrieved pattern."""
+
+    facts: PatternFacts
+    ranked: Ranked
+    support: Support
+
+
+@dataclasses.dataclass(frozen=True)
+class IncidentCandidate:
+    """A retrieved incident. `score` orders incidents of one verdict; it is not a probability."""
+
+    incident: Incident
+    score: float
+    support: Support
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+    """All of them, best first: incidents by verdict, then score; patterns as retrieval ranks them."""
+
+    patterns: tuple[PatternCandidate, ...]
+    incidents: tuple[IncidentCandidate, ...]
+    pattern_support: Support
+    incident_support: Support
+
+    def supported(self, limit: int) -> tuple[PatternCandidate, ...]:
+        """The patterns that prove something, those that prove most first."""
+        order = {"found": 0, "inconclusive": 1}
+        proving = [each for each in self.patterns if each.support.verdict in order]
+        return tuple(sorted(proving, key=lambda each: (order[each.support.verdict], -each.support.strength)))[:limit]
+
+    def matching(self) -> tuple[IncidentCandidate, ...]:
+        """The incidents that fit the question, best first."""
+        return tuple(each for each in self.incidents if each.support.verdict == "found")
+
+
+def find_candidates(
+    index: RetrievalIndex, question: Question, vector: Vectors, span: Span, settings: SupportSettings
+) -> Candidates:
+    """`vector` is one row: the question's in the space of the generation's vectors."""
+    patterns = _patterns(index, question, vector, span, settings)
+    incidents = _incidents(index, question, vector, span, settings)
+    nothing = Support("not_found", 0.0, tuple(unit for unit in question.units if unit.weight == "telling"))
+    return Candidates(
+        patterns=tuple(patterns),
+        incidents=tuple(incidents),
+        pattern_support=_together(patterns, settings) if patterns else nothing,
+        incident_support=best_support([each.support for each in incidents]) if incidents else nothing,
+    )
+
+
+def _patterns(
+    index: RetrievalIndex, question: Question, vector: Vectors, span: Span, settings: SupportSettings
+) -> list[PatternCandidate]:
+    among = {
+        key
+        for key, facts in index.facts.items()
+        if span.overlaps(facts.first_ns, facts.last_ns + 1) and _is_of(question, facts.services)
+    }
+    return [
+        PatternCandidate(
+            index.facts[ranked.id],
+            ranked,
+            support_of(
+                question,
+                ranked,
+                index.patterns.words,
+                index.glossary,
+                settings,
+                is_fault=not _FAULT_LEVELS.isdisjoint(index.facts[ranked.id].levels),
+            ),
+        )
+        for ranked in index.rank_patterns(question, vector, among)
+    ]
+
+
+def _incidents(
+    index: RetrievalIndex, question: Question, vector: Vectors, span: Span, settings: SupportSettings
+) -> list[IncidentCandidate]:
+    among = {
+        key
+        for key, incident in index.incident_of.items()
+        if span.overlaps(incident.start_ns, incident.end_ns) and _is_of(question, incident.services)
+    }
+    found = []
+    for ranked in index.rank_incidents(question, vector, among):
+        incident = index.incident_of[ranked.id]
+        support = support_of(question, ranked, index.incidents.words, index.glossary, settings, is_fault=True)
+        gravity = _SEVERITY[incident.severity] + _SPREAD * min(len(incident.onset), 10)
+        found.append(IncidentCandidate(incident, ranked.score + support.strength + gravity, support))
+    order = {"found": 0, "inconclusive": 1, "not_found": 2}
+    return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
+
+
+def _is_of(question: Question, services: tuple[str, ...]) -> bool:
+    return not question.services or not set(question.services).isdisjoint(services)
+
+
+def _together(patterns: list[PatternCandidate], settings: SupportSettings) -> Support:
+    """The best single pattern; where each lacks something that the best few have together, it is not certain."""
+    best = best_support([each.support for each in patterns])
+    if best.verdict != "not_found" or not best.missing or best.strength < settings.inconclusive:
+        return best
+    texts = [each.ranked.tokens for each in patterns[:UNION]]
+    lacking = tuple(u for u in best.missing if not any(cover(u, text, is_fault=False) >= 0.5 for text in texts))
+    return best if lacking else Support("inconclusive", best.strength, ())

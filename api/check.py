@@ -1,0 +1,270 @@
+"""The checker: reads every cited line again, recomputes every number, and keeps only claims that hold.
+
+It works from the second round trip to the store and from the generation's records, shares no computing code with the
+planner, and does not care who wrote a claim.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from api.claim import (
+    Claim,
+    CountFact,
+    ExtremeFact,
+    Fact,
+    IncidentsFact,
+    LineFact,
+    NoteFact,
+    OrderFact,
+    PatternFact,
+    QuoteFact,
+    SpanFact,
+    TextCountFact,
+    UsualFact,
+)
+from api.sentence import Language, delta_said, number_said, quote, time_said
+from index.generation import Generation
+from index.incident import Deviation, EvidenceLine, Incident
+from index.line_store import LineFilter, LineStore
+from ingest.errors import InputError
+from ingest.line import split_line_id
+
+_QUOTED = re.compile("“[^”]*”")
+_NUMBER = re.compile(r"\d+(?:[.:T-]\d+)*Z?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """Claims that hold, in order, the lines that they cite by id, and how many claims did not hold."""
+
+    claims: tuple[Claim, ...]
+    lines: Mapping[str, EvidenceLine]
+    dropped: int
+
+
+def check(claims: Sequence[Claim], *, store: LineStore, generation: Generation) -> Checked:
+    """One round trip: all cited lines in one read, one ledger for each distinct span that is counted over."""
+    records = _Records(claims, store, generation)
+    kept = tuple(claim for claim in claims if _holds(claim, records))
+    cited = {line: records.lines[line] for claim in kept for line in claim.citations}
+    return Checked(kept, dict(sorted(cited.items())), len(claims) - len(kept))
+
+
+class _Records:
+    """What claims are held against: lines read again, the ledger, incidents and notes."""
+
+    def __init__(self, claims: Sequence[Claim], store: LineStore, generation: Generation) -> None:
+        facts = [fact for claim in claims for fact in claim.facts]
+        self.generation = generation
+        self.incidents = {incident.incident_id: incident for incident in generation.incidents}
+        self.notes = {note.note_id: note for note in generation.notes}
+        self.pattern_of = dict(generation.patterns.members.iter_rows())
+        self.lines = self._read(claims, store)
+        self.ledgers = {span: self._ledger(store, *span) for span in _spans(facts)}
+        self.services = {quote(service, 80) for service in generation.counts["service"].unique() if service}
+        self.text_totals = {fact: _text_total(store, fact) for fact in facts if isinstance(fact, TextCountFact)}
+
+    def _read(self, claims: Sequence[Claim], store: LineStore) -> dict[str, EvidenceLine]:
+        """Cited lines; one that retention has dropped comes from the incident that kept a copy."""
+        cited = sorted({line for claim in claims for line in claim.citations})
+        places = [place for line in cited if (place := _place(line)) is not None]
+        found: dict[str, EvidenceLine] = {}
+        for row in (store.read(places) if places else pl.DataFrame()).iter_rows(named=True):
+            line = f"{row['source']}-{row['position']}"
+            pattern_id = self.pattern_of.get(row["signature"], "")
+            values = (row["service"], row["level"], row["message"], pattern_id, row["source"], row["position"])
+            found[line] = EvidenceLine(line, row["time_ns"], *values)
+        copies = {line.id: line for incident in self.incidents.values() for line in incident.evidence}
+        return {**{line: copies[line] for line in cited if line in copies}, **found}
+
+    def _ledger(self, store: LineStore, start_ns: int | None, end_ns: int) -> pl.DataFrame:
+        """Rows (service, pattern_id, count, first_ns, last_ns)."""
+        rows = store.ledger(start_ns=start_ns, end_ns=end_ns)
+        names = self.generation.patterns.members
+        return rows.select("service", "signature", "count", "first_ns", "last_ns").join(names, on="signature")
+
+
+def _spans(facts: Sequence[Fact]) -> list[tuple[int | None, int]]:
+    counted = [(fact.start_ns, fact.end_ns) for fact in facts if isinstance(fact, CountFact | ExtremeFact)]
+    return list(dict.fromkeys(counted))
+
+
+def _place(line: str) -> tuple[str, int] | None:
+    try:
+        return split_line_id(line)
+    except InputError:
+        return None
+
+
+def _text_total(store: LineStore, fact: TextCountFact) -> int | None:
+    escaped = fact.text.replace("\\", "\\\\").replace('"', '\\"')
+    where = LineFilter(f'"{escaped}"', fact.start_ns, fact.end_ns, fact.services)
+    page = store.search(where, limit=1)
+    return page.total if page.total_exact and not page.partial else None
+
+
+def _holds(claim: Claim, records: _Records) -> bool:
+    cited = all(line in records.lines for line in claim.citations)
+    return cited and all(_is_true(fact, claim, records) for fact in claim.facts) and _says_only_facts(claim, records)
+
+
+def _is_true(fact: Fact, claim: Claim, records: _Records) -> bool:
+    match fact:
+        case LineFact():
+            line = _cited(fact.line, claim, records)
+            return line is not None and (line.service, line.time_ns) == (fact.service, fact.time_ns)
+        case OrderFact():
+            first, later = _cited(fact.first, claim, records), _cited(fact.later, claim, records)
+            return first is not None and later is not None and later.time_ns - first.time_ns == fact.delta_ns >= 0
+        case PatternFact():
+            line = _cited(fact.line, claim, records)
+            return line is not None and line.pattern_id == fact.pattern_id
+        case QuoteFact():
+            line = _cited(fact.line, claim, records)
+            said = fact.text.removesuffix("…")
+            return line is not None and bool(said) and quote(line.message, len(fact.text) + 1).startswith(said)
+        case CountFact():
+            return _count(fact, records) == fact.value
+        case TextCountFact():
+            return records.text_totals[fact] == fact.value
+        case ExtremeFact():
+            return _is_extreme(fact, claim, records)
+        case _:
+            return _is_recorded(fact, records)
+
+
+def _is_recorded(fact: UsualFact | SpanFact | IncidentsFact | NoteFact, records: _Records) -> bool:
+    match fact:
+        case UsualFact():
+            deviation = _deviation(fact, records)
+            if deviation is None or deviation.expected != fact.expected:
+                return False
+            return fact.observed is None or fact.observed == deviation.observed
+        case SpanFact():
+            incident = records.incidents.get(fact.incident_id)
+            if incident is None or (incident.start_ns, incident.end_ns) != (fact.start_ns, fact.end_ns):
+                return False
+            return set(fact.services) <= set(incident.services)
+        case IncidentsFact():
+            ids = fact.incident_ids
+            return len(set(ids)) == len(ids) and all(each in records.incidents for each in ids)
+        case NoteFact():
+            note = records.notes.get(fact.note_id)
+            return note is not None and getattr(note, fact.field) == fact.text
+
+
+def _cited(line: str, claim: Claim, records: _Records) -> EvidenceLine | None:
+    return records.lines.get(line) if line in claim.citations else None
+
+
+def _rows(fact: CountFact | ExtremeFact, records: _Records) -> pl.DataFrame:
+    rows = records.ledgers[fact.start_ns, fact.end_ns].filter(pl.col("pattern_id") == fact.pattern_id)
+    return rows.filter(pl.col("service").is_in(list(fact.services))) if fact.services else rows
+
+
+def _count(fact: CountFact, records: _Records) -> int:
+    """From the ledger; from the incident's record where nothing of its span is retained any more."""
+    rows = _rows(fact, records)
+    incident = records.incidents.get(fact.incident_id)
+    if incident is not None and records.ledgers[fact.start_ns, fact.end_ns].is_empty():
+        return sum(
+            round(deviation.observed)
+            for deviation in incident.deviations
+            if deviation.pattern_id == fact.pattern_id
+            and deviation.service in fact.services
+            and deviation.kind in {"appeared", "burst", "vanished"}
+        )
+    return int(rows["count"].sum())
+
+
+def _is_extreme(fact: ExtremeFact, claim: Claim, records: _Records) -> bool:
+    line = _cited(fact.line, claim, records)
+    rows = _rows(fact, records)
+    if line is None or rows.is_empty() or line.pattern_id != fact.pattern_id:
+        return False
+    edge = rows["first_ns"].min() if fact.which == "first" else rows["last_ns"].max()
+    return line.time_ns == fact.time_ns == edge
+
+
+def _deviation(fact: UsualFact, records: _Records) -> Deviation | None:
+    incident: Incident | None = records.incidents.get(fact.incident_id)
+    wanted = (fact.service, fact.kind, fact.pattern_id)
+    deviations = incident.deviations if incident else ()
+    return next((d for d in deviations if (d.service, d.kind, d.pattern_id) == wanted), None)
+
+
+def _says_only_facts(claim: Claim, records: _Records) -> bool:
+    """The text says what the facts state, and no number beside theirs. Between quotation marks any number may stand."""
+    if any(said not in claim.text for said in _quoted(claim.facts)):
+        return False
+    plain = _QUOTED.sub(" ", claim.text)
+    required = {*_of_lines(claim.facts, claim.language), *_of_records(claim.facts, claim.language)}
+    if any(said not in plain for said in required):
+        return False
+    known = {*required, *_bounds(claim.facts), *records.services}
+    for said in sorted(known, key=lambda text: (-len(text), text)):
+        plain = plain.replace(said, " ")
+    return _NUMBER.search(plain) is None
+
+
+def _quoted(facts: Sequence[Fact]) -> Iterator[str]:
+    """What must stand between quotation marks."""
+    for fact in facts:
+        match fact:
+            case QuoteFact():
+                yield f"“{fact.text}”"
+            case TextCountFact():
+                yield f"“{quote(fact.text)}”"
+            case NoteFact():
+                yield f"“{quote(fact.text, 500)}”"
+            case _:
+                pass
+
+
+def _of_lines(facts: Sequence[Fact], language: Language) -> Iterator[str]:
+    """What must stand outside of them: times, services and counts of lines."""
+    for fact in facts:
+        match fact:
+            case LineFact():
+                yield from (quote(fact.service, 80), time_said(fact.time_ns))
+            case OrderFact():
+                yield delta_said(fact.delta_ns, language)
+            case CountFact():
+                yield str(fact.value)
+                yield from (quote(service, 80) for service in fact.services)
+            case TextCountFact():
+                yield str(fact.value)
+            case ExtremeFact():
+                yield time_said(fact.time_ns)
+            case _:
+                pass
+
+
+def _of_records(facts: Sequence[Fact], language: Language) -> Iterator[str]:
+    """The same for what is held against incidents."""
+    for fact in facts:
+        match fact:
+            case UsualFact(observed=None):
+                yield from (quote(fact.service, 80), number_said(fact.expected))
+            case UsualFact():
+                yield from (quote(fact.service, 80), delta_said(round(fact.expected * 1e9), language))
+                yield delta_said(round((fact.observed or 0.0) * 1e9), language)
+            case SpanFact():
+                yield from (time_said(fact.start_ns), time_said(fact.end_ns))
+                yield from (quote(service, 80) for service in fact.services)
+            case IncidentsFact():
+                yield str(len(fact.incident_ids))
+            case _:
+                pass
+
+
+def _bounds(facts: Sequence[Fact]) -> Iterator[str]:
+    """Times that may be said: the span that was counted."""
+    for fact in facts:
+        if isinstance(fact, CountFact):
+            yield time_said(fact.end_ns)
+            if fact.start_ns is not None:
+                yield time_said(fact.start_ns)

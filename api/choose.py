@@ -1,0 +1,136 @@
+"""What an answer rests on: incidents, an incident in progress, lines, or what changed. Decided from retrieval alone."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+from api.candidate import Candidates, IncidentCandidate
+from api.evidence import Span
+from api.question import Question
+from api.retrieve import PatternFacts, RetrievalIndex
+from api.support import Support
+from index.bm25 import CONCEPT_PREFIX
+from index.incident import Incident, Similar
+from index.incident_similar import in_words, similar
+
+IN_PROGRESS_NS = 10 * 60 * 1_000_000_000
+"""An incident is in progress while it ended no longer than this before the newest line (a guess)."""
+ALIKE = 0.3
+"""An incident this similar to the one in progress counts as one like it (a guess)."""
+LINES_ARE_BETTER = 0.25
+"""By so much lines must prove more than incidents to be preferred in a question about trouble (a guess)."""
+PATTERNS = 3
+"""Patterns that claims are made about."""
+SIMILAR = 10
+TEMPLATES = 20
+_GRAVITY = {"minor": 0, "major": 1, "critical": 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The basis of an answer. `similar` are the incidents in the order of the answer, explained."""
+
+    basis: Literal["incidents", "patterns", "changed"]
+    support: Support
+    similar: tuple[Similar, ...]
+    patterns: tuple[PatternFacts, ...]
+    this: Incident | None = None
+    """What "this" in the question was taken for."""
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Best first."""
+        return tuple(each.incident for each in self.similar)
+
+
+def choose(question: Question, found: Candidates, index: RetrievalIndex, span: Span) -> Choice:
+    """Pure: depends on the question and the generation only."""
+    if question.intent == "changed":
+        return _changed(found, index, span)
+    this = _this_incident(index, question, span.end_ns)
+    if this is not None and (alike := _like(this, found, index)):
+        return Choice("incidents", Support("found", alike[0].score, ()), tuple(alike), (), this)
+    if _rests_on_incidents(question, found):
+        support = found.incident_support
+        fitting = [each for each in found.incidents if each.support.verdict == support.verdict][:SIMILAR]
+        return Choice("incidents", support, _explained(fitting), (), this)
+    supported = found.supported(PATTERNS)
+    certain = [each for each in supported if each.support.verdict == found.pattern_support.verdict] or supported
+    return Choice("patterns", found.pattern_support, (), tuple(each.facts for each in certain), this)
+
+
+def _rests_on_incidents(question: Question, found: Candidates) -> bool:
+    """Whether incidents answer the question better than lines do."""
+    incidents, patterns = found.incident_support, found.pattern_support
+    if incidents.verdict != "found":
+        return patterns.verdict == "not_found" and incidents.verdict == "inconclusive"
+    if patterns.verdict != "found" or question.kinds:
+        return True
+    is_about_trouble = any(unit.is_fault for unit in question.units) or question.intent == "recall"
+    is_better = incidents.strength >= patterns.strength - LINES_ARE_BETTER
+    return is_about_trouble and question.intent != "count" and is_better
+
+
+def _this_incident(index: RetrievalIndex, question: Question, as_of_ns: int) -> Incident | None:
+    """What "this" refers to: the incident that is named, else the one in progress if it is of the kind asked for."""
+    for incident_id in question.named_ids:
+        if incident_id in index.incident_of:
+            return index.incident_of[incident_id]
+    kinds = {CONCEPT_PREFIX + concept.id for concept in index.glossary.concepts if concept.kind}
+    describes = any(unit.weight == "telling" and kinds.isdisjoint(unit.tokens) for unit in question.units)
+    if not question.like_this or describes or index.newest_ns is None:
+        return None
+    since_ns = min(index.newest_ns, as_of_ns) - IN_PROGRESS_NS
+    running = [
+        incident
+        for incident in index.generation.incidents
+        if incident.end_ns >= since_ns and set(question.kinds) <= set(incident.kinds)
+    ]
+    return running[-1] if running else None
+
+
+def _like(this: Incident, found: Candidates, index: RetrievalIndex) -> list[Similar]:
+    """Earlier incidents of the span and services asked about that are like this one."""
+    past = [each for each in index.generation.incidents if each.start_ns < this.start_ns]
+    allowed = {each.incident.incident_id for each in found.incidents}
+    alike = [each for each in similar(this, past, len(past)) if each.incident.incident_id in allowed]
+    return [each for each in alike if each.score >= ALIKE][:SIMILAR]
+
+
+def _changed(found: Candidates, index: RetrievalIndex, span: Span) -> Choice:
+    """Incidents of the span, gravest first, and patterns first seen in it, the most frequent first."""
+    gravest = sorted(
+        (each.incident for each in found.incidents),
+        key=lambda incident: (-_GRAVITY[incident.severity], incident.start_ns, incident.incident_id),
+    )
+    fresh = [
+        facts
+        for facts in index.facts.values()
+        if span.start_ns is not None and span.start_ns <= facts.first_ns < span.end_ns
+    ]
+    fresh.sort(key=lambda facts: (-facts.count, facts.pattern_id))
+    explained = tuple(Similar(each, 1.0, templates(each), (), (), None, 0.0) for each in gravest[:SIMILAR])
+    verdict: Literal["found", "not_found"] = "found" if gravest or fresh else "not_found"
+    return Choice("changed", Support(verdict, 1.0, ()), explained, tuple(fresh[:PATTERNS]))
+
+
+def _explained(fitting: Sequence[IncidentCandidate]) -> tuple[Similar, ...]:
+    """In the order of the question's ranking; shared, missing and extra are against the best."""
+    best = fitting[0].incident
+    against = {
+        each.incident.incident_id: each for each in similar(best, [each.incident for each in fitting], len(fitting))
+    }
+    scores = [round(min(max(each.support.strength, 0.0), 1.0), 4) for each in fitting] + [0.0]
+    margins = [round(score - following, 4) for score, following in itertools.pairwise(scores)]
+    explained = [Similar(best, scores[0], templates(best), (), (), None, margins[0])]
+    for each, score, margin in zip(fitting[1:], scores[1:], margins[1:], strict=False):
+        alike = against.get(each.incident.incident_id)
+        alone = Similar(each.incident, score, (), templates(each.incident), (), None, margin)
+        explained.append(alone if alike is None else dataclasses.replace(alike, score=score, margin=margin))
+    return tuple(explained)
+
+
+def templates(incident: Incident) -> tuple[str, ...]:
+    """What deviated, in words, the most surprising first."""
+    return tuple(dict.fromkeys(in_words(deviation) for deviation in incident.deviations))[:TEMPLATES]

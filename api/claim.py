@@ -1,0 +1,149 @@
+"""Claims: the sentences of an answer, each with the facts it states and the lines that prove it."""
+
+import dataclasses
+from typing import Literal
+
+from api.sentence import Language, say
+from index.incident import DeviationKind
+
+
+@dataclasses.dataclass(frozen=True)
+class LineFact:
+    """The cited line was written by `service` at `time_ns`."""
+
+    line: str
+    service: str
+    time_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class OrderFact:
+    """`later` was written `delta_ns` (0 or more) after `first`."""
+
+    first: str
+    later: str
+    delta_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class CountFact:
+    """So many lines of the pattern are in `[start_ns, end_ns)`; of these services, or of all when there are none."""
+
+    pattern_id: str
+    start_ns: int | None
+    end_ns: int
+    services: tuple[str, ...]
+    value: int
+    incident_id: str = ""
+    """The incident whose record counts when retention has dropped the lines."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TextCountFact:
+    """So many lines of `[start_ns, end_ns)` and of these services hold the text."""
+
+    text: str
+    start_ns: int | None
+    end_ns: int
+    services: tuple[str, ...]
+    value: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtremeFact:
+    """No line of the pattern is earlier (`first`) or later (`last`) in `[start_ns, end_ns)` than the cited one."""
+
+    pattern_id: str
+    which: Literal["first", "last"]
+    line: str
+    time_ns: int
+    start_ns: int | None
+    end_ns: int
+    services: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class PatternFact:
+    """The cited line is of this pattern."""
+
+    line: str
+    pattern_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class QuoteFact:
+    """The line's message begins with this text, once made plain."""
+
+    line: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class UsualFact:
+    """The incident's record says what was usual, and for `slower` what was measured."""
+
+    incident_id: str
+    service: str
+    kind: DeviationKind
+    pattern_id: str
+    expected: float
+    observed: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SpanFact:
+    """The incident lasted over this span and touched these services among others."""
+
+    incident_id: str
+    start_ns: int
+    end_ns: int
+    services: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class IncidentsFact:
+    """These incidents, all different."""
+
+    incident_ids: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class NoteFact:
+    """A person wrote this in that field of a note."""
+
+    note_id: str
+    field: Literal["text", "cause", "fix", "runbook"]
+    text: str
+
+
+Fact = (
+    LineFact
+    | OrderFact
+    | CountFact
+    | TextCountFact
+    | ExtremeFact
+    | PatternFact
+    | QuoteFact
+    | UsualFact
+    | SpanFact
+    | IncidentsFact
+    | NoteFact
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One sentence. The checker holds `text` against `facts`, and `facts` against store and records."""
+
+    text: str
+    citations: tuple[str, ...]
+    """Line ids."""
+    facts: tuple[Fact, ...]
+    language: Language
+
+
+def claim(
+    name: str, language: Language, facts: tuple[Fact, ...], citations: tuple[str, ...], **values: object
+) -> Claim:
+    """The claim that the sentence `claim.<name>` makes of these values."""
+    return Claim(say(f"claim.{name}", language, **values), tuple(dict.fromkeys(citations)), facts, language)

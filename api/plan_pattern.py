@@ -1,0 +1,112 @@
+"""Claims about lines: how often a pattern was written, when first and last, what its lines say."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from api.claim import Claim, CountFact, ExtremeFact, LineFact, PatternFact, TextCountFact, claim
+from api.evidence import Evidence
+from api.plan_incident import note_claims, quote_claim
+from api.question import Question
+from api.retrieve import PatternFacts
+from api.sentence import listed, quote, say, time_said
+from index.incident import EvidenceLine, Note
+
+SERVICES = 4
+QUOTES = 2
+
+
+def pattern_claims(
+    facts: Sequence[PatternFacts], notes: Sequence[Note], evidence: Evidence, question: Question
+) -> list[Claim]:
+    """About each pattern that has lines in the span, the best one in detail."""
+    claims: list[Claim] = []
+    for place, fact in enumerate(facts):
+        claims += _about(fact, evidence, question, in_detail=place == 0)
+        lines = _of(fact.pattern_id, evidence.newest)[:1]
+        for note in notes:
+            if note.target == fact.pattern_id:
+                claims += note_claims(note, lines, question.reply_in)
+    return claims
+
+
+def count_of(fact: PatternFacts, evidence: Evidence) -> int:
+    """Lines of the pattern in the question's span and services."""
+    if evidence.counts is None:
+        return fact.count
+    return sum(count for (pattern_id, _), count in evidence.counts.items() if pattern_id == fact.pattern_id)
+
+
+def identifier_claims(question: Question, evidence: Evidence) -> Iterator[Claim]:
+    """How many lines hold what was quoted, and what the newest say."""
+    if not evidence.identified:
+        return
+    span = evidence.span
+    if len(question.identifiers) == 1 and evidence.identified_total is not None:
+        text = question.identifiers[0]
+        fact = TextCountFact(text, span.start_ns, span.end_ns, question.services, evidence.identified_total)
+        cited = tuple(line.id for line in evidence.identified[:3])
+        yield claim(
+            "identifier_count", question.reply_in, (fact,), cited, text=quote(text), count=evidence.identified_total
+        )
+    for line in evidence.identified[:QUOTES]:
+        yield quote_claim(line, question.reply_in)
+
+
+def _about(fact: PatternFacts, evidence: Evidence, question: Question, *, in_detail: bool) -> Iterator[Claim]:
+    value = count_of(fact, evidence)
+    oldest, newest = _of(fact.pattern_id, evidence.oldest), _of(fact.pattern_id, evidence.newest)
+    if not value or not (oldest or newest):
+        return
+    yield _count(fact, value, (oldest[:1] + newest[:1]), evidence, question)
+    if not in_detail:
+        return
+    if oldest:
+        yield _extreme("first", oldest[0], evidence, question)
+    if newest and value > 1:
+        yield _extreme("last", newest[0], evidence, question)
+    yield quote_claim((newest or oldest)[0], question.reply_in)
+
+
+def _count(
+    fact: PatternFacts, value: int, lines: Sequence[EvidenceLine], evidence: Evidence, question: Question
+) -> Claim:
+    """The services are named when they are few: counted over these, the number must come out the same."""
+    language, span = question.reply_in, evidence.span
+    services = question.services or (fact.services if len(fact.services) <= SERVICES else ())
+    said = [quote(service, 80) for service in services[:SERVICES]]
+    where = say("claim.pattern_where", language, services=listed(said, language)) if said else ""
+    when = ""
+    if span.start_ns is not None:
+        when = say("claim.pattern_span", language, start=time_said(span.start_ns), end=time_said(span.end_ns))
+    return claim(
+        "pattern_count",
+        language,
+        (
+            CountFact(fact.pattern_id, span.start_ns, span.end_ns, services, value),
+            *(PatternFact(line.id, fact.pattern_id) for line in lines),
+        ),
+        tuple(line.id for line in lines),
+        template=quote(fact.name),
+        count=value,
+        where=where,
+        span=when,
+    )
+
+
+def _extreme(which: Literal["first", "last"], line: EvidenceLine, evidence: Evidence, question: Question) -> Claim:
+    span = evidence.span
+    return claim(
+        "pattern_first" if which == "first" else "pattern_last",
+        question.reply_in,
+        (
+            LineFact(line.id, line.service, line.time_ns),
+            ExtremeFact(line.pattern_id, which, line.id, line.time_ns, span.start_ns, span.end_ns, question.services),
+        ),
+        (line.id,),
+        time=time_said(line.time_ns),
+        service=quote(line.service, 80),
+    )
+
+
+def _of(pattern_id: str, lines: Sequence[EvidenceLine]) -> list[EvidenceLine]:
+    return [line for line in lines if line.pattern_id == pattern_id]
