@@ -53,7 +53,7 @@ def encode(chunk: Chunk) -> tuple[dict[str, str], bytes]:
 
 
 def decode(headers: Mapping[str, str], body: bytes, max_bytes: int = CHUNK_BYTES) -> Chunk:
-    """The chunk that `encode` was given. Header names are taken in any case; without `Content-Encoding` the body is raw.
+    """The chunk that `encode` was given. Headers are taken in any case; no `Content-Encoding`: a raw body.
 
     Raises ChunkError when a header is absent or not what it should be, or when the body is damaged, larger than
     `max_bytes` or of another length than the headers say. Never decompresses more than `max_bytes`.

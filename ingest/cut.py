@@ -11,6 +11,8 @@ from ingest.continuation import continues, may_open
 
 _FIRST_WINDOW = 4 << 10
 """Bytes looked at before a cut; four times as many whenever no safe place is among them. Most cuts need two records."""
+_MOST_RECORDS = 4096
+"""Records looked at before a cut; a trace that is longer is cut at a line end. A guess, far above real traces."""
 _LOOK_AHEAD = 4 << 10
 """Bytes looked at behind a cut, for the next record of each stream."""
 _CRI = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[^ ]+ (stdout|stderr) ([FP])(?::[^ ]*)?(?: (.*))?$", re.DOTALL)
@@ -72,10 +74,11 @@ def _cut_within(buffer: bytes, start: int, limit: int) -> int:
     window = _FIRST_WINDOW
     while True:
         low = _line_start(buffer, start, newline - window)
-        cut = _largest_free(records(buffer, low, ahead), newline + 1, at_start=low == start)
+        found = records(buffer, low, ahead)
+        cut = _largest_free(found, newline + 1, at_start=low == start)
         if cut > start:
             return cut
-        if low == start:
+        if low == start or len(found) > _MOST_RECORDS:
             return newline + 1
         window *= 4
 
@@ -91,7 +94,7 @@ def _last_safe(buffer: bytes, start: int, whole: int) -> tuple[int, Record | Non
         cut = _largest_free(found, found[-1].start, at_start=low == start)
         if cut > start:
             return cut, found[-1]
-        if low == start:
+        if low == start or len(found) > _MOST_RECORDS:
             return start, found[-1]
         window *= 4
 
@@ -114,25 +117,34 @@ def _whole_character(buffer: bytes, start: int, limit: int) -> int:
 def _largest_free(found: Sequence[Record], limit: int, *, at_start: bool) -> int:
     """The start of the last record, at most `limit`, that no run or trace of any stream reaches across; -1 for none.
 
-    Streams interleave: a record that belongs to an earlier one of its stream blocks every place between the two.
+    Streams interleave: a record that belongs to an earlier one of its stream blocks every place between the two. Unless
+    the records begin `at_start` of the chunk, what precedes the first is unknown, and so it is no place to cut.
     """
-    blocked_up_to = -1
-    blocks: list[tuple[int, int]] = []
+    reaches_back_to = _reaches(found, at_start=at_start)
+    low = limit + 1
+    for record, reach in zip(reversed(found), reversed(reaches_back_to), strict=True):
+        place = record.start
+        if place <= limit and place <= min(low, reach) and (at_start or place > found[0].start):
+            return place
+        low = min(low, reach)
+    return -1
+
+
+def _reaches(found: Sequence[Record], *, at_start: bool) -> list[int]:
+    """For each record the start of the one that it belongs to: its own start when it begins a run."""
+    reaches = []
     last: dict[str, Record] = {}
     for record in found:
         previous = last.get(record.stream)
         if previous is None:
-            # What came before the window is unknown: a record that continues something continues what lies before it.
-            if not at_start and continues(record.message, ""):
-                blocked_up_to = record.start
-        elif previous.is_partial or continues(record.message, previous.message):
-            blocks.append((previous.start, record.start))
+            # A record that continues something, with nothing before it here, continues what lies before the window.
+            joined = not at_start and continues(record.message, "")
+            reaches.append(-1 if joined else record.start)
+        else:
+            joined = previous.is_partial or continues(record.message, previous.message)
+            reaches.append(previous.start if joined else record.start)
         last[record.stream] = record
-    for record in reversed(found):
-        place = record.start
-        if place <= limit and place > blocked_up_to and not any(low < place <= high for low, high in blocks):
-            return place
-    return -1
+    return reaches
 
 
 def records(buffer: bytes, low: int, high: int) -> list[Record]:
