@@ -1,10 +1,12 @@
 """The demo: a shop that does not exist, fourteen days of its history at once, then live."""
 
 import contextlib
+import multiprocessing
 import shutil
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import structlog
@@ -13,8 +15,9 @@ from api.compose import Dejalog, collect_settings
 from api.serve import serve
 from api.settings import Settings
 from ingest.collect import Collector
+from ingest.errors import DamagedError
 from ingest.simulate import Live, make_plan
-from ingest.simulate.plan import DAY_NS
+from ingest.simulate.plan import DAY_NS, Plan
 
 DAYS = 14
 LINES = 1_100_000
@@ -59,7 +62,6 @@ def _shop(dejalog: Dejalog, folder: Path) -> Iterator[None]:
 def _live_on(dejalog: Dejalog, folder: Path, stop: threading.Event) -> None:
     now_ns = time.time_ns()
     plan = make_plan(seed=SEED, start_ns=now_ns - DAYS * DAY_NS, end_ns=now_ns, lines=LINES, live_faults=True)
-    live = Live(folder / "shop", plan, from_ns=plan.start_ns)
     clock = _Clock()
     collector = Collector(
         [folder / "shop" / "containers"],
@@ -71,11 +73,12 @@ def _live_on(dejalog: Dejalog, folder: Path, stop: threading.Event) -> None:
     )
     dejalog.collector = collector
     try:
-        _write_history(live, plan.end_ns, collector, clock, stop)
+        _collect_history(folder / "shop", plan, collector, clock, stop)
         if not stop.is_set():
             dejalog.wait_until_mined(MINED_WITHIN_S)
             dejalog.waiting_for = ""
             _log.info("demo.ready", ask='dejalog ask "Has there been a service avalanche like this lately?"')
+        live = Live(folder / "shop", plan)
         while not stop.wait(STEP_S):
             live.advance(time.time_ns())
             collector.step()
@@ -83,12 +86,33 @@ def _live_on(dejalog: Dejalog, folder: Path, stop: threading.Event) -> None:
         collector.close()
 
 
-def _write_history(live: Live, end_ns: int, collector: Collector, clock: _Clock, stop: threading.Event) -> None:
-    """Day by day, each collected as if on its day: retention then treats the lines as old as they look."""
-    started_ns = live.done_ns
-    while live.done_ns < end_ns and not stop.is_set():
-        clock.past_ns = min(live.done_ns + DAY_NS, end_ns)
-        live.advance(clock.past_ns)
-        collector.drain(stop)
-        _log.info("demo.history", day=(live.done_ns - started_ns) // DAY_NS, of=DAYS)
+def _collect_history(folder: Path, plan: Plan, collector: Collector, clock: _Clock, stop: threading.Event) -> None:
+    """Another process writes the days, this one collects each as if on its day: retention then treats the lines as old
+    as they look.
+    """
+    (folder / "containers").mkdir(parents=True)
+    spawn = multiprocessing.get_context("spawn")
+    reader, writer = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_write_days, args=(folder, plan, writer), daemon=True)
+    process.start()
+    writer.close()
+    day = 0
+    clock.past_ns = plan.start_ns + DAY_NS
+    while day < DAYS and not stop.is_set():
+        if reader.poll(0):
+            day = reader.recv()
+            clock.past_ns = min(plan.start_ns + (day + 1) * DAY_NS, plan.end_ns)
+            _log.info("demo.history", day=day, of=DAYS)
+        if not collector.step() and not process.is_alive() and not reader.poll(0):
+            raise DamagedError(f"the process that writes the demo's history ended on day {day} of {DAYS}")
+    collector.drain(stop)
+    process.join()
     clock.past_ns = None
+
+
+def _write_days(folder: Path, plan: Plan, progress: Connection) -> None:
+    """In a process of its own: write the plan's span and tell after each day how many are done."""
+    live = Live(folder, plan, from_ns=plan.start_ns)
+    for day in range(1, DAYS + 1):
+        live.advance(min(plan.start_ns + day * DAY_NS, plan.end_ns))
+        progress.send(day)
