@@ -7,6 +7,7 @@ with `affects` which services deviate from when; the faulty one first.
 from collections.abc import Callable, Sequence
 
 from ingest.simulate.conditions import NS
+from ingest.simulate.draw import choose
 from ingest.simulate.occurrence import Kind, Stage, any_service
 from ingest.simulate.shop import Shop
 
@@ -136,7 +137,7 @@ def pool_exhaustion(stage: Stage) -> None:
     )
     stage.reaches(empty_ns, quiet=quiet)
     if quiet:
-        stage.conditions.fail(service, empty_ns, stage.end_ns, share=0.85, key="pool_timeout")
+        stage.conditions.fail(service, empty_ns, stage.end_ns, share=0.97, key="pool_timeout")
         return
     waiting = stage.every(stage.start_ns, stage.end_ns, 10)
     stage.conditions.say(service, "pool_waiting", waiting, n=[1 + 2 * i for i in range(len(waiting))])
@@ -164,10 +165,11 @@ def oom_kill(stage: Stage) -> None:
     while killed_ns + int(down_s * NS) < stage.end_ns:
         if stage.variant == "trace":
             stage.conditions.say(service, "memory_gone", [killed_ns - int(0.4 * NS), killed_ns - int(0.1 * NS)])
+        stage.conditions.stop(service, killed_ns, killed_ns + int(down_s * NS))
         for replica in range(stage.shop.services[service].replicas):
             stage.crash(service, killed_ns, down_s=down_s, replica=replica)
-        killed_ns += int((down_s + stage.uniform(60, 120)) * NS)
-        down_s = min(90.0, down_s * 2)  # a kubelet doubles its back-off
+        killed_ns += int((down_s + stage.uniform(40, 80)) * NS)
+        down_s = min(120.0, down_s * 2)  # a kubelet doubles its back-off
 
 
 @fault("bad_deploy", variants=("loud", "skips"), silent=("skips",), minutes=(10, 20), targets=busy_services)
@@ -181,16 +183,15 @@ def bad_deploy(stage: Stage) -> None:
     broken_ns = stage.roll(service, stage.start_ns)
     stage.affects(service, stage.start_ns)
     spans = [span for flow in stage.shop.flows for span in flow.root.walk() if span.service == service]
-    actions = sorted({span.action for span in spans})
-    action = actions[int(stage.rng.integers(len(actions)))]
+    action = choose(stage.rng, stage.shop.busy_actions(service))
     if stage.variant == "loud":
         stage.conditions.fail(service, broken_ns, stage.end_ns, share=0.9, key="defect", action=action)
         stage.reaches(broken_ns)
     else:
-        called = sorted({call.span.service for span in spans for call in span.calls})
+        called = sorted({call.span.service for span in spans if span.action == action for call in span.calls})
         stage.conditions.mute(service, action, broken_ns, stage.end_ns)
         if called:
-            missed = called[int(stage.rng.integers(len(called)))]
+            missed = choose(stage.rng, called)
             stage.conditions.skip_call(service, missed, broken_ns, stage.end_ns)
             stage.affects(missed, broken_ns)
     stage.roll(service, stage.end_ns)

@@ -139,13 +139,14 @@ class Shop:
         self._known: dict[tuple[int, str, str, str, bool], int] = {}
 
     def callers(self, service: int) -> dict[int, Call]:
-        """Who calls the service, and how; the first call found of each caller."""
+        """Who calls the service, and how; the least patient call of each caller."""
         found: dict[int, Call] = {}
         for flow in self.flows:
             for span in flow.root.walk():
                 for call in span.calls:
-                    if call.span.service == service:
-                        found.setdefault(span.service, call)
+                    known = found.get(span.service)
+                    if call.span.service == service and (known is None or call.timeout_s < known.timeout_s):
+                        found[span.service] = call
         return found
 
     def longest_chain(self, leaf: int) -> tuple[int, ...]:
@@ -180,6 +181,16 @@ class Shop:
         total = sum(flow.weight for flow in self.flows)
         visiting = sum(f.weight for f in self.flows if any(s.service == service for s in f.root.walk()))
         return visiting / total
+
+    def busy_actions(self, service: int) -> list[str]:
+        """What the service does most often, and whatever else it does at least half as often; by name."""
+        weights: dict[str, float] = {}
+        for flow in self.flows:
+            for span in flow.root.walk():
+                if span.service == service:
+                    weights[span.action] = weights.get(span.action, 0.0) + flow.weight
+        most = max(weights.values(), default=0.0)
+        return sorted(action for action, weight in weights.items() if weight >= most / 2)
 
     def template(
         self, service: int, key: str, *, span: Span | None = None, peer: int | None = None, timeout_s: float = 0.0

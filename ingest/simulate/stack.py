@@ -20,7 +20,9 @@ _MEMORY_ERRORS: dict[Runtime, str] = {
 
 
 def stack_trace(runtime: Runtime, rng: np.random.Generator, package: str, *, out_of_memory: bool = False) -> str:
-    """Several lines, each beginning with a line break, of four to nine frames in code of package `com.brand.role`."""
+    """What follows a message: four to nine frames in code of `package` (`com.brand.role`), after line breaks, with
+    the error's name before or, in Java and Python, among them.
+    """
     error = _MEMORY_ERRORS[runtime] if out_of_memory else choose(rng, _ERRORS[runtime])
     frames = [
         (choose(rng, _VERBS), choose(rng, _NOUNS), int(rng.integers(12, 480))) for _ in range(rng.integers(4, 10))
@@ -40,4 +42,4 @@ def stack_trace(runtime: Runtime, rng: np.random.Generator, package: str, *, out
     for verb, noun, row in frames:
         body.append(f"main.(*{noun}).{verb}(0xc00011e{row:03x})")
         body.append(f"\t/src/{word}/{noun.lower()}.go:{row} +0x{row:x}")
-    return "\n".join(["", f"panic: {error}", "goroutine 41 [running]:", *body])
+    return "\n".join([f": {error}", "goroutine 41 [running]:", *body])
