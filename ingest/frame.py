@@ -5,8 +5,8 @@ import dataclasses
 import polars as pl
 
 from ingest.chunk import Chunk
-from ingest.frame_cri import frame_cri
-from ingest.frame_docker import frame_docker
+from ingest.frame_cri import frame_cri, is_cri
+from ingest.frame_docker import frame_docker, is_docker
 from ingest.frame_join import fold_traces, join_parts
 from ingest.frame_records import BYTE_ORDER_MARK, Records, records, restore_bytes
 from ingest.line import Mark
@@ -52,21 +52,15 @@ def frame_raw(chunk: Chunk) -> Framed:
 
 def _finish(joined: pl.DataFrame, *, has_stand_ins: bool, fold: bool = True) -> Framed:
     message = pl.col("message").str.strip_suffix("\n").str.strip_suffix("\r").str.strip_prefix(BYTE_ORDER_MARK)
-    joined = joined.with_columns(message)
+    joined = joined.with_columns_seq(message)
     if has_stand_ins:
         joined = restore_bytes(joined)
     folded = fold_traces(joined) if fold else joined
-    kept = folded.filter(pl.col("message").str.contains(r"[^ \t\r\n]"))
-    framed = kept.select(
-        "position",
-        pl.when(pl.col("marks") & int(Mark.FOLDED) != 0)
-        .then(pl.col("message").str.strip_chars("\n"))
-        .otherwise("message"),
-        "stream",
-        runtime_ns(pl.col("time")).alias("time_ns"),
-        "marks",
-    )
-    return Framed(framed.cast(FRAME_SCHEMA), folded.height - kept.height)
+    is_blank = ~folded["message"].str.contains(r"[^ \t\r\n]")
+    kept = folded.filter(~is_blank) if is_blank.any() else folded
+    time_ns = runtime_ns(kept["time"]).alias("time_ns")
+    framed = kept.select_seq("position", "message", "stream", time_ns, "marks")
+    return Framed(framed, folded.height - kept.height)
 
 
 def _decode(found: Records, form: str) -> pl.DataFrame:
@@ -87,19 +81,14 @@ def _format(chunk: Chunk, found: Records) -> str:
     """What the source says, else that of the first record that a runtime wrote, else `plain`."""
     if chunk.source.format != "auto":
         return chunk.source.format
-    first = 1 if chunk.starts_inside_line else 0
-    head = _head(found, first + _DETECTION_RECORDS)
-    forms = {name: _decode(head, name)["marks"].to_numpy() & Mark.UNPARSED == 0 for name in ("docker", "cri")}
-    for row in range(first, len(head.starts)):
-        for name, is_read in forms.items():
-            if is_read[row]:
-                return name
-    return "plain"
-
-
-def _head(found: Records, count: int) -> Records:
-    """The first `count` records."""
     end = 0
-    for _ in range(min(count, len(found.starts))):
-        end = found.body.find(b"\n", end) + 1 or len(found.body)
-    return Records(found.starts[:count], found.body[:end], found.has_stand_ins, found.marks[:count])
+    for number in range(min(_DETECTION_RECORDS, len(found.starts))):
+        start, end = end, found.body.find(b"\n", end) + 1 or len(found.body)
+        record = found.body[start:end].rstrip(b"\n")
+        if number == 0 and chunk.starts_inside_line:
+            continue
+        if is_docker(record):
+            return "docker"
+        if is_cri(record):
+            return "cri"
+    return "plain"

@@ -1,11 +1,16 @@
 """The container runtime interface's log: `TIME STREAM P|F[:tags] CONTENT` to columns."""
 
+import re
+
 import polars as pl
 
 from ingest.frame_records import Records
 from ingest.line import Mark
 
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[^ ]*$"
+_RECORD = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[^ ]* (?:stdout|stderr) [PF](?::[^ ]*)?(?: |$)"
+)
 _TAGS = r"^[PF](?::[^ ]*)?$"
 
 
@@ -25,3 +30,8 @@ def frame_cri(records: Records) -> pl.DataFrame:
         (~pl.col("_is_cri") | ~tags.str.starts_with("P").fill_null(value=False)).alias("final"),
         pl.when("_is_cri").then("marks").otherwise(unparsed).alias("marks"),
     )
+
+
+def is_cri(record: bytes) -> bool:
+    """Whether one record, without its line feed, has this form."""
+    return _RECORD.match(record) is not None

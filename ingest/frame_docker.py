@@ -11,23 +11,20 @@ from ingest.line import Mark
 _SCHEMA = {"log": pl.String, "stream": pl.String, "time": pl.String}
 _ROW_BLOCK = 64
 """Below this many records a block that does not decode is looked at record by record. A guess."""
-_SURROGATE = b"\\ud"
-"""How a surrogate escape begins; lone ones are lost by the column decoder."""
 
 
 def frame_docker(records: Records) -> pl.DataFrame:
     """Columns `message` (with its line feed unless it is a part), `stream`, `time`, `final`, `marks`; as many rows as
     records. A record that is not Docker's is kept whole with Mark.UNPARSED.
     """
-    decoded = _whole(records)
+    decoded = _whole(records.body, len(records.starts))
     if decoded is None:
         decoded = _blocks(records.texts)
+    if not any(column.null_count() for column in decoded.get_columns()):
+        final = decoded["log"].str.ends_with("\n").alias("final")
+        return pl.DataFrame([decoded["log"].alias("message"), decoded["stream"], decoded["time"], final, records.marks])
     is_docker = pl.col("log").is_not_null() & pl.col("stream").is_not_null() & pl.col("time").is_not_null()
     decoded = decoded.with_columns(records.marks)
-    if decoded.select(is_docker.all()).item():
-        return decoded.select(
-            pl.col("log").alias("message"), "stream", "time", pl.col("log").str.ends_with("\n").alias("final"), "marks"
-        )
     unparsed = pl.col("marks") | pl.lit(int(Mark.UNPARSED), dtype=pl.UInt16)
     return decoded.with_columns(records.texts.alias("_raw")).select(
         pl.when(is_docker).then("log").otherwise("_raw").alias("message"),
@@ -38,26 +35,24 @@ def frame_docker(records: Records) -> pl.DataFrame:
     )
 
 
-def _whole(records: Records) -> pl.DataFrame | None:
-    """All records in one pass; None when one of them is not a JSON object, or is blank."""
-    if _SURROGATE in records.body.lower() if b"\\u" in records.body else False:
-        return None
-    return _read(records.body, len(records.starts))
-
-
-def _read(body: bytes, rows: int) -> pl.DataFrame | None:
+def _whole(body: bytes, rows: int) -> pl.DataFrame | None:
+    """All records in one pass; None when one of them is not a JSON object, is blank, or would lose something: half of a
+    surrogate pair decodes to a NUL, so records with a NUL are read again one by one.
+    """
     try:
         decoded = pl.read_ndjson(io.BytesIO(body), schema=_SCHEMA)
     except pl.exceptions.PolarsError:
         return None
-    return decoded if decoded.height == rows else None
+    if decoded.height != rows or decoded["log"].str.contains("\0", literal=True).any():
+        return None
+    return decoded
 
 
 def _blocks(texts: pl.Series) -> pl.DataFrame:
     """Halve until the blocks decode, so that one broken record costs a few dozen others their speed, not thousands."""
     if len(texts) > _ROW_BLOCK:
         joined = texts.str.join("\n").item().encode()
-        decoded = None if _SURROGATE in joined.lower() else _read(joined, len(texts))
+        decoded = _whole(joined, len(texts))
         if decoded is not None:
             return decoded
         half = len(texts) // 2
@@ -65,7 +60,7 @@ def _blocks(texts: pl.Series) -> pl.DataFrame:
     return pl.DataFrame([_record(text) for text in texts], schema=_SCHEMA, orient="row")
 
 
-def _record(text: str) -> tuple[str | None, str | None, str | None]:
+def _record(text: str | bytes) -> tuple[str | None, str | None, str | None]:
     try:
         fields = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -76,3 +71,8 @@ def _record(text: str) -> tuple[str | None, str | None, str | None]:
     if isinstance(log, str) and isinstance(stream, str) and isinstance(time, str):
         return log, stream, time
     return None, None, None
+
+
+def is_docker(record: bytes) -> bool:
+    """Whether one record, without its line feed, has this form."""
+    return record.startswith(b"{") and _record(record)[0] is not None

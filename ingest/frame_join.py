@@ -30,7 +30,12 @@ def fold_traces(frame: pl.DataFrame) -> pl.DataFrame:
     marked = frame.with_row_index("_row").with_columns(previous.alias("_previous"))
     following = marked.filter(candidate).filter(continuation_expression(pl.col("message"), pl.col("_previous")))
     follows = pl.col("_row").is_in(following["_row"].implode())
-    return _join(marked.with_columns(_follows=follows).drop("_row", "_previous"), separator="\n")
+    joined = _join(marked.with_columns(_follows=follows).drop("_row", "_previous"), separator="\n")
+    return joined.with_columns(  # blank records at the ends of a trace
+        pl.when(pl.col("marks") & int(Mark.FOLDED) != 0)
+        .then(pl.col("message").str.strip_chars("\n"))
+        .otherwise("message")
+    )
 
 
 def _join(frame: pl.DataFrame, *, separator: str) -> pl.DataFrame:

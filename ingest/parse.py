@@ -29,12 +29,12 @@ def parse(chunk: Chunk, framed: pl.DataFrame, *, zone: str = "", names: FieldNam
     if source.service:  # what the path says counts: such a field is an attribute like any other
         names = dataclasses.replace(names, service=())
     fields = _read_fields(framed, names)
-    frame = pl.concat([framed, fields], how="horizontal")
+    frame = framed.hstack(fields)
     if source.format == "ndjson":
         broken = frame["message"].str.contains(r"^\s*\{") & ~fields["is_json"]
         frame = frame.with_columns(with_mark("marks", Mark.UNPARSED, broken))
-    times = _times(frame, Clock(chunk.read_ns, source.zone or zone))
-    frame = frame.with_columns(times, level=_levels(frame))
+    frame = _with_times(frame, Clock(chunk.read_ns, source.zone or zone))
+    frame = frame.with_columns_seq(_levels(frame))
     return _finish(_put_back_times(frame), chunk)
 
 
@@ -65,7 +65,7 @@ def _finish(frame: pl.DataFrame, chunk: Chunk) -> pl.DataFrame:
         "message": pl.coalesce(pl.col("text"), pl.col("message")),
     }
     names = [name for name in LINE_SCHEMA if name not in {"signature", "shape"}]
-    return frame.select(columns.get(name, pl.col(name)).alias(name) for name in names)
+    return frame.select_seq(columns.get(name, pl.col(name)).alias(name) for name in names)
 
 
 def _read_fields(framed: pl.DataFrame, names: FieldNames) -> pl.DataFrame:
@@ -82,33 +82,31 @@ def _read_fields(framed: pl.DataFrame, names: FieldNames) -> pl.DataFrame:
         pairs = parse_logfmt(message.filter(is_logfmt), names)
         parts.append(pairs.with_columns(pl.lit(value=False).alias("is_json"), order.filter(is_logfmt)))
     if not parts:
-        fields = pl.DataFrame(schema={**FIELDS_SCHEMA, "is_json": pl.Boolean}).clear(len(message))
-    else:
-        fields = order.to_frame().join(pl.concat(parts), on="_row", how="left", maintain_order="left").drop("_row")
+        none = pl.Series([None], dtype=pl.String).new_from_index(0, len(message))
+        columns = [none.alias("text" if name == "message" else name) for name in FIELDS_SCHEMA]
+        return pl.DataFrame([*columns, none.cast(pl.Boolean).fill_null(value=False).alias("is_json")])
+    fields = order.to_frame().join(pl.concat(parts), on="_row", how="left", maintain_order="left").drop("_row")
     fields = fields.with_columns(pl.col("is_json").fill_null(value=False))
     return fields.rename({"message": "text"})
 
 
-def _times(frame: pl.DataFrame, clock: Clock) -> list[pl.Series]:
-    """`time_ns` and `marks`, and `_time_used`: whether the field `time_name` became the line's time."""
-    none = pl.lit(None, dtype=pl.Int64)
-    found = frame.select(pl.col("time_ns").alias("runtime"), none.alias("field"), none.alias("text"))
-    open_rows = frame["time_ns"].is_null()
-    if open_rows.any():
-        found = _written_times(frame, open_rows, clock)
+def _with_times(frame: pl.DataFrame, clock: Clock) -> pl.DataFrame:
+    """`time_ns` and `marks` decided, and `_time_used`: whether the field `time_name` became the line's time."""
+    runtime = frame["time_ns"]
+    if not runtime.null_count() and runtime.is_between(EARLIEST_NS, clock.arrival_ns + DAY_NS).all():
+        return frame.with_columns_seq(pl.lit(value=False).alias("_time_used"))
+    found = _written_times(frame, runtime.is_null(), clock)
     written = pl.coalesce("runtime", "field", "text")
+    is_plausible = _plausible(written, clock.arrival_ns).is_not_null()
     times = found.select(
-        pl.coalesce(_plausible(written, clock.arrival_ns), clock.arrival_ns).alias("time_ns"),
-        pl.when(written.is_null())
-        .then(int(Mark.NO_TIME))
-        .when(_plausible(written, clock.arrival_ns).is_null())
-        .then(int(Mark.IMPLAUSIBLE_TIME))
-        .otherwise(0)
-        .cast(pl.UInt16)
-        .alias("_time_marks"),
-        (pl.col("runtime").is_null() & _plausible(pl.col("field"), clock.arrival_ns).is_not_null()).alias("_time_used"),
+        pl.when(is_plausible).then(written).otherwise(clock.arrival_ns).alias("time_ns"),
+        written.is_null().alias("none"),
+        (written.is_not_null() & ~is_plausible).alias("implausible"),
+        (pl.col("runtime").is_null() & _plausible(pl.col("field"), clock.arrival_ns).is_not_null()).alias("used"),
     )
-    return [times["time_ns"], (frame["marks"] | times["_time_marks"]).alias("marks"), times["_time_used"]]
+    frame = frame.with_columns(times["time_ns"], times["used"].alias("_time_used"))
+    frame = frame.with_columns(with_mark("marks", Mark.NO_TIME, times["none"]))
+    return frame.with_columns(with_mark("marks", Mark.IMPLAUSIBLE_TIME, times["implausible"]))
 
 
 def _written_times(frame: pl.DataFrame, open_rows: pl.Series, clock: Clock) -> pl.DataFrame:
@@ -136,6 +134,8 @@ def _levels(frame: pl.DataFrame) -> pl.Series:
 
 def _put_back_times(frame: pl.DataFrame) -> pl.DataFrame:
     """A time field that did not become the line's time (the runtime's counts first) is an attribute like any other."""
+    if frame["time_name"].null_count() == frame.height:
+        return frame
     unused = pl.col("time_name").is_not_null() & ~pl.col("_time_used")
     if not frame.select(unused.any()).item():
         return frame

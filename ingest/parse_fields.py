@@ -32,7 +32,7 @@ FIELDS_SCHEMA = pl.Schema(
         "attributes": pl.String,
     }
 )
-"""All null where the line has no such field. `level` is one of LEVELS; `attributes` a JSON object of strings by name."""
+"""All null where the line has no such field. `level` is one of LEVELS; `attributes` a JSON object of strings."""
 
 
 def json_text(value: pl.Expr) -> pl.Expr:

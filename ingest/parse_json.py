@@ -6,6 +6,7 @@ the types that other lines of the chunk give the same name.
 """
 
 import io
+import re
 from typing import Any
 
 import orjson
@@ -19,7 +20,6 @@ _ROW_BLOCK = 64
 """A block of at most this many lines that does not decode as columns is decoded one by one. A guess."""
 _MOST_NAMES = 256
 """Beyond so many different names in a chunk columns would hold mostly nulls: decoded one by one. A guess."""
-_NESTED_VALUE = r'"\s*:\s*[\[{]'
 _LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
 _SURROGATE_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _NUL_NAME = r"\\u0000"
@@ -76,7 +76,7 @@ def _columns(texts: pl.Series, names: FieldNames) -> pl.DataFrame | None:
     body = texts.str.join("\n").item().encode()
     try:
         schema = pl.scan_ndjson(io.BytesIO(body), infer_schema_length=None).collect_schema()
-        if not schema or _leaves(schema) > _MOST_NAMES:
+        if not schema or len(_leaves(schema)) > _MOST_NAMES:
             return _rows(texts, names)
         strings = {name: _as_strings(dtype) for name, dtype in schema.items()}
         decoded = pl.read_ndjson(io.BytesIO(body), schema=strings)
@@ -85,19 +85,24 @@ def _columns(texts: pl.Series, names: FieldNames) -> pl.DataFrame | None:
     if decoded.height != len(texts):
         return None
     flat = _flatten(decoded)
-    by_row = _holds_json(flat, texts)
+    by_row = _holds_json(flat, texts, schema)
     if not by_row.any():
         return _fields(flat, names)
     exact = _rows(texts.filter(by_row), names)
     return _merge(_fields(flat.filter(~by_row), names), ~by_row, exact)
 
 
-def _leaves(dtype: pl.Schema | pl.DataType) -> int:
-    if isinstance(dtype, pl.Schema):
-        return sum(_leaves(inner) for inner in dtype.values())
-    if isinstance(dtype, pl.Struct):
-        return sum(_leaves(field.dtype) for field in dtype.fields if isinstance(field.dtype, pl.DataType))
-    return 1
+def _leaves(schema: pl.Schema) -> list[tuple[tuple[str, ...], Any]]:
+    """Path and type of everything in the schema that is not an object with names."""
+    leaves = []
+    pending: list[tuple[tuple[str, ...], Any]] = [((name,), dtype) for name, dtype in schema.items()]
+    while pending:
+        path, dtype = pending.pop()
+        if isinstance(dtype, pl.Struct) and dtype.fields:
+            pending.extend(((*path, field.name), field.dtype) for field in dtype.fields)
+        else:
+            leaves.append((path, dtype))
+    return leaves
 
 
 def _as_strings(dtype: Any) -> Any:
@@ -124,15 +129,21 @@ def _flatten(decoded: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(flat)
 
 
-def _holds_json(flat: pl.DataFrame, texts: pl.Series) -> pl.Series:
-    """Lines with an array, or with an object where others have a plain value: the column decoder prints those in a
-    form of its own.
+def _holds_json(flat: pl.DataFrame, texts: pl.Series, schema: pl.Schema) -> pl.Series:
+    """Lines with an array, or with an object where others have a plain value: the column decoder prints those in a form
+    of its own. Strings that merely begin with a bracket are told from them by a look at the line itself.
     """
-    nested = pl.Series(texts.str.contains(_NESTED_VALUE))
-    if not nested.any() or not flat.width:
-        return nested
-    prints = flat.select(pl.any_horizontal(pl.all().str.contains(r"^[\[{]").fill_null(value=False)))
-    return nested & prints.to_series()
+    found = pl.Series([False]).new_from_index(0, len(texts))
+    opened = flat.select_seq(pl.all().str.contains(r"^[\[{]").fill_null(value=False))
+    for path, dtype in _leaves(schema):
+        opens = opened[".".join(path)]
+        if not opens.any():
+            continue
+        if dtype == pl.String:
+            name = re.escape(orjson.dumps(path[-1]).decode())
+            opens &= texts.str.contains(rf"{name}\s*:\s*[\[{{]|\\u")
+        found |= opens
+    return found
 
 
 def _fields(flat: pl.DataFrame, names: FieldNames) -> pl.DataFrame:

@@ -23,18 +23,22 @@ FIELD_LEVELS = LEVEL_OF | _NUMBERS
 HEAD_CHARACTERS = 120
 """How far from the start of a message its level may end. A guess: a time, a thread and a logger's name fit."""
 
-_BARE = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|FATAL|CRITICAL|CRIT|PANIC|EMERG|EMERGENCY|ALERT|FINE|FINER|FINEST"
-_ANY_CASE = "trace|debug|info|information|notice|warn|warning|error|err|severe|fatal|critical|crit|panic|emerg|emergency|alert|verbose"
+_BARE = (
+    "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|FATAL|CRITICAL|CRIT|PANIC|EMERG|EMERGENCY|ALERT"
+    "|FINE|FINER|FINEST"
+)
+_ANY_CASE = (
+    "trace|debug|info|information|notice|warn|warning|error|err|severe|fatal|critical|crit|panic|emerg|emergency|alert"
+    "|verbose"
+)
 _CHINESE = "致命|严重|紧急|错误|异常|警告|告警|信息|提示|通知|调试|跟踪"
 _TOKEN = (
-    rf"(?:^|[^A-Za-z0-9_./=-])(?:(?P<bare>{_BARE})(?:$|[^A-Za-z0-9_./=-])"
-    rf"|(?P<before_colon>(?i:{_ANY_CASE})):"
-    rf")|[\[(<|](?P<bracketed>(?i:{_ANY_CASE})|[EWIDV])[\])>|]"
-    rf"|[\[【(（](?P<chinese>{_CHINESE})[\]】)）]"
-    rf"|, (?P<comma>Info|Warning|Error)  "
+    rf"(?:^|[^A-Za-z0-9_./=-])({_BARE}|(?i:{_ANY_CASE}):)(?:$|[^A-Za-z0-9_./=-])"
+    rf"|([\[(<|](?:(?i:{_ANY_CASE})|[EWIDV])[\])>|]|[\[【(（](?:{_CHINESE})[\]】)）]|, (?:Info|Warning|Error)  )"
 )
 """A level near the head: an upper-case word, any case before a colon or in brackets, Chinese in brackets, or Windows'
 `, Info  `."""
+_AROUND = ":[]()<>|【】（）, "
 _KLOG = r"^([IWEFD])[01][0-9][0-3][0-9] [0-9]{2}:"
 _LOGCAT = r"^[01][0-9]-[0-3][0-9] [0-9:.]+ +[0-9]+ +[0-9]+ ([VDIWEF]) "
 _PRIORITY = r"^<([0-9]{1,3})>"
@@ -48,20 +52,25 @@ def field_level(value: pl.Expr) -> pl.Expr:
 
 
 def text_level(message: pl.Series) -> pl.Series:
-    """The level of each text, empty where none is found. The leftmost word within the head decides; rows are narrowed
-    down before each dearer look.
+    """The level of each text, empty where none is found. The leftmost word within the head decides; letters and numbers
+    are looked for only where no word is.
     """
-    frame = pl.DataFrame({"head": message.str.head(HEAD_CHARACTERS)})
-    found = frame.select(_word().alias("level"))["level"]
-    rest = found.is_null() & frame["head"].str.contains(rf"{_KLOG}|{_LOGCAT}|{_PRIORITY}")
-    if rest.any():
-        found = frame.select(pl.when(rest).then(_letter_or_priority()).otherwise(found).alias("level"))["level"]
+    head = message.str.head(HEAD_CHARACTERS)
+    words = head.to_frame("head").select_seq(pl.coalesce(pl.col("head").str.extract_groups(_TOKEN).struct.field("*")))
+    found = _levels_of(words.to_series())
+    if found.null_count():
+        rest = found.is_null() & head.str.contains(rf"{_KLOG}|{_LOGCAT}|{_PRIORITY}")
+        if rest.any():
+            frame = head.to_frame("head")
+            found = frame.select(pl.when(rest).then(_letter_or_priority()).otherwise(found)).to_series()
     return found.fill_null("")
 
 
-def _word() -> pl.Expr:
-    word = pl.coalesce(pl.col("head").str.extract_groups(_TOKEN).struct.field("*"))
-    return word.str.to_lowercase().replace_strict(LEVEL_OF, default=None, return_dtype=pl.String)
+def _levels_of(words: pl.Series) -> pl.Series:
+    """Levels of the words found; a chunk holds few different ones."""
+    distinct = words.unique().drop_nulls()
+    levels = [LEVEL_OF.get(word.strip(_AROUND).lower()) for word in distinct]
+    return words.replace_strict(distinct, pl.Series(levels, dtype=pl.String), default=None, return_dtype=pl.String)
 
 
 def _letter_or_priority() -> pl.Expr:

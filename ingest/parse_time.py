@@ -47,22 +47,33 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _GROUPS = re.compile(r"\?P<(\w+)>")
 
 
-def runtime_ns(time: pl.Expr) -> pl.Expr:
+def runtime_ns(times: pl.Series) -> pl.Series:
     """UTC ns of RFC 3339 times with a fraction of any length, as container runtimes write them; null where it is not
-    one. One pass for `...Z`; an offset costs a second one.
+    one. One pass for `...Z`; times with an offset cost a second one.
     """
-    second = time.str.slice(0, 19).str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S", strict=False).dt.epoch("s")
-    tail = time.str.slice(19)
-    fraction = tail.str.strip_suffix("Z").str.strip_prefix(".").str.slice(0, 9).str.pad_end(9, "0")
-    zulu = _bounded(second) * SECOND_NS + fraction.cast(pl.Int64, strict=False)
-    offset = tail.str.extract_groups(r"^(?:\.([0-9]{1,9})[0-9]*)?([+-])([0-9]{2}):?([0-9]{2})$")
-    parts = [offset.struct.field(str(number)) for number in range(1, 5)]
-    shift = (
-        (parts[2].cast(pl.Int64) * 60 + parts[3].cast(pl.Int64)) * 60 * pl.when(parts[1] == "-").then(-1).otherwise(1)
-    )
-    nanos = parts[0].fill_null("0").str.pad_end(9, "0").cast(pl.Int64)
-    other = _bounded(second - shift) * SECOND_NS + nanos
-    return pl.when(time.str.ends_with("Z")).then(zulu).otherwise(other)
+    if times.null_count() == len(times):
+        return times.cast(pl.Int64)
+    zulu = pl.col("time").str.ends_with("Z")
+    frame = times.to_frame("time")
+    found = frame.select_seq(
+        _bounded(_whole_second(pl.col("time"))) * SECOND_NS
+        + pl.col("time").str.slice(20, 9).str.strip_suffix("Z").str.pad_end(9, "0").cast(pl.Int64, strict=False)
+    ).to_series()
+    if frame.select_seq(zulu.all()).item():
+        return found
+    return frame.select_seq(pl.when(zulu).then(found).otherwise(_offset_ns(pl.col("time")))).to_series()
+
+
+def _whole_second(time: pl.Expr) -> pl.Expr:
+    return time.str.slice(0, 19).str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S", strict=False).dt.epoch("s")
+
+
+def _offset_ns(time: pl.Expr) -> pl.Expr:
+    offset = time.str.slice(19).str.extract_groups(r"^(?:\.([0-9]{1,9})[0-9]*)?([+-])([0-9]{2}):?([0-9]{2})$")
+    nanos, sign, hours, minutes = (offset.struct.field(str(number)) for number in range(1, 5))
+    seconds = (hours.cast(pl.Int64) * 60 + minutes.cast(pl.Int64)) * 60
+    shift = pl.when(sign == "-").then(-seconds).otherwise(seconds)
+    return _bounded(_whole_second(time) - shift) * SECOND_NS + nanos.fill_null("0").str.pad_end(9, "0").cast(pl.Int64)
 
 
 def _bounded(second: pl.Expr) -> pl.Expr:

@@ -131,7 +131,8 @@ class Receiver:
             self._count(raw_chunks=1)
             framed = frame_raw(chunk)
             lines = signature_columns(parse_nothing(chunk, framed.frame))
-        return lines.select(LINE_SCHEMA.names()).cast(LINE_SCHEMA), framed.blank
+        lines = lines.select_seq(LINE_SCHEMA.names())
+        return (lines if lines.schema == LINE_SCHEMA else lines.cast(LINE_SCHEMA)), framed.blank
 
     def _count_stored(
         self, chunk: Chunk, missing: Sequence[SourceRange], lines: pl.DataFrame, *, blank: int

@@ -1,7 +1,9 @@
 """What kind of message a line is, as two numbers that any worker computes alike: signature and shape."""
 
 import hashlib
+import re
 
+import numpy as np
 import polars as pl
 
 SIGNATURE_VERSION = 1
@@ -16,6 +18,7 @@ _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 _RUN = rf"{_UUID}|{_HEX_WORD}|0[xX][0-9a-fA-F]+|[0-9]+(?:[.:,][0-9]+)*"
 """Runs only, never whole words with a digit in them: lines are not rewritten, so what one mask joins no merge can part.
 Numbers joined by dots, colons or commas are one run: addresses, clock times, versions, thousands."""
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _SHAPE_CHARACTERS = 128
 """How far the first words may lie. A guess."""
 _FRAMES = r"\n[ \t][^\n]*"
@@ -29,33 +32,33 @@ def mask(text: pl.Expr) -> pl.Expr:
 
 def signature_columns(lines: pl.DataFrame) -> pl.DataFrame:
     """Add `signature` and `shape` (UInt64) from `message`, `service` and `level`. Pure functions of those three."""
-    masked = lines.select(mask(pl.col("message")).alias("_masked"))
-    texts = masked["_masked"].unique()
-    kinds = texts.to_frame().with_columns(_hashes(texts).alias("signature"))
-    signature = masked.join(kinds, on="_masked", how="left", maintain_order="left")["signature"]
-    keys = lines.select("service", "level").with_columns(signature)
-    shapes = keys.unique().join(kinds, on="signature")
-    shapes = shapes.with_columns(_hashes(shapes.select(_shape_text()).to_series()).alias("shape")).drop("_masked")
-    shape = keys.join(shapes, on=keys.columns, how="left", maintain_order="left")["shape"]
-    return lines.with_columns(signature, shape)
+    masked, masked_codes = _codes(lines.select_seq(mask(pl.col("message"))).to_series())
+    services, service_codes = _codes(lines["service"])
+    levels, level_codes = _codes(lines["level"])
+    kinds = (masked_codes * len(services) + service_codes) * len(levels) + level_codes
+    distinct, row_kinds = np.unique(kinds, return_inverse=True)
+    texts = [masked[code] for code in (distinct // (len(services) * len(levels))).tolist()]
+    others = [(services[code // len(levels) % len(services)], levels[code % len(levels)]) for code in distinct.tolist()]
+    signatures = np.array([_hash(text) for text in texts], dtype=np.uint64)
+    shapes = np.array([_shape(text, *other) for text, other in zip(texts, others, strict=True)], dtype=np.uint64)
+    return lines.with_columns_seq(pl.Series("signature", signatures[row_kinds]), pl.Series("shape", shapes[row_kinds]))
 
 
-def _hashes(texts: pl.Series) -> pl.Series:
-    """The first 64 bits of BLAKE2b (RFC 7693, digest of 8 bytes) of each text's UTF-8, big-endian."""
-    digests = [hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts]
-    return pl.Series([int.from_bytes(digest, "big") for digest in digests], dtype=pl.UInt64)
+def _codes(texts: pl.Series) -> tuple[list[str], "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+    """The distinct texts, and for each row which of them it is."""
+    distinct = texts.unique()
+    return distinct.to_list(), texts.cast(pl.Enum(distinct)).to_physical().to_numpy().astype(np.int64)
 
 
-def _shape_text() -> pl.Expr:
+def _hash(text: str) -> int:
+    """The first 64 bits of BLAKE2b (RFC 7693, digest of 8 bytes) of the text's UTF-8, big-endian."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _shape(masked: str, service: str, level: str) -> int:
     """Service, level, the binary logarithm of the length, and in which of 256 classes the first two words fall: at most
     7 * 12 * 256 shapes a service, whatever a hostile one writes.
     """
-    text = pl.col("_masked")
-    length = (text.str.len_chars() + 1).log(2).floor().cast(pl.Int64).cast(pl.String)
-    words = text.str.head(_SHAPE_CHARACTERS).str.extract_all(r"\p{L}{2,}").list.head(2).list.join(" ")
-    word_class = words.map_batches(_word_class, return_dtype=pl.String)
-    return pl.concat_str(pl.col("service"), pl.col("level"), length, word_class, separator="\x1f")
-
-
-def _word_class(words: pl.Series) -> pl.Series:
-    return (_hashes(words) % 256).cast(pl.String)
+    words = " ".join(_WORD.findall(masked[:_SHAPE_CHARACTERS])[:2])
+    parts = (service, level, str(len(masked).bit_length()), str(_hash(words) % 256))
+    return _hash("\x1f".join(parts))
