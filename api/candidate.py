@@ -109,7 +109,9 @@ def _incidents(
         incident = index.incident_of[ranked.id]
         support = support_of(question, ranked, index.incidents.words, index.glossary, settings, is_fault=True)
         gravity = _SEVERITY[incident.severity] + _SPREAD * min(len(incident.onset), 10)
-        found.append(IncidentCandidate(incident, ranked.score + support.strength + gravity, support))
+        found.append(
+            IncidentCandidate(incident, ranked.score + support.strength + support.prominence + gravity, support)
+        )
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
     return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
 

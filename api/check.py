@@ -191,9 +191,9 @@ def _is_extreme(fact: ExtremeFact, claim: Claim, records: _Records) -> bool:
 
 def _deviation(fact: UsualFact, records: _Records) -> Deviation | None:
     incident: Incident | None = records.incidents.get(fact.incident_id)
-    wanted = (fact.service, fact.kind, fact.pattern_id)
+    wanted = (fact.service, fact.kind, fact.pattern_id, fact.before)
     deviations = incident.deviations if incident else ()
-    return next((d for d in deviations if (d.service, d.kind, d.pattern_id) == wanted), None)
+    return next((d for d in deviations if (d.service, d.kind, d.pattern_id, d.before_template) == wanted), None)
 
 
 def _says_only_facts(claim: Claim, records: _Records) -> bool:

@@ -15,7 +15,7 @@ from index.incident import Incident, Similar
 from index.incident_similar import in_words, similar
 
 IN_PROGRESS_NS = 10 * 60 * 1_000_000_000
-"""An incident is in progress while it ended no longer than this before the newest line (a guess)."""
+"""An incident is in progress while it ended no longer ago than this (a guess)."""
 ALIKE = 0.3
 """An incident this similar to the one in progress counts as one like it (a guess)."""
 LINES_ARE_BETTER = 0.25
@@ -49,12 +49,18 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
     if question.intent == "changed":
         return _changed(found, index, span)
     this = _this_incident(index, question, span.end_ns)
-    if this is not None and (alike := _like(this, found, index)):
+    if this is not None and not question.kinds and (alike := _like(this, found, index)):
         return Choice("incidents", Support("found", alike[0].score, ()), tuple(alike), (), this)
     if _rests_on_incidents(question, found):
         support = found.incident_support
-        fitting = [each for each in found.incidents if each.support.verdict == support.verdict][:SIMILAR]
-        return Choice("incidents", support, _explained(fitting), (), this)
+        fitting = [
+            each for each in found.incidents if each.support.verdict == support.verdict and each.incident != this
+        ]
+        if this is not None and fitting:
+            fitting = _nearest_first(this, fitting)
+        elif not fitting:
+            fitting = [each for each in found.incidents if each.support.verdict == support.verdict]
+        return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this)
     supported = found.supported(PATTERNS)
     certain = [each for each in supported if each.support.verdict == found.pattern_support.verdict] or supported
     return Choice("patterns", found.pattern_support, (), tuple(each.facts for each in certain), this)
@@ -79,9 +85,9 @@ def _this_incident(index: RetrievalIndex, question: Question, as_of_ns: int) -> 
             return index.incident_of[incident_id]
     kinds = {CONCEPT_PREFIX + concept.id for concept in index.glossary.concepts if concept.kind}
     describes = any(unit.weight == "telling" and kinds.isdisjoint(unit.tokens) for unit in question.units)
-    if not question.like_this or describes or index.newest_ns is None:
+    if not question.like_this or describes:
         return None
-    since_ns = min(index.newest_ns, as_of_ns) - IN_PROGRESS_NS
+    since_ns = as_of_ns - IN_PROGRESS_NS
     running = [
         incident
         for incident in index.generation.incidents
@@ -96,6 +102,18 @@ def _like(this: Incident, found: Candidates, index: RetrievalIndex) -> list[Simi
     allowed = {each.incident.incident_id for each in found.incidents}
     alike = [each for each in similar(this, past, len(past)) if each.incident.incident_id in allowed]
     return [each for each in alike if each.score >= ALIKE][:SIMILAR]
+
+
+def _nearest_first(this: Incident, fitting: Sequence[IncidentCandidate]) -> list[IncidentCandidate]:
+    """Of incidents of the kind asked for, those most like the one at hand first."""
+    likeness = {
+        each.incident.incident_id: each.score
+        for each in similar(this, [candidate.incident for candidate in fitting], len(fitting))
+    }
+    return sorted(
+        fitting,
+        key=lambda each: (-each.score - likeness.get(each.incident.incident_id, 0.0), each.incident.incident_id),
+    )
 
 
 def _changed(found: Candidates, index: RetrievalIndex, span: Span) -> Choice:

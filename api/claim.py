@@ -86,6 +86,8 @@ class UsualFact:
     service: str
     kind: DeviationKind
     pattern_id: str
+    before: str
+    """Template of the earlier line, for `slower`."""
     expected: float
     observed: float | None = None
 

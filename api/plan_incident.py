@@ -154,6 +154,7 @@ def _usual(incident: Incident, deviation: Deviation, *, observed: float | None =
         deviation.service,
         deviation.kind,
         deviation.pattern_id,
+        deviation.before_template,
         deviation.expected,
         observed,
     )

@@ -9,6 +9,8 @@ from typing import Literal
 from api.question_service import named_services
 from api.question_time import LATELY, named_time
 from api.question_words import (
+    CAUSE,
+    CONSEQUENCE,
     FILLER,
     HAN_FILLER,
     HEX_ID,
@@ -17,6 +19,8 @@ from api.question_words import (
     INTENT_PATTERNS,
     LIKE_THIS,
     QUOTED,
+    UNABLE_AFTER,
+    UNABLE_BEFORE,
 )
 from api.sentence import Language, listed, quote, say, time_said
 from index.bm25 import CONCEPT_PREFIX
@@ -25,6 +29,8 @@ from index.words import HAN, STOP_WORDS, words
 
 Intent = Literal["recall", "count", "first", "last", "changed", "list"]
 Weight = Literal["telling", "broad", "word"]
+_Place = tuple[int, int]
+"""Where in the question: start and end."""
 
 _INTENTS: tuple[Intent, ...] = ("changed", "count", "first", "last", "recall")
 
@@ -166,14 +172,14 @@ def _identifiers(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in quoted + bare if part and not HEX_ID.fullmatch(part)))[:MAX_IDENTIFIERS]
 
 
-def _units(focus: str, matches: Sequence[Match], known: AbstractSet[tuple[int, int]]) -> tuple[Unit, ...]:
+def _units(focus: str, matches: Sequence[Match], known: AbstractSet[_Place]) -> tuple[Unit, ...]:
     """In order of the text, each distinct one once. Concepts named in one place are alternatives of one unit; `known`
     are the places that the glossary accounts for, also by what is ignored.
     """
-    places: dict[tuple[int, int], list[Match]] = {}
+    places: dict[_Place, list[Match]] = {}
     for match in matches:
         places.setdefault((match.start, match.end), []).append(match)
-    found = {place: _concept_unit(focus, place, group) for place, group in places.items()}
+    found = _with_symptoms(focus, {place: _concept_unit(focus, place, group) for place, group in places.items()})
     for word in words(focus):
         place = (word.start, word.end)
         if word.is_han or any(start <= word.start and word.end <= end for start, end in known):
@@ -187,7 +193,30 @@ def _units(focus: str, matches: Sequence[Match], known: AbstractSet[tuple[int, i
     return tuple(sorted(distinct.values(), key=lambda unit: (focus.find(unit.text), unit.text)))
 
 
-def _concept_unit(focus: str, place: tuple[int, int], group: Sequence[Match]) -> Unit:
+def _with_symptoms(focus: str, found: dict[_Place, Unit]) -> dict[_Place, Unit]:
+    """What people could not do, and what came of a cause, need not be in the logs: it weighs less, unless it is all
+    that the question tells.
+    """
+    symptoms = {place for place in found if _is_symptom(focus, place)}
+    causes = [unit for place, unit in found.items() if place not in symptoms and unit.weight == "telling"]
+    if not causes:
+        return found
+    return {
+        place: dataclasses.replace(unit, weight="broad") if place in symptoms else unit for place, unit in found.items()
+    }
+
+
+def _is_symptom(focus: str, place: _Place) -> bool:
+    start, end = place
+    if UNABLE_BEFORE.search(focus[:start]) or UNABLE_AFTER.match(focus, end):
+        return True
+    causes, consequences = list(CAUSE.finditer(focus)), list(CONSEQUENCE.finditer(focus))
+    if causes and start < causes[0].start() and not consequences:
+        return True
+    return bool(consequences) and start >= consequences[-1].end()
+
+
+def _concept_unit(focus: str, place: _Place, group: Sequence[Match]) -> Unit:
     text = focus[place[0] : place[1]]
     literal = [word.stem for word in words(text) if not word.is_han]
     tokens = [CONCEPT_PREFIX + match.concept.id for match in group] + (literal if len(literal) == 1 else [])
@@ -196,7 +225,7 @@ def _concept_unit(focus: str, place: tuple[int, int], group: Sequence[Match]) ->
     return Unit(text, tuple(tokens), "telling" if telling else "broad", is_fault)
 
 
-def _unknown_han(focus: str, known: AbstractSet[tuple[int, int]]) -> list[tuple[int, int]]:
+def _unknown_han(focus: str, known: AbstractSet[_Place]) -> list[_Place]:
     """Chinese runs of two characters or more that neither the glossary nor the filler words account for."""
     blank = list(focus)
     for start, end in sorted(known):

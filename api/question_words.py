@@ -27,6 +27,23 @@ LIKE_THIS = re.compile(
     re.IGNORECASE,
 )
 
+CONSEQUENCE = re.compile(
+    r"\b(?:so|therefore|hence|causing|making)\b|导致|造成|以致|所以|从而|而(?=[^且是言])", re.IGNORECASE
+)
+"""What follows is what people saw; what stands before is why."""
+
+CAUSE = re.compile(r"\b(?:since|because|due to|owing to|as a result of|after)\b|因为|由于", re.IGNORECASE)
+"""What follows is why; what stands before is what people saw."""
+
+UNABLE_BEFORE = re.compile(
+    r"(?:\b(?:could|can|was|were|is|are|be|being)(?: not|n.t)(?: able to)?|\bcannot|\bunable to"
+    r"|\b(?:nobody|no one|none) (?:could|can)"
+    r"|无法|不能|没法|没能)\s*(?:\w+\s+){0,1}$",
+    re.IGNORECASE,
+)
+UNABLE_AFTER = re.compile(r"\s*(?:不了|不上|不成|不出)")
+"""Around something that people could not do: a symptom, which logs need not name."""
+
 QUOTED = re.compile(r"\"([^\"]{2,200})\"|“([^”]{2,200})”|「([^」]{2,200})」|`([^`]{2,200})`|『([^』]{2,200})』")
 
 IDENTIFIER = re.compile(

@@ -89,8 +89,6 @@ class RetrievalIndex:
     incidents: TextIndex
     incident_of: Mapping[str, Incident]
     services: tuple[str, ...]
-    newest_ns: int | None
-    """Time of the newest line; None when there is none."""
 
     def rank_patterns(self, question: Question, vector: Vectors, among: Collection[str]) -> list[Ranked]:
         """The best patterns of `among`, best first."""
@@ -131,7 +129,6 @@ def build_retrieval(generation: Generation, glossary: Glossary, settings: Retrie
         incidents=_text_index(of_incidents, generation.incident_vectors),
         incident_of={incident.incident_id: incident for incident in generation.incidents},
         services=tuple(generation.counts["service"].unique().sort().to_list()),
-        newest_ns=max((fact.last_ns for fact in facts.values()), default=None),
     )
 
 

@@ -60,13 +60,14 @@ def pattern_tokens(
 def incident_tokens(
     incident: Incident, notes: Iterable[Note], glossary: Glossary, settings: TextSettings
 ) -> dict[str, float]:
-    """Tokens of one incident: title, kinds, services, its most surprising deviations by their surprise, notes."""
+    """Tokens of one incident: kinds, services, its most surprising deviations by their surprise, notes. Not its title:
+    that says the same again in words of its own (then, followed), which the lines do not have.
+    """
     found: dict[str, float] = {}
 
     def add(text: str, weight: float) -> None:
         add_tokens(found, tokens(text, glossary, "document", settings.tokens), weight)
 
-    add(incident.title.replace(WILDCARD, " "), 1.0)
     for concept in glossary.concepts:
         if concept.kind and concept.kind in incident.kinds:
             add_tokens(found, {CONCEPT_PREFIX + concept.id: 1.0}, settings.kind_weight)

@@ -62,5 +62,5 @@ def delta_said(delta_ns: int, language: Language) -> str:
 
 
 def number_said(value: float) -> str:
-    """A number that is not exact: whole from ten on, else with one decimal."""
-    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+    """A number that is not exact: whole from ten on, else with one decimal if that says anything."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")

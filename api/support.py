@@ -24,6 +24,9 @@ class SupportSettings:
     """What a question has with lines that have nothing to do with it."""
     cosine_high: float = 0.6
     found: float = 0.42
+    """From this strength on."""
+    found_telling: float = 0.33
+    """The same when all telling words of the question are there: then paraphrase of the rest matters less."""
     inconclusive: float = 0.22
     sure_cosine: float = 0.62
     """With this, a telling word may be missing: the sentence says the same in other words."""
@@ -31,11 +34,14 @@ class SupportSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Support:
-    """`strength` 0 to 1; `missing`: telling units that nothing of the evidence covers, in order of the question."""
+    """`strength` 0 to 1; `missing`: telling units that nothing of the evidence covers, in order of the question;
+    `prominence`, 0 to 1: how much of the evidence is about what was asked. It orders, and decides nothing.
+    """
 
     verdict: Verdict
     strength: float
     missing: tuple[Unit, ...]
+    prominence: float = 0.0
 
 
 def support_of(
@@ -54,7 +60,9 @@ def support_of(
     spread = (found.cosine - settings.cosine_low) / (settings.cosine_high - settings.cosine_low)
     strength = 0.6 * share + 0.4 * min(max(spread, 0.0), 1.0)
     missing = tuple(unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5)
-    return Support(_verdict(question, strength, missing, found.cosine, settings, is_fault=is_fault), strength, missing)
+    prominence = sum(weights[unit] * _presence(unit, found.tokens) for unit in question.units) / sum(weights.values())
+    verdict = _verdict(question, strength, missing, found.cosine, settings, is_fault=is_fault)
+    return Support(verdict, strength, missing, prominence)
 
 
 def cover(unit: Unit, tokens: Mapping[str, float], *, is_fault: bool) -> float:
@@ -64,6 +72,12 @@ def cover(unit: Unit, tokens: Mapping[str, float], *, is_fault: bool) -> float:
     if any(token in tokens for token in unit.tokens):
         return 1.0
     return 0.5 if unit.is_fault and unit.weight == "broad" and is_fault else 0.0
+
+
+def _presence(unit: Unit, tokens: Mapping[str, float]) -> float:
+    """0 to 1, growing with how often a text speaks of the unit."""
+    times = max(tokens.get(token, 0.0) for token in unit.tokens)
+    return times / (times + 2.0)
 
 
 def best_support(supports: Sequence[Support]) -> Support:
@@ -94,4 +108,6 @@ def _verdict(
     if strength < settings.inconclusive:
         return "not_found"
     asks_fault = any(unit.is_fault for unit in question.units)
-    return "found" if strength >= settings.found and (is_fault or not asks_fault) else "inconclusive"
+    is_told = any(unit.weight == "telling" for unit in question.units)
+    enough = settings.found_telling if is_told else settings.found
+    return "found" if strength >= enough and (is_fault or not asks_fault) else "inconclusive"
