@@ -57,7 +57,7 @@ def read_address(text: str) -> Address:
 def read_duration(text: str) -> float:
     """Seconds of `30d`, `1h30m`, `500ms`."""
     compact = text.strip().lower().replace(" ", "")
-    if not re.fullmatch(r"(\d{1,12}(\.\d{1,9})?(ns|us|ms|s|m|h|d|w))+", compact):
+    if not re.fullmatch(r"(\d{1,12}(\.\d{1,9})?(ns|us|ms|s|m|h|d|w))+", compact, re.ASCII):
         raise ValueError("a duration is written like 30d, 1h30m or 500ms")
     parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d|w)", compact)
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
@@ -68,7 +68,7 @@ def read_duration(text: str) -> float:
 
 def read_size(text: str) -> int:
     """Bytes of `10GB` (powers of 1,000), `512MiB` or `512M` (powers of 1,024), `4096`."""
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
     if not match or match[2] not in _BYTES:
         raise ValueError("a size is written like 10GB, 512MiB or 4096")
     size = int(float(match[1]) * _BYTES[match[2]])
@@ -108,7 +108,7 @@ def read_list(text: str) -> tuple[str, ...]:
 def read_zone(text: str) -> str:
     """An IANA name that exists here, or an offset."""
     zone = text.strip()
-    if not zone or re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", zone):
+    if not zone or re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", zone, re.ASCII):
         return zone
     try:
         ZoneInfo(zone)

@@ -13,7 +13,8 @@ MAX_NS = 9_223_372_036_000_000_000
 _UNIX_UNITS = ((100_000_000_000, SECOND_NS), (100_000_000_000_000, 1_000_000), (100_000_000_000_000_000, 1_000))
 """A number below the first is in the unit of the second: seconds, ms and us up to the year 5138 each; else ns."""
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)? ?(Z|[ +-]\d\d:?\d\d)?)?", re.IGNORECASE
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)? ?(Z|[ +-]\d\d:?\d\d)?)?",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -34,7 +35,7 @@ def parse_duration_s(text: str, *, name: str) -> float:
     """Seconds of `30s`, `1h30m` or a plain number of seconds. Raises InputError naming the parameter."""
     compact = text.strip()
     try:
-        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", compact):
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", compact, re.ASCII):
             return float(compact)
         return read_duration(compact)
     except ValueError as error:
@@ -72,7 +73,7 @@ def _relative(text: str, now_ns: int) -> int | None:
 
 
 def _unix(text: str) -> int | None:
-    match = re.fullmatch(r"(-?)(\d{1,19})(?:\.(\d{1,9})\d*)?", text)
+    match = re.fullmatch(r"(-?)(\d{1,19})(?:\.(\d{1,9})\d*)?", text, re.ASCII)
     if not match:
         return None
     number = int(match[2])
