@@ -99,25 +99,29 @@ def _complain_of_crowd(stage: Stage, service: int, below: int | None, onset_ns: 
 def retry_storm(stage: Stage) -> None:
     """A service fails part of its work, its callers repeat each failed call many times, and the load brings it down.
 
-    `quiet`: the callers do not tell that they repeat; there is only far more traffic below, at a slower pace.
+    `quiet`: it only takes a little longer than its callers wait, and they do not tell that they repeat: below there is
+    far more traffic, all of it finished, above hardly any answer.
     """
     stage.affects(stage.service, stage.start_ns)
-    half_ns = stage.start_ns + (stage.end_ns - stage.start_ns) // 3
-    wait_s = _patience_s(stage.shop, stage.service)
-    stage.conditions.slow(
-        stage.service,
-        [stage.start_ns, half_ns, stage.end_ns - 15 * NS, stage.end_ns],
-        [wait_s * 0.4, wait_s * 0.95, wait_s * 1.05, 0.0],
-    )
-    stage.conditions.fail(stage.service, stage.start_ns, half_ns, share=0.35, key="exception")
-    stage.conditions.fail(stage.service, half_ns, stage.end_ns, share=0.6, key="exception")
-    stage.reaches(stage.start_ns, quiet=stage.variant == "quiet")
+    third_ns = stage.start_ns + (stage.end_ns - stage.start_ns) // 3
+    over_ns = stage.end_ns - 15 * NS
+    quiet = stage.variant == "quiet"
+    stage.reaches(stage.start_ns, quiet=quiet)
     for caller in stage.shop.callers(stage.service):
         stage.conditions.retry_more(caller, stage.start_ns, stage.end_ns, times=4)
-        if stage.variant == "loud":
-            stage.conditions.say(caller, "queue_growing", stage.every(half_ns, stage.end_ns, 25))
-    if stage.variant == "loud":
-        stage.conditions.say(stage.service, "queue_growing", stage.every(half_ns, stage.end_ns, 12))
+    if quiet:
+        wait_s = max(call.timeout_s for call in stage.shop.callers(stage.service).values())
+        late = [wait_s * 1.1, wait_s * 1.25, wait_s * 1.25, 0.0]
+        stage.conditions.slow(stage.service, [stage.start_ns, third_ns, over_ns, stage.end_ns], late)
+        return
+    wait_s = _patience_s(stage.shop, stage.service)
+    late = [wait_s * 0.4, wait_s * 0.95, wait_s * 1.05, 0.0]
+    stage.conditions.slow(stage.service, [stage.start_ns, third_ns, over_ns, stage.end_ns], late)
+    stage.conditions.fail(stage.service, stage.start_ns, third_ns, share=0.35, key="exception")
+    stage.conditions.fail(stage.service, third_ns, stage.end_ns, share=0.6, key="exception")
+    stage.conditions.say(stage.service, "queue_growing", stage.every(third_ns, stage.end_ns, 12))
+    for caller in stage.shop.callers(stage.service):
+        stage.conditions.say(caller, "queue_growing", stage.every(third_ns, stage.end_ns, 25))
 
 
 @fault("pool_exhaustion", variants=("loud", "quiet"), silent=("quiet",), targets=busy_services)

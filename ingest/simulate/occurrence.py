@@ -56,11 +56,11 @@ class Stage:
     def reaches(self, from_ns: int, *, quiet: bool = False) -> None:
         """Note that failures of the service reach its callers and theirs. `quiet`: neither it nor they complain."""
         if quiet:
-            self.conditions.quiet(self.service, self.start_ns, self.end_ns + 60 * NS)
+            self.conditions.quiet(self.service, self.start_ns, self.end_ns + 90 * NS)
         for turn, (caller, _) in enumerate(self.shop.upwards(self.service)):
             self.affects(caller, from_ns + (turn + 1) * NS // 100)
             if quiet:
-                self.conditions.quiet(caller, self.start_ns, self.end_ns + 60 * NS)
+                self.conditions.quiet(caller, self.start_ns, self.end_ns + 90 * NS)
 
     def uniform(self, low: float, high: float) -> float:
         """A number between the two, the same each time this occurrence is staged."""

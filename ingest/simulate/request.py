@@ -65,7 +65,7 @@ class Walk:
             self._emit(span, span.action, rows[written], t[written], begin[written])
         t = t + self._moment_s(t)
         odd = ok & (self._rng.random(len(rows)) < EVERYDAY_ODDITIES)
-        self._emit(span, f"{span.action.split('.')[0]}.odd", rows[odd], t[odd], begin[odd])
+        self._complain(span, f"{span.action.split('.')[0]}.odd", rows[odd], t[odd], begin[odd])
         t = t + self._moment_s(t)
         if span.says_answered:
             self._emit(span, "answered", rows[ok], t[ok], begin[ok])

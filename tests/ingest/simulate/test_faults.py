@@ -91,7 +91,7 @@ def test_a_retry_storm_multiplies_the_calls_to_the_faulty_service() -> None:
         during = len(_during(label, events, skip_s=300).filter(work)) / (label.end_ns - label.start_ns - 300 * 10**9)
         retries = len(_during(label, events).filter(pl.col("key") == "retry"))
         assert retries > 100 if variant == "loud" else retries < 10
-        assert during > (2 if variant == "loud" else 0.5) * usual
+        assert during > 1.8 * usual
 
 
 def test_pool_exhaustion_tells_of_more_and_more_waiting() -> None:

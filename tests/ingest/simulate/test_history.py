@@ -9,9 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ingest.chunk import Chunk
 from ingest.errors import InputError, SettingError
+from ingest.frame import frame
+from ingest.line import Mark
 from ingest.simulate import Plan, SimulationResult, simulate
 from ingest.simulate.shop import Shop
+from ingest.source import Source
+from ingest.source_path import read_path
 from tests.ingest.simulate.conftest import DAY_NS, HOUR_NS, START_NS, Record
 
 
@@ -63,6 +68,17 @@ def test_the_counts_are_those_of_a_plain_scan(half_day: SimulationResult, half_d
     assert dict(begun) == half_day.lines_by_service == written["services"]
     assert sum(begun.values()) == half_day.lines == written["lines"]
     assert sum(path.stat().st_size for path in half_day.files) == half_day.byte_count == written["bytes"]
+
+
+def test_the_frame_step_reads_every_line_back(half_day: SimulationResult) -> None:
+    read: Counter[str] = Counter()
+    for path in half_day.files:
+        body = path.read_bytes()
+        source = Source(id="0" * 16, path=str(path))
+        framed = frame(Chunk(source=source, start=0, end=len(body), read_ns=START_NS + DAY_NS, body=body)).frame
+        assert not (framed["marks"] & int(Mark.UNPARSED | Mark.PARTIAL)).any()
+        read[read_path(str(path)).service] += len(framed)
+    assert dict(read) == half_day.lines_by_service
 
 
 def _continues_trace(text: str) -> bool:
