@@ -6,12 +6,13 @@ its service, and all other services. Daily rhythm and peaks scale both sides and
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from index.deviation_witness import WITNESSES, choose_witnesses, signed_deviance, spread
+from index.deviation_witness import WITNESSES, choose_witnesses, frequent_columns, signed_deviance, spread
 from index.line_store import LEDGER_WINDOW_NS
 from index.window import Floats, Indices, Windows
 
@@ -27,6 +28,8 @@ UNSTEADY = 1.5
 """A witness that itself left its share by more than this is not believed (a guess)."""
 SERVICE_SILENT = -4.0
 """From here on all of a service is taken to be too quiet, and its patterns are judged against the other services."""
+FEWEST_MORE = 3
+"""Fewer lines than this are no burst, whatever chance says (a guess)."""
 _BLOCK = 64
 _SAMPLE = 3000
 """Spreads are read from at most this many stretches (a guess: enough for a quantile)."""
@@ -43,9 +46,13 @@ class Stretches:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Surprise:
-    """Signed surprise, observed and expected counts of some columns: each float32 [n, len(columns)]."""
+    """Signed surprise, observed and expected counts: float32 [len(columns), len(stretches)].
+
+    `columns` and `stretches` say which of the windows' columns and of the stretches asked about these are.
+    """
 
     columns: Indices
+    stretches: Indices
     signed: Floats
     observed: Floats
     expected: Floats
@@ -55,14 +62,17 @@ class Surprise:
 class Baseline:
     """What is usual, learnt from all windows of the store.
 
-    `lines`: float64 [w + 1, services], lines of each service before each window. `witnesses`: int64 [columns,
-    WITNESSES]. `spread`: per scale float32 [columns, WITNESSES + 2]; the last two are for the rest of the service and
-    the other services. `service_spread`: per scale float32 [services].
+    `frequent`: int64 [f], the columns judged by ratios; the others are only ever too many. `counts`: float32 [f, w + 1]
+    and `lines`: float32 [services, w + 1], lines before each window. `witnesses`: int64 [f, WITNESSES], places in
+    `frequent`. `spread`: per scale float32 [f, WITNESSES + 2]; the last two are for the rest of the service and the
+    other services. `service_spread`: per scale float32 [services].
     """
 
     windows: Windows
     service_of: Indices
-    lines: npt.NDArray[np.float64]
+    frequent: Indices
+    counts: Floats
+    lines: Floats
     witnesses: Indices
     spread: dict[int, Floats]
     service_spread: dict[int, Floats]
@@ -70,24 +80,33 @@ class Baseline:
 
 def learn(windows: Windows) -> Baseline:
     """Fit witnesses and spreads. Cost: a few passes over windows x columns."""
-    lines = windows.by_service().astype(np.float64)
+    frequent = frequent_columns(windows)
     baseline = Baseline(
         windows=windows,
         service_of=windows.service_of(),
-        lines=np.vstack([np.zeros((1, lines.shape[1])), np.cumsum(lines, axis=0)]),
-        witnesses=choose_witnesses(windows),
+        frequent=frequent,
+        counts=_before_each(windows.dense(frequent)),
+        lines=_before_each(windows.by_service()),
+        witnesses=choose_witnesses(windows, frequent),
         spread={},
         service_spread={},
     )
     for scale in SCALES:
         where = stretches(windows, scale, max(1, len(windows.times) // _SAMPLE))
         baseline.service_spread[scale] = spread(_services(baseline, where))
-        spreads = [
-            np.stack([spread(signed) for signed, _ in _testimony(baseline, where, block)], axis=1)
-            for block in _blocks(windows)
-        ]
-        baseline.spread[scale] = np.concatenate([*spreads, np.ones((0, WITNESSES + 2), dtype=np.float32)])
+        spreads = np.ones((len(frequent), WITNESSES + 2), dtype=np.float32)
+        for block in _blocks(frequent):
+            for index, (signed, _) in enumerate(_testimony(baseline, where, block)):
+                spreads[block, index] = spread(signed)
+        baseline.spread[scale] = spreads
     return baseline
+
+
+def _before_each(counts: Floats) -> Floats:
+    """float32 [columns, w + 1] of float32 [columns, w]; exact up to 16 million lines a column, then to 7 digits."""
+    before = np.zeros((counts.shape[0], counts.shape[1] + 1), dtype=np.float32)
+    np.cumsum(counts, axis=1, out=before[:, 1:], dtype=np.float32)
+    return before
 
 
 def stretches(windows: Windows, scale: int, stride: int) -> Stretches:
@@ -106,11 +125,12 @@ def one_stretch(windows: Windows, start_ns: int, end_ns: int) -> Stretches:
 
 
 def surprises(baseline: Baseline, where: Stretches) -> Iterator[Surprise]:
-    """For all columns, a block at a time, in the order of the columns."""
-    state = _witness_state(baseline, where)
-    silent = _services(baseline, where) / baseline.service_spread[where.scale] <= SERVICE_SILENT
-    for block in _blocks(baseline.windows):
-        yield _judge(baseline, where, block, state, silent[:, baseline.service_of[block]])
+    """For the frequent columns in every stretch, a block at a time; then for the others where they occur at all."""
+    state = _states(baseline, where)
+    silent = _services(baseline, where) / baseline.service_spread[where.scale][:, None] <= SERVICE_SILENT
+    for block in _blocks(baseline.frequent):
+        yield _judge(baseline, where, block, state, silent[baseline.service_of[baseline.frequent[block]]])
+    yield from _rare(baseline, where)
 
 
 def _judge(
@@ -121,11 +141,11 @@ def _judge(
     """
     spreads = baseline.spread[where.scale][block]
     told = [
-        (signed / spreads[:, index], expected)
+        (signed / spreads[:, index, None], expected)
         for index, (signed, expected) in enumerate(_testimony(baseline, where, block))
     ]
     (by_service, expected), (by_others, expected_by_others) = told[WITNESSES], told[WITNESSES + 1]
-    if baseline.lines.shape[1] == 1:
+    if len(baseline.lines) == 1:
         by_others, expected_by_others = by_service, expected
     more = np.minimum(by_service, by_others).clip(min=0)
     both = np.maximum(by_service, by_others).clip(max=0)
@@ -133,99 +153,131 @@ def _judge(
     expected = np.where(silent, expected_by_others, expected)
     for index in range(WITNESSES):
         witness = baseline.witnesses[block, index]
-        present = witness >= 0
-        own_state = np.where(present, state[:, witness], 0)
+        present = (witness >= 0)[:, None]
+        its_state = state[witness]
         signed, implied = told[index]
-        more = np.where(present & (own_state >= 0), np.minimum(more, signed.clip(min=0)), more)
-        believed = present & (own_state <= 0) & (signed < less)
+        more = np.where(present & (its_state >= 0), np.minimum(more, signed.clip(min=0)), more)
+        believed = present & (its_state <= 0) & (signed < less)
         less = np.where(believed, signed, less)
         expected = np.where(believed, implied, expected)
     signed = np.where(more > 0, more, less)
-    return Surprise(block, signed.astype(np.float32), _sums(baseline, where, block), expected.astype(np.float32))
+    observed = _near(baseline.counts, where, block)
+    everywhere = np.arange(len(where.first), dtype=np.int64)
+    return Surprise(baseline.frequent[block], everywhere, signed, observed, expected)
 
 
 def _testimony(baseline: Baseline, where: Stretches, block: Indices) -> Iterator[tuple[Floats, Floats]]:
-    """Per reference (witnesses, service, others) the raw signed deviance and the expected count, float32 [n, block]."""
-    own = _Counts.of_columns(baseline, where, block)
+    """Per reference (witnesses, service, others) the raw signed deviance and the expected count, float32 [block, n]."""
+    own = _Counts.of(baseline.counts, where, block)
     for index in range(WITNESSES):
-        witness = np.maximum(baseline.witnesses[block, index], 0)
-        yield own.against(_Counts.of_columns(baseline, where, witness))
-    service = _Counts.of_services(baseline, where)
-    of_own_service = service.take(baseline.service_of[block])
+        yield own.against(_Counts.of(baseline.counts, where, np.maximum(baseline.witnesses[block, index], 0)))
+    yield from _against_services(baseline, where, own, baseline.frequent[block])
+
+
+def _against_services(
+    baseline: Baseline, where: Stretches, own: "_Counts", columns: Indices
+) -> Iterator[tuple[Floats, Floats]]:
+    service = _Counts.of(baseline.lines, where)
+    of_own_service = service.take(baseline.service_of[columns])
     yield own.against(of_own_service.less(own))
     yield own.against(service.total().less(of_own_service))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Counts:
-    """Counts in some stretches, and far from them: float64 [n, columns]."""
+    """Counts in some stretches, and far from them: float32 [columns, n]."""
 
-    near: npt.NDArray[np.float64]
-    far: npt.NDArray[np.float64]
-
-    @classmethod
-    def of_columns(cls, baseline: Baseline, where: Stretches, columns: Indices) -> "_Counts":
-        counts = baseline.windows.dense(columns)
-        return cls._of(np.vstack([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0, dtype=np.float64)]), where)
+    near: Floats
+    far: Floats
 
     @classmethod
-    def of_services(cls, baseline: Baseline, where: Stretches) -> "_Counts":
-        return cls._of(baseline.lines, where)
-
-    @classmethod
-    def _of(cls, cumulative: npt.NDArray[np.float64], where: Stretches) -> "_Counts":
-        windows = len(cumulative) - 1
-        margin = min(NEIGHBOURHOOD, windows // 8)
-        first = np.maximum(where.first - margin, 0)
-        last = np.minimum(where.last + margin, windows)
-        around = cumulative[last] - cumulative[first]
-        return cls(cumulative[where.last] - cumulative[where.first], cumulative[-1] - around)
+    def of(cls, before: Floats, where: Stretches, columns: Indices | None = None) -> "_Counts":
+        around = _around(where, before.shape[1] - 1)
+        ends = before[:, -1:] if columns is None else before[columns, -1:]
+        return cls(_near(before, where, columns), ends - _near(before, around, columns))
 
     def take(self, columns: Indices) -> "_Counts":
-        return _Counts(self.near[:, columns], self.far[:, columns])
+        return _Counts(self.near[columns], self.far[columns])
 
     def total(self) -> "_Counts":
-        return _Counts(self.near.sum(axis=1, keepdims=True), self.far.sum(axis=1, keepdims=True))
+        return _Counts(self.near.sum(axis=0, keepdims=True), self.far.sum(axis=0, keepdims=True))
 
     def less(self, other: "_Counts") -> "_Counts":
         return _Counts(np.maximum(self.near - other.near, 0), np.maximum(self.far - other.far, 0))
 
     def against(self, reference: "_Counts") -> tuple[Floats, Floats]:
         """Half a line is added to the baseline so that what was never seen before is surprising but not infinitely."""
-        share = (self.far + 0.5) / (self.far + reference.far + 1)
-        signed = signed_deviance(self.near, reference.near, share)
-        return signed, (reference.near * share / (1 - share)).astype(np.float32)
+        share = (self.far + np.float32(0.5)) / (self.far + reference.far + np.float32(1))
+        return signed_deviance(self.near, reference.near, share), reference.near * share / (1 - share)
+
+
+def _around(where: Stretches, windows: int) -> Stretches:
+    margin = min(NEIGHBOURHOOD, windows // 8)
+    return Stretches(np.maximum(where.first - margin, 0), np.minimum(where.last + margin, windows), where.scale)
+
+
+def _near(before: Floats, where: Stretches, columns: Indices | None = None) -> Floats:
+    rows = before if columns is None else before[columns]
+    return np.asarray(rows[:, where.last] - rows[:, where.first])
 
 
 def _services(baseline: Baseline, where: Stretches) -> Floats:
-    """float32 [n, services]: surprise of all lines of each service against all others."""
-    lines = _Counts.of_services(baseline, where)
+    """float32 [services, n]: surprise of all lines of each service against all others."""
+    lines = _Counts.of(baseline.lines, where)
     return lines.against(lines.total().less(lines))[0]
 
 
-def _witness_state(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:
-    """int8 [n, columns]: 1 where a witness is itself above its share, -1 below, else 0."""
-    state = np.zeros((len(where.first), baseline.windows.columns.height), dtype=np.int8)
+def _states(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:
+    """int8 [f, n]: 1 where a witness is itself above its share, -1 below, else 0."""
+    state = np.zeros((len(baseline.frequent), len(where.first)), dtype=np.int8)
     asked = np.unique(baseline.witnesses[baseline.witnesses >= 0])
     for start in range(0, len(asked), _BLOCK):
         block = asked[start : start + _BLOCK]
-        own = _Counts.of_columns(baseline, where, block)
-        service = _Counts.of_services(baseline, where)
-        of_own_service = service.take(baseline.service_of[block])
-        by_service = own.against(of_own_service.less(own))[0] / baseline.spread[where.scale][block, WITNESSES]
-        by_others = (
-            own.against(service.total().less(of_own_service))[0] / baseline.spread[where.scale][block, WITNESSES + 1]
+        spreads = baseline.spread[where.scale][block, WITNESSES:, None]
+        own = _Counts.of(baseline.counts, where, block)
+        by_service, by_others = (
+            signed for signed, _ in _against_services(baseline, where, own, baseline.frequent[block])
         )
-        state[:, block] = (np.minimum(by_service, by_others) > UNSTEADY).astype(np.int8) - (
-            np.maximum(by_service, by_others) < -UNSTEADY
-        )
+        low = np.minimum(by_service / spreads[:, 0], by_others / spreads[:, 1])
+        high = np.maximum(by_service / spreads[:, 0], by_others / spreads[:, 1])
+        state[block] = (low > UNSTEADY).astype(np.int8) - (high < -UNSTEADY).astype(np.int8)
     return state
 
 
-def _sums(baseline: Baseline, where: Stretches, block: Indices) -> Floats:
-    return _Counts.of_columns(baseline, where, block).near.astype(np.float32)
+def _rare(baseline: Baseline, where: Stretches) -> Iterator[Surprise]:
+    """What is seldom written can only be too much, and only where it is written: at the end of a stretch."""
+    windows = baseline.windows
+    seldom = windows.columns["count"].to_numpy() >= FEWEST_MORE
+    seldom[baseline.frequent] = False
+    asked = (windows.row >= where.first[0]) & (windows.row < where.last[-1])
+    seldom &= np.bincount(windows.column[asked], minlength=len(seldom)) > 0
+    entries = np.flatnonzero(seldom[windows.column])
+    order = entries[np.lexsort((windows.row[entries], windows.column[entries]))]
+    for start, end in _runs(windows.column[order]):
+        yield _judge_rare(baseline, where, order[start:end])
 
 
-def _blocks(windows: Windows) -> Iterator[Indices]:
-    for start in range(0, windows.columns.height, _BLOCK):
-        yield np.arange(start, min(start + _BLOCK, windows.columns.height), dtype=np.int64)
+def _judge_rare(baseline: Baseline, where: Stretches, entries: Indices) -> Surprise:
+    """One column, given by its entries in the windows."""
+    row, column = baseline.windows.row[entries], baseline.windows.column[entries[:1]]
+    stretch = np.unique(np.searchsorted(where.last, row, side="right"))
+    stretch = stretch[stretch < len(where.last)]
+    chosen = Stretches(where.first[stretch], where.last[stretch], where.scale)
+    until = np.concatenate([[0], np.cumsum(baseline.windows.count[entries])]).astype(np.float32)
+    around = _around(chosen, len(baseline.windows.times))
+    near = until[np.searchsorted(row, chosen.last)] - until[np.searchsorted(row, chosen.first)]
+    aside = until[np.searchsorted(row, around.last)] - until[np.searchsorted(row, around.first)]
+    own = _Counts(near[None, :], (until[-1] - aside)[None, :])
+    (by_service, expected), (by_others, _) = _against_services(baseline, chosen, own, column)
+    more = by_service if len(baseline.lines) == 1 else np.minimum(by_service, by_others)
+    return Surprise(column, stretch, more.clip(min=0), own.near, expected)
+
+
+def _runs(values: Indices) -> Iterator[tuple[int, int]]:
+    edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+    return ((start, end) for start, end in itertools.pairwise(edges) if end > start)
+
+
+def _blocks(columns: Indices) -> Iterator[Indices]:
+    for start in range(0, len(columns), _BLOCK):
+        yield np.arange(start, min(start + _BLOCK, len(columns)), dtype=np.int64)

@@ -9,14 +9,12 @@ import dataclasses
 import numpy as np
 import polars as pl
 
-from index.deviation import SCALES, Baseline, Stretches, learn, stretches, surprises
+from index.deviation import FEWEST_MORE, SCALES, Baseline, Stretches, learn, stretches, surprises
 from index.deviation_gap import GapBaseline, learn_gaps, slow_sums
 from index.window import Floats, Windows
 
 LEAST_SURPRISE = 3.0
 """Smaller deviations are chance and are not marked."""
-FEWEST_MORE = 3
-"""Fewer lines than this are no burst, whatever chance says (a guess)."""
 CALM_WEIGHT = 0.35
 """What a burst of lines that are neither warnings nor errors counts (a guess): start-up lines and batches burst too."""
 _HOUR_NS = 3_600_000_000_000
@@ -78,9 +76,10 @@ def _count_marks(baseline: Baseline, where: Stretches) -> pl.DataFrame:
     for found in surprises(baseline, where):
         signed = found.signed
         strong = (signed <= -LEAST_SURPRISE) | ((signed >= LEAST_SURPRISE) & (found.observed >= FEWEST_MORE))
-        stretch, place = np.nonzero(strong & heard[found.columns])
+        place, at = np.nonzero(strong & heard[found.columns, None])
+        stretch = found.stretches[at]
         column = found.columns[place]
-        value = signed[stretch, place]
+        value = signed[place, at]
         calm = (value > 0) & (severe[column] < 0.5)
         frames.append(
             pl.DataFrame(

@@ -14,7 +14,11 @@ WITNESSES = 3
 FEWEST_LINES = 30
 """A pattern with fewer lines in all windows has no ratio to anything (a guess)."""
 MOST_COLUMNS = 1500
-"""Only the most frequent columns have, and are, witnesses: bounds time and memory (a guess)."""
+MOST_CELLS = 40_000_000
+"""Only the most frequent columns are judged by ratios, and of them so many that windows x columns stay below this:
+bounds time and memory, 160 MB (a guess).
+"""
+_TINY = np.float32(1e-9)
 _BINS = 400
 """Ratios are compared over this many stretches of all windows (a guess)."""
 _CANDIDATES = 24
@@ -25,93 +29,91 @@ LEAST_SPREAD = 0.4
 """Lines written one for one stray less than chance would; below this no spread is believed (a guess)."""
 
 
-def signed_deviance(
-    count: npt.NDArray[np.floating], reference: npt.NDArray[np.floating], share: npt.NDArray[np.floating]
-) -> Floats:
+def signed_deviance(count: Floats, reference: Floats, share: Floats) -> Floats:
     """Signed square root of the deviance of `count` out of `count + reference` when `share` of them is usual.
 
-    Poisson against Poisson, conditional on their sum; about standard normal while the usual ratio holds.
+    Poisson against Poisson, conditional on their sum; about standard normal while the usual ratio holds. All float32
+    and of one shape; 0 < share < 1.
     """
     total = count + reference
-    usual = total * share
-    rest = total - usual
-    with np.errstate(divide="ignore", invalid="ignore"):
-        own = np.where(count > 0, count * np.log(count / usual), 0)
-        other = np.where(reference > 0, reference * np.log(reference / rest), 0)
-    return np.asarray(np.sign(count - usual) * np.sqrt(np.maximum(2 * (own + other), 0)), dtype=np.float32)
+    usual = total * share + _TINY
+    rest = total * (1 - share) + _TINY
+    own = count * np.log(np.maximum(count, _TINY) / usual)
+    other = reference * np.log(np.maximum(reference, _TINY) / rest)
+    return np.asarray(np.copysign(np.sqrt(np.maximum(2 * (own + other), 0)), count - usual), dtype=np.float32)
 
 
-def spread(signed: npt.NDArray[np.floating]) -> Floats:
-    """float32 [columns]: how far the surprise of each column usually strays, 1 for pure chance."""
-    if not len(signed):
-        return np.ones(signed.shape[1], dtype=np.float32)
-    far = np.quantile(np.abs(signed), SPREAD_QUANTILE, axis=0) / _NORMAL_QUANTILE
+def spread(signed: Floats) -> Floats:
+    """float32 [columns] of float32 [columns, n]: how far the surprise of each column usually strays, 1 for chance."""
+    if not signed.shape[1]:
+        return np.ones(len(signed), dtype=np.float32)
+    far = np.quantile(np.abs(signed), SPREAD_QUANTILE, axis=1) / _NORMAL_QUANTILE
     return np.asarray(np.maximum(far, LEAST_SPREAD), dtype=np.float32)
 
 
-def choose_witnesses(windows: Windows) -> Indices:
-    """int64 [columns, WITNESSES], -1 where there is none; the best first, ties by column."""
-    chosen = np.full((windows.columns.height, WITNESSES), -1, dtype=np.int64)
-    frequent = _frequent(windows)
-    if len(frequent) < 2:
+def frequent_columns(windows: Windows) -> Indices:
+    """Columns with enough lines to be judged by ratios, in their order."""
+    count = windows.columns["count"].to_numpy()
+    order = np.lexsort((np.arange(len(count)), -count))
+    most = min(MOST_COLUMNS, MOST_CELLS // max(len(windows.times), 1))
+    return np.sort(order[count[order] >= FEWEST_LINES][:most]).astype(np.int64)
+
+
+def choose_witnesses(windows: Windows, columns: Indices) -> Indices:
+    """int64 [len(columns), WITNESSES]: places in `columns`, -1 where there is none; the best first, ties by place."""
+    chosen = np.full((len(columns), WITNESSES), -1, dtype=np.int64)
+    if len(columns) < 2:
         return chosen
-    binned = _binned(windows, frequent)
-    service_of = windows.service_of()[frequent]
-    candidates = _candidates(binned, service_of)
-    for index, column in enumerate(frequent):
-        others = candidates[index]
+    binned = _binned(windows, columns)
+    is_pattern = (windows.columns["pattern_id"] != "").to_numpy()[columns]
+    candidates = _candidates(binned, windows.service_of()[columns], is_pattern)
+    for place, others in enumerate(candidates):
         if len(others):
-            best = _strength(binned, index, others, len(windows.times))
-            order = np.lexsort((others, -best.round(6)))[:WITNESSES]
-            chosen[column, : len(order)] = frequent[others[order]]
+            strength = _strength(binned, place, others, len(windows.times))
+            order = np.lexsort((others, -strength.round(6)))[:WITNESSES]
+            chosen[place, : len(order)] = others[order]
     return chosen
 
 
-def _frequent(windows: Windows) -> Indices:
-    is_pattern = (windows.columns["pattern_id"] != "").to_numpy()
-    count = windows.columns["count"].to_numpy()
-    order = np.lexsort((np.arange(len(count)), -count))
-    wanted = order[(is_pattern & (count >= FEWEST_LINES))[order]][:MOST_COLUMNS]
-    return np.sort(wanted).astype(np.int64)
-
-
-def _binned(windows: Windows, columns: Indices) -> npt.NDArray[np.float64]:
-    """float64 [bins, len(columns)]: counts over equally long runs of windows."""
+def _binned(windows: Windows, columns: Indices) -> Floats:
+    """float32 [len(columns), bins]: counts over equally long runs of windows."""
     place = np.full(windows.columns.height, -1, dtype=np.int64)
     place[columns] = np.arange(len(columns))
     bins = min(_BINS, len(windows.times))
     inside = place[windows.column] >= 0
-    sums = np.zeros((bins, len(columns)))
+    sums = np.zeros((len(columns), bins), dtype=np.float32)
     bin_of = windows.row[inside] * bins // len(windows.times)
-    np.add.at(sums, (bin_of, place[windows.column[inside]]), windows.count[inside])
+    np.add.at(sums, (place[windows.column[inside]], bin_of), windows.count[inside])
     return sums
 
 
-def _candidates(binned: npt.NDArray[np.float64], service_of: Indices) -> list[Indices]:
-    """For each column the most frequent ones of its service and the best correlated of all."""
-    root = np.sqrt(binned)
-    centred = root - root.mean(axis=0)
-    length = np.maximum(np.sqrt((centred**2).sum(axis=0)), 1e-9)
-    correlation = np.round((centred.T @ centred) / np.outer(length, length), 6)
+def _candidates(binned: Floats, service_of: Indices, is_pattern: npt.NDArray[np.bool_]) -> list[Indices]:
+    """For each column the most frequent patterns of its service and the best correlated of all."""
+    root = np.sqrt(binned.astype(np.float64))
+    centred = root - root.mean(axis=1, keepdims=True)
+    length = np.maximum(np.sqrt((centred**2).sum(axis=1)), 1e-9)
+    correlation = np.round((centred @ centred.T) / np.outer(length, length), 6)
+    correlation[:, ~is_pattern] = -2
     np.fill_diagonal(correlation, -2)
     place = np.arange(len(service_of))
-    by_count = np.lexsort((place, -binned.sum(axis=0)))
+    by_count = np.lexsort((place, -binned.sum(axis=1)))
+    by_count = by_count[is_pattern[by_count]]
     of_service = {
-        service: by_count[service_of[by_count] == service][:_CANDIDATES] for service in set(service_of.tolist())
+        service: by_count[service_of[by_count] == service][:_CANDIDATES] for service in sorted(set(service_of.tolist()))
     }
     found = []
     for index, row in enumerate(correlation):
         alike = np.lexsort((place, -row))[:_CANDIDATES]
-        both = np.union1d(alike, of_service[int(service_of[index])])
+        both = np.union1d(alike[row[alike] > -2], of_service[int(service_of[index])])
         found.append(both[both != index].astype(np.int64))
     return found
 
 
-def _strength(binned: npt.NDArray[np.float64], index: int, others: Indices, windows: int) -> npt.NDArray[np.float64]:
+def _strength(binned: Floats, index: int, others: Indices, windows: int) -> npt.NDArray[np.float64]:
     """How far out of the ordinary one minute of silence would be by each candidate's testimony."""
-    own = binned[:, [index]]
-    reference = binned[:, others]
-    share = own.sum(axis=0) / (own.sum(axis=0) + reference.sum(axis=0))
-    steady = spread(signed_deviance(own, reference, np.broadcast_to(share, reference.shape)))
-    per_window = reference.sum(axis=0) / windows
-    return np.asarray(np.sqrt(-2 * per_window * np.log1p(-share)) / steady)
+    own = np.broadcast_to(binned[index], (len(others), binned.shape[1]))
+    reference = binned[others]
+    share = own.sum(axis=1) / (own.sum(axis=1) + reference.sum(axis=1))
+    steady = spread(signed_deviance(own, reference, np.broadcast_to(share[:, None], own.shape)))
+    per_window = reference.sum(axis=1) / windows
+    return np.asarray(np.sqrt(-2 * per_window * np.log1p(-share)) / steady, dtype=np.float64)

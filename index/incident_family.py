@@ -35,24 +35,5 @@ def _labels(incidents: Sequence[Incident]) -> list[int]:
     alike = np.array([[cosine(one, other) for other in incidents] for one in incidents])
     distance = np.clip(1 - (alike + alike.T) / 2, 0, 2).round(6)
     np.fill_diagonal(distance, 0)
-    if len(incidents) == SMALLEST:
-        return [0, 0] if distance[0, 1] <= CLOSE else [-1, -1]
-    found = HDBSCAN(
-        min_cluster_size=SMALLEST,
-        min_samples=1,
-        metric="precomputed",
-        cluster_selection_epsilon=CLOSE,
-        allow_single_cluster=True,
-        copy=True,
-    ).fit_predict(distance)
-    return _kept(distance, [int(label) for label in found])
-
-
-def _kept(distance: np.ndarray, labels: list[int]) -> list[int]:
-    """A member farther than `CLOSE` from all others of its cluster stands alone: density alone would take it in."""
-    kept = []
-    for index, label in enumerate(labels):
-        others = [other for other, its in enumerate(labels) if its == label and other != index]
-        near = label >= 0 and any(distance[index, other] <= CLOSE for other in others)
-        kept.append(label if near else -1)
-    return kept
+    model = HDBSCAN(min_cluster_size=SMALLEST, min_samples=1, metric="precomputed", copy=True).fit(distance)
+    return [int(label) for label in model.dbscan_clustering(cut_distance=CLOSE, min_cluster_size=SMALLEST)]

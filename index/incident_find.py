@@ -62,8 +62,8 @@ def _agreeing(marks: pl.DataFrame, service: str, scale: int, last: pl.Series) ->
 
 
 def _kept(first: Indices, last: Indices, possible: Indices, agreeing: Indices) -> npt.NDArray[np.bool_]:
-    """Of the windows that stretches cover: those that agree by themselves, and those that at least half of the stretches
-    over them flag; of a run in which there is none, the most flagged.
+    """Of the windows that stretches cover: those that agree by themselves, and those that at least half of the
+    stretches over them flag; of a run in which there is none, the most flagged.
     """
     covered = _covered(first, last, len(possible))
     share = covered / np.maximum(possible, 1)

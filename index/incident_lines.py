@@ -20,6 +20,8 @@ LINES_EACH = 3
 MESSAGE_CHARACTERS = 4096
 _LOOK_BACK_NS = 10 * LEDGER_WINDOW_NS
 """So far back the last line before a silence is looked for (a guess)."""
+_HARDLY = 0.25
+"""With less than this share of the usual lines a pattern has stopped, else there are fewer of it (a guess)."""
 _ORDER = ["time_ns", "source", "position"]
 _KEYS = {"source": pl.String, "position": pl.Int64, "time_ns": pl.Int64, "service": pl.String, "signature": pl.UInt64}
 
@@ -96,7 +98,7 @@ def _show(feature: Feature, span: Span, lines: pl.DataFrame, gaps: pl.DataFrame,
         return _first(severe.filter(own), span)
     found = lines.filter(own & (pl.col("pattern_id") == feature.pattern_id))
     if feature.kind == "vanished":
-        return _stopped(found, span)
+        return _stopped(found, span) if feature.observed < _HARDLY * feature.expected else _fewer(found, span)
     inside = found.filter(pl.col("time_ns") >= span.start_ns)
     return _first(inside if feature.kind == "appeared" else _from_burst(inside, feature, span), span)
 
@@ -130,6 +132,12 @@ def _stopped(lines: pl.DataFrame, span: Span) -> Shown:
     ids = lines.slice(index, 2).select("source", "position").iter_rows()
     stopped_ns = int(times[index])
     return Shown(stopped_ns if stopped_ns > span.start_ns - LEDGER_WINDOW_NS else span.start_ns, tuple(ids))
+
+
+def _fewer(lines: pl.DataFrame, span: Span) -> Shown:
+    """Where some lines are still written there is no last one: what is left is shown, from the start on."""
+    left = lines.filter(pl.col("time_ns") >= span.start_ns)
+    return Shown(span.start_ns, _first(left, span).lines)
 
 
 def copy_lines(store: LineStore, patterns: PatternSet, ids: Sequence[tuple[str, int]]) -> tuple[EvidenceLine, ...]:

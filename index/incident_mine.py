@@ -217,7 +217,7 @@ def _line_count(course: Course, span: Span, services: Sequence[str]) -> int:
     first, last = course.windows.times.searchsorted([span.start_ns, span.end_ns])
     places = [course.windows.services.index(service) for service in services]
     lines = course.baseline.lines
-    return int((lines[last] - lines[first])[places].sum())
+    return int((lines[:, last] - lines[:, first])[places].sum())
 
 
 def _id(span: Span, services: Sequence[str]) -> str:

@@ -9,9 +9,9 @@ from collections import Counter
 
 import numpy as np
 
-from index.deviation import one_stretch, surprises
+from index.deviation import FEWEST_MORE, one_stretch, surprises
 from index.deviation_gap import slow_pairs
-from index.deviation_mark import CALM_WEIGHT, FEWEST_MORE, Course, weights
+from index.deviation_mark import CALM_WEIGHT, Course, weights
 from index.incident import DeviationKind
 
 LEAST_FEATURE = 2.0
@@ -85,7 +85,9 @@ def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]
     weight = weights(course.habit)
     found = []
     for block in surprises(course.baseline, one_stretch(course.windows, start_ns, end_ns)):
-        signed, observed, expected = block.signed[0], block.observed[0], block.expected[0]
+        if not len(block.stretches):
+            continue
+        signed, observed, expected = block.signed[:, 0], block.observed[:, 0], block.expected[:, 0]
         strong = (signed <= -LEAST_FEATURE) | ((signed >= LEAST_FEATURE) & (observed >= FEWEST_MORE))
         for place in np.flatnonzero(strong):
             column = int(block.columns[place])

@@ -48,14 +48,13 @@ class Windows:
         return sorted(set(self.columns["service"].to_list()))
 
     def dense(self, wanted: Indices) -> Floats:
-        """float32 [w, len(wanted)]: counts of these columns, zeros included; a column may be wanted twice."""
-        distinct, back = np.unique(wanted, return_inverse=True)
+        """float32 [len(wanted), w]: counts of these columns, zeros included; no column twice."""
         place = np.full(self.columns.height, -1, dtype=np.int64)
-        place[distinct] = np.arange(len(distinct))
+        place[wanted] = np.arange(len(wanted))
         inside = place[self.column] >= 0
-        counts = np.zeros((len(self.times), len(distinct)), dtype=np.float32)
-        counts[self.row[inside], place[self.column[inside]]] = self.count[inside]
-        return np.asarray(counts[:, back])
+        counts = np.zeros((len(wanted), len(self.times)), dtype=np.float32)
+        counts[place[self.column[inside]], self.row[inside]] = self.count[inside]
+        return counts
 
     def unbroken(self) -> Indices:
         """int64 [w]: for each window the first of its run of windows with no gap in the data between."""
@@ -70,10 +69,10 @@ class Windows:
         return np.array([place[s] for s in self.columns["service"].to_list()], dtype=np.int64)
 
     def by_service(self) -> Floats:
-        """float32 [w, services]: all lines of each service, in the order of `services`."""
-        totals = np.zeros((len(self.times), len(self.services)), dtype=np.float32)
+        """float32 [services, w]: all lines of each service, in the order of `services`."""
+        totals = np.zeros((len(self.services), len(self.times)), dtype=np.float32)
         of_pattern = (self.columns["pattern_id"] != "").to_numpy()[self.column]
-        where = (self.row[of_pattern], self.service_of()[self.column[of_pattern]])
+        where = (self.service_of()[self.column[of_pattern]], self.row[of_pattern])
         np.add.at(totals, where, self.count[of_pattern])
         return totals
 
