@@ -9,9 +9,10 @@ from ingest.errors import SettingError
 from ingest.simulate.benign import BENIGN
 from ingest.simulate.draw import choose, generator
 from ingest.simulate.faults import FAULTS
+from ingest.simulate.flow import Flow
 from ingest.simulate.load import MINUTE_NS, Load
 from ingest.simulate.occurrence import Kind, Occurrence
-from ingest.simulate.shop import Flow, Shop
+from ingest.simulate.shop import Shop
 
 HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS

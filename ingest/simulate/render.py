@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from ingest.simulate.layout import FIELD, escaped
-from ingest.simulate.shop import Service, Shop, Template
+from ingest.simulate.service import Service
+from ingest.simulate.shop import Shop, Template
 
 PIECE_BYTES = 16_384
 """Where Docker's json-file driver and containerd cut a line (their documented buffer size)."""

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.simulate.conditions import Conditions, Flags, Seconds
-from ingest.simulate.shop import Call, Flow, Shop, Span
+from ingest.simulate.flow import Call, Flow, Span
+from ingest.simulate.shop import Shop
 
 Rows = npt.NDArray[np.int64]
 

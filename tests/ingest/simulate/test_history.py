@@ -76,7 +76,7 @@ def test_the_frame_step_reads_every_line_back(half_day: SimulationResult) -> Non
         body = path.read_bytes()
         source = Source(id="0" * 16, path=str(path))
         framed = frame(Chunk(source=source, start=0, end=len(body), read_ns=START_NS + DAY_NS, body=body)).frame
-        assert not (framed["marks"] & int(Mark.UNPARSED | Mark.PARTIAL)).any()
+        assert not (framed["marks"].to_numpy() & int(Mark.UNPARSED | Mark.PARTIAL)).any()
         read[read_path(str(path)).service] += len(framed)
     assert dict(read) == half_day.lines_by_service
 
