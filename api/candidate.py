@@ -1,6 +1,7 @@
 """Candidates: what retrieval found for a question, each with what it is worth as evidence, best first."""
 
 import dataclasses
+import math
 
 from api.evidence import Span
 from api.question import Question
@@ -10,10 +11,8 @@ from index.incident import Incident
 from index.vector import Vectors
 
 _FAULT_LEVELS = frozenset({"fatal", "error", "warn"})
-_SEVERITY = {"minor": 0.0, "major": 0.05, "critical": 0.1}
-"""Added to an incident's score, so that of two that fit alike the graver comes first (a guess)."""
-_SPREAD = 0.01
-"""The same for each service that it reached, up to ten."""
+_GRAVITY = 0.1
+"""What doubling an incident's extent adds to its score: of two that fit alike the graver comes first (a guess)."""
 UNION = 5
 """So many of the best patterns may together cover what a question names (a guess)."""
 
@@ -89,6 +88,7 @@ def _patterns(
                 index.patterns.words,
                 index.glossary,
                 settings,
+                is_incident=False,
                 is_fault=not _FAULT_LEVELS.isdisjoint(index.facts[ranked.id].levels),
             ),
         )
@@ -107,13 +107,25 @@ def _incidents(
     found = []
     for ranked in index.rank_incidents(question, vector, among):
         incident = index.incident_of[ranked.id]
-        support = support_of(question, ranked, index.incidents.words, index.glossary, settings, is_fault=True)
-        gravity = _SEVERITY[incident.severity] + _SPREAD * min(len(incident.onset), 10)
+        support = support_of(
+            question, ranked, index.incidents.words, index.glossary, settings, is_incident=True, is_fault=True
+        )
         found.append(
-            IncidentCandidate(incident, ranked.score + support.strength + support.prominence + gravity, support)
+            IncidentCandidate(
+                incident, ranked.score + support.strength + support.prominence + _gravity(incident), support
+            )
         )
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
     return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
+
+
+def _gravity(incident: Incident) -> float:
+    """By extent: the strongest sign of something new or slow of each service, summed over services."""
+    strongest: dict[str, float] = {}
+    for deviation in incident.deviations:
+        if deviation.kind in {"appeared", "burst", "slower"}:
+            strongest[deviation.service] = max(strongest.get(deviation.service, 0.0), deviation.surprise)
+    return _GRAVITY * math.log2(1 + math.fsum(strongest.values()) / 10)
 
 
 def _is_of(question: Question, services: tuple[str, ...]) -> bool:
@@ -126,5 +138,7 @@ def _together(patterns: list[PatternCandidate], settings: SupportSettings) -> Su
     if best.verdict != "not_found" or not best.missing or best.strength < settings.inconclusive:
         return best
     texts = [each.ranked.tokens for each in patterns[:UNION]]
-    lacking = tuple(u for u in best.missing if not any(cover(u, text, is_fault=False) >= 0.5 for text in texts))
+    lacking = tuple(
+        u for u in best.missing if not any(cover(u, text, is_incident=False, is_fault=False) >= 0.5 for text in texts)
+    )
     return best if lacking else Support("inconclusive", best.strength, ())

@@ -49,6 +49,10 @@ class Unit:
     """`telling`: logs that speak of it name it; `broad`: they may not; `word`: the glossary does not know it."""
     is_fault: bool = False
     """It says that something went wrong; any sign of a fault covers it in part."""
+    signs: tuple[str, ...] = ()
+    """Tokens that an incident shows when this happens, whether or not anybody names it."""
+    is_kind: bool = False
+    """It names an incident kind: an incident either is of that kind or is not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,7 +226,9 @@ def _concept_unit(focus: str, place: _Place, group: Sequence[Match]) -> Unit:
     tokens = [CONCEPT_PREFIX + match.concept.id for match in group] + (literal if len(literal) == 1 else [])
     telling = any(not match.concept.broad and not match.vague for match in group)
     is_fault = any(match.concept.group == "faults" for match in group)
-    return Unit(text, tuple(tokens), "telling" if telling else "broad", is_fault)
+    is_kind = any(match.concept.kind for match in group)
+    signs = dict.fromkeys(CONCEPT_PREFIX + sign for match in group for sign in match.concept.signs)
+    return Unit(text, tuple(tokens), "telling" if telling else "broad", is_fault, tuple(signs), is_kind)
 
 
 def _unknown_han(focus: str, known: AbstractSet[_Place]) -> list[_Place]:

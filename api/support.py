@@ -11,6 +11,9 @@ from index.glossary import Glossary
 
 Verdict = Literal["found", "not_found", "inconclusive"]
 
+SIGN_PRESENCE = 1.0
+"""Weight of a sign in an incident's text from which it counts (a guess: one of its chief deviations)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SupportSettings:
@@ -20,8 +23,11 @@ class SupportSettings:
     broad_weight: float = 0.4
     word_weight: float = 0.3
     """An uncovered word that the glossary does not know proves little: people paraphrase."""
+    pattern_words: float = 0.6
+    """Share of the strength that covered units give; the cosine gives the rest."""
+    incident_words: float = 0.8
     cosine_low: float = 0.15
-    """What a question has with lines that have nothing to do with it."""
+    """What a question has with lines that have nothing to do with it; below it words alone are not enough."""
     cosine_high: float = 0.6
     found: float = 0.42
     """From this strength on."""
@@ -45,7 +51,14 @@ class Support:
 
 
 def support_of(
-    question: Question, found: Ranked, words: Bm25, glossary: Glossary, settings: SupportSettings, *, is_fault: bool
+    question: Question,
+    found: Ranked,
+    words: Bm25,
+    glossary: Glossary,
+    settings: SupportSettings,
+    *,
+    is_incident: bool,
+    is_fault: bool,
 ) -> Support:
     """What one pattern or incident is worth as evidence. `is_fault`: it shows that something went wrong (an incident,
     or a line of level warn or worse).
@@ -54,29 +67,40 @@ def support_of(
         return Support("inconclusive" if found.cosine >= settings.cosine_high else "not_found", 0.0, ())
     faults = {CONCEPT_PREFIX + concept.id for concept in glossary.concepts if concept.group == "faults"}
     is_fault = is_fault or any(token in faults for token in found.tokens)
-    covered = {unit: cover(unit, found.tokens, is_fault=is_fault) for unit in question.units}
+    covered = {unit: cover(unit, found.tokens, is_incident=is_incident, is_fault=is_fault) for unit in question.units}
     weights = {unit: _weight(unit, words, settings) for unit in question.units}
     share = sum(weights[unit] * covered[unit] for unit in question.units) / sum(weights.values())
     spread = (found.cosine - settings.cosine_low) / (settings.cosine_high - settings.cosine_low)
-    strength = 0.6 * share + 0.4 * min(max(spread, 0.0), 1.0)
+    # The text of an incident is long, and its cosine to a question low whatever it says.
+    by_words = settings.incident_words if is_incident else settings.pattern_words
+    strength = by_words * share + (1 - by_words) * min(max(spread, 0.0), 1.0)
     missing = tuple(unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5)
     prominence = sum(weights[unit] * _presence(unit, found.tokens) for unit in question.units) / sum(weights.values())
-    verdict = _verdict(question, strength, missing, found.cosine, settings, is_fault=is_fault)
+    cosine = max(found.cosine, settings.cosine_low) if is_incident else found.cosine
+    verdict = _verdict(question, strength, missing, cosine, settings, is_fault=is_fault)
     return Support(verdict, strength, missing, prominence)
 
 
-def cover(unit: Unit, tokens: Mapping[str, float], *, is_fault: bool) -> float:
-    """0 to 1: whether a text speaks of the unit."""
+def cover(unit: Unit, tokens: Mapping[str, float], *, is_incident: bool, is_fault: bool) -> float:
+    """0 to 1: whether a text speaks of the unit. An incident also by its signs: a burst of them is the thing itself."""
     if unit.weight == "word" and len(unit.tokens) > 1:
         return sum(token in tokens for token in unit.tokens) / len(unit.tokens)
     if any(token in tokens for token in unit.tokens):
         return 1.0
+    if is_incident and any(tokens.get(sign, 0.0) >= SIGN_PRESENCE for sign in unit.signs) and not unit.is_kind:
+        return 0.6
     return 0.5 if unit.is_fault and unit.weight == "broad" and is_fault else 0.0
 
 
 def _presence(unit: Unit, tokens: Mapping[str, float]) -> float:
-    """0 to 1, growing with how often a text speaks of the unit."""
-    times = max(tokens.get(token, 0.0) for token in unit.tokens)
+    """0 to 1, growing with how often a text speaks of the unit and of how many of its signs."""
+    named = _saturated(max(tokens.get(token, 0.0) for token in unit.tokens))
+    if not unit.signs:
+        return named
+    return 0.5 * named + 0.5 * sum(_saturated(tokens.get(sign, 0.0)) for sign in unit.signs) / len(unit.signs)
+
+
+def _saturated(times: float) -> float:
     return times / (times + 2.0)
 
 
@@ -110,4 +134,8 @@ def _verdict(
     asks_fault = any(unit.is_fault for unit in question.units)
     is_told = any(unit.weight == "telling" for unit in question.units)
     enough = settings.found_telling if is_told else settings.found
-    return "found" if strength >= enough and (is_fault or not asks_fault) else "inconclusive"
+    return (
+        "found"
+        if strength >= enough and cosine >= settings.cosine_low and (is_fault or not asks_fault)
+        else "inconclusive"
+    )

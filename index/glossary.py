@@ -25,6 +25,8 @@ class Concept:
     """The incident kind that it names, if it does."""
     broad: bool = False
     """A log may well speak of it without naming it."""
+    signs: tuple[str, ...] = ()
+    """Ids of the concepts that logs show instead."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +132,8 @@ def parse_glossary(toml: str) -> Glossary:
     for group, entries in tomllib.loads(toml).items():
         for name, entry in entries.items():
             spoken = _listed(entry["en"])[0]
-            concept = Concept(name, spoken, group, entry.get("kind", ""), entry.get("broad", False))
+            signs = tuple(_listed(entry.get("signs", "")))
+            concept = Concept(name, spoken, group, entry.get("kind", ""), entry.get("broad", False), signs)
             concepts.append(concept)
             shared = [(form, concept, False) for form in _listed(entry["en"]) + _listed(entry["zh"])]
             forms["question"] += shared + [(form, concept, True) for form in _listed(entry.get("ask", ""))]
