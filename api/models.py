@@ -35,7 +35,8 @@ def _split(value: Any) -> Any:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, Sequence):
         return values
-    return [part.strip() for each in values for part in (each.split(",") if isinstance(each, str) else [each])]
+    parts = [part for each in values for part in (each.split(",") if isinstance(each, str) else [each])]
+    return [part.strip() if isinstance(part, str) else part for part in parts]
 
 
 def _levels(values: list[str]) -> list[str]:

@@ -87,7 +87,7 @@ def post_view(dejalog: Running, asked: ViewRequest) -> Response:
     return timed.reply({"view": asked.model_dump()}, status=201)
 
 
-@router.delete("/views/{name}", summary="Forget a saved view", tags=["views"])
+@router.delete("/views/{name:path}", summary="Forget a saved view", tags=["views"])
 def delete_view(dejalog: Running, name: Annotated[str, Path(max_length=200)]) -> Response:
     """`{"deleted": name}`."""
     timed = Timed()
