@@ -36,7 +36,7 @@ def frame(chunk: Chunk) -> Framed:
     if not len(found.starts):
         return Framed(pl.DataFrame(schema=FRAME_SCHEMA), 0)
     decoded = _decode(found, _format(chunk, found)).with_columns(position=pl.Series(found.starts))
-    return _finish(join_parts(decoded), has_stand_ins=found.has_stand_ins)
+    return _finish(decoded, has_stand_ins=found.has_stand_ins)
 
 
 def frame_raw(chunk: Chunk) -> Framed:
@@ -50,9 +50,8 @@ def frame_raw(chunk: Chunk) -> Framed:
     return _finish(raw, has_stand_ins=found.has_stand_ins, fold=False)
 
 
-def _finish(joined: pl.DataFrame, *, has_stand_ins: bool, fold: bool = True) -> Framed:
-    message = pl.col("message").str.strip_suffix("\n").str.strip_suffix("\r").str.strip_prefix(BYTE_ORDER_MARK)
-    joined = joined.with_columns_seq(message)
+def _finish(decoded: pl.DataFrame, *, has_stand_ins: bool, fold: bool = True) -> Framed:
+    joined = join_parts(_without_line_end(decoded))
     if has_stand_ins:
         joined = restore_bytes(joined)
     folded = fold_traces(joined) if fold else joined
@@ -61,6 +60,14 @@ def _finish(joined: pl.DataFrame, *, has_stand_ins: bool, fold: bool = True) -> 
     time_ns = runtime_ns(kept["time"]).alias("time_ns")
     framed = kept.select_seq("position", "message", "stream", time_ns, "marks")
     return Framed(framed, folded.height - kept.height)
+
+
+def _without_line_end(decoded: pl.DataFrame) -> pl.DataFrame:
+    r"""Take `\n` or `\r\n` off whole records and the last parts of others, and a byte order mark off the front."""
+    message = pl.col("message").str.strip_suffix("\n").str.strip_suffix("\r").str.strip_prefix(BYTE_ORDER_MARK)
+    if not decoded["final"].all():
+        message = pl.when("final").then(message).otherwise("message")
+    return decoded.with_columns_seq(message)
 
 
 def _decode(found: Records, form: str) -> pl.DataFrame:
