@@ -1,4 +1,4 @@
-"""How many short texts a second the default embedder takes: `python bench/embed.py [TEXTS]`."""
+"""How many short texts a second the default embedder takes: `python -m bench.embed [TEXTS]`."""
 
 import random
 import resource

@@ -50,7 +50,7 @@ _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _SOURCE = r"(?:java|kt|scala|py|go|js|ts|rb|rs|cs|php|c|cc|cpp|cxx|h|hpp|m|mm|swift|sh|sql)"
 _VALUES = (
-    r"[A-Za-z][A-Za-z0-9+.-]{1,40}://[^\s\"'<>()\[\]{},;]+",  # URL
+    r"[A-Za-z][A-Za-z0-9+.-]{1,40}://[^\s\"'<>()\[\]{},;]*[^\s\"'<>()\[\]{},;:.]",  # URL
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",  # UUID
     r"eyJ[\w-]{8,}(?:\.[\w-]*){1,2}",  # JSON web token
     r"(?:[0-9a-fA-F]{2}[:-]){5,7}[0-9a-fA-F]{2}(?!\w)",  # MAC address
