@@ -143,16 +143,15 @@ class Catalogue:
     def open(cls, folder: Path, *, busy_timeout_s: float = 30.0) -> "Catalogue":
         """Open or create the catalogue of a data directory; a damaged one is set aside and a new one started."""
         path = folder / CATALOGUE_FILE
-        existed = path.exists()
         try:
-            connection = _open_checked(path, busy_timeout_s)
+            connection, is_new = _open_checked(path, busy_timeout_s)
         except sqlite3.DatabaseError as fault:
             if isinstance(fault, sqlite3.OperationalError) and not _is_damage(fault):
                 raise _translated(fault, f"opening {path}") from fault
             for name in (path.name, path.name + "-wal", path.name + "-shm"):
                 set_aside(folder / name, folder, reason=f"the catalogue is damaged: {fault}")
-            return cls(_open_checked(path, busy_timeout_s), fresh=True)
-        return cls(connection, fresh=not existed)
+            connection, is_new = _open_checked(path, busy_timeout_s)
+        return cls(connection, fresh=is_new)
 
     def close(self) -> None:
         """Close the connection."""
@@ -231,16 +230,19 @@ def add_damage(connection: sqlite3.Connection, file: str, rows: int, reason: str
     connection.execute("INSERT OR REPLACE INTO damaged VALUES (?, ?, ?, ?)", (file, rows, reason, time.time_ns()))
 
 
-def _open_checked(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open, check every page, bring the schema up to date. Raises sqlite3.DatabaseError when damaged."""
+def _open_checked(path: Path, busy_timeout_s: float) -> tuple[sqlite3.Connection, bool]:
+    """Open, check every page, bring the schema up to date; whether our tables had to be made first.
+
+    Raises sqlite3.DatabaseError when the file is damaged.
+    """
     connection = connect(path, busy_timeout_s=busy_timeout_s)
     try:
         _check(connection)
-        _migrate(connection)
+        is_new = _migrate(connection)
     except BaseException:
         connection.close()
         raise
-    return connection
+    return connection, is_new
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -249,7 +251,7 @@ def _check(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(verdict)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection) -> bool:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         raise DamagedError(
@@ -262,6 +264,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 if statement.strip():
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version={number + 1}")
+    return bool(version == 0)
 
 
 def _is_damage(fault: sqlite3.OperationalError) -> bool:

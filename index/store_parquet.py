@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -40,7 +41,14 @@ from index.source_ranges import SourceRanges
 from index.store_recover import JOURNAL_FOLDER, SEGMENT_FOLDER, Recovered, recover, with_sequence
 from index.store_settings import StoreSettings
 from index.view import LedgerCache, View, Views
-from ingest.errors import ChunkError, DamagedError, RangeConflictError, RefusedError, StorageFullError
+from ingest.errors import (
+    ChunkError,
+    DamagedError,
+    DejalogError,
+    RangeConflictError,
+    RefusedError,
+    StorageFullError,
+)
 from ingest.line import LINE_SCHEMA
 from ingest.line_sink import SourceRange
 
@@ -205,51 +213,60 @@ class ParquetStore:
         return self.compact() > 0 or flushed > 0
 
     def flush(self) -> int:
-        """Move the lines in memory to segments; returns how many. Appends and reads go on meanwhile."""
+        """Move the lines in memory to segments; returns how many. Appends and reads go on meanwhile.
+
+        Raises StorageFullError when there is no room; the lines stay in memory and journal.
+        """
         with self._maintenance:
             if not self._journal.length and not self._unflushed:
                 return 0
-            self._memory_since = None
             closed = self._journal.roll()
             self._settings.step("flush.rolled")
             view = self._views.current
-            frames = [frame for frame in view.frames if frame.journal <= closed]
+            frames = [frame.lines for frame in view.frames if frame.journal <= closed]
             with self._range_change:
                 covers = [covered for number, some in self._unflushed if number <= closed for covered in some]
-            signatures = view.flushed_signatures
-            lines = pl.concat([frame.lines for frame in frames]) if frames else None
-            if lines is not None:
-                signatures = admitted(signatures, first_lines(lines), self._settings.signature_budget)
+            if not frames:
+                self._commit_flush([], covers, view.flushed_signatures, closed)
+                return 0
+            lines = pl.concat(frames)
+            signatures = admitted(view.flushed_signatures, first_lines(lines), self._settings.signature_budget)
             origin = Origin(covers=tuple(covers), journals=tuple(range(self._released + 1, closed + 1)))
-            rows = [] if lines is None else self._write_partitions(lines, origin, signatures)
-            self._commit_flush(rows, covers, signatures, closed)
-            log.info("store.flushed", lines=0 if lines is None else lines.height, segments=len(rows))
-            return 0 if lines is None else lines.height
+            known = View(flushed_signatures=signatures).known
+            with self._unlinked_on_failure() as rows:
+                for day, retain_day, part in partitions(lines):
+                    rows.append(self._write(part, (day, retain_day), origin, known))
+                sync_folder(self._folder / SEGMENT_FOLDER)
+                self._settings.step("segments.synced")
+                self._commit_flush(rows, covers, signatures, closed)
+            log.info("store.flushed", lines=lines.height, segments=len(rows))
+            return lines.height
 
-    def _write_partitions(self, lines: pl.DataFrame, origin: Origin, signatures: pl.DataFrame) -> list[SegmentRow]:
-        known = dataclasses.replace(View(), flushed_signatures=signatures).known
-        rows = []
-        for day, retain_day, part in partitions(lines):
-            rows.append(self._write(part, (day, retain_day), origin, known))
-        sync_folder(self._folder / SEGMENT_FOLDER)
-        self._settings.step("segments.synced")
-        return rows
+    @contextmanager
+    def _unlinked_on_failure(self) -> Iterator[list[SegmentRow]]:
+        """A list for segments that are written; when their commit fails their files go, and the numbers stay unused."""
+        first = self._next_number
+        try:
+            yield []
+        except (OSError, DejalogError) as fault:
+            for number in range(first, self._next_number):
+                for path in (self._folder / SEGMENT_FOLDER).glob(f"{number:012d}.*"):
+                    path.unlink(missing_ok=True)
+            if isinstance(fault, OSError):
+                raise StorageFullError(f"writing segments: {fault}") from fault
+            raise
 
     def _write(self, lines: pl.DataFrame, partition: tuple[int, int], origin: Origin, known: pl.Series) -> SegmentRow:
-        number = self._next_number
         self._next_number += 1
-        try:
-            return write_segment(
-                lines,
-                number=number,
-                partition=partition,
-                folder=self._folder / SEGMENT_FOLDER,
-                origin=origin,
-                known=known,
-                settings=self._settings,
-            )
-        except OSError as fault:
-            raise StorageFullError(f"writing a segment: {fault}") from fault
+        return write_segment(
+            lines,
+            number=self._next_number - 1,
+            partition=partition,
+            folder=self._folder / SEGMENT_FOLDER,
+            origin=origin,
+            known=known,
+            settings=self._settings,
+        )
 
     def _commit_flush(
         self, rows: list[SegmentRow], covers: list[SourceRange], signatures: pl.DataFrame, closed: int
@@ -278,6 +295,7 @@ class ParquetStore:
                 flushed_signatures=signatures,
             )
         )
+        self._memory_since = time.monotonic() if self._views.current.frames else None
         with self._range_change:
             self._unflushed = [(number, some) for number, some in self._unflushed if number > closed]
         for number in range(self._released + 1, closed + 1):
@@ -302,16 +320,17 @@ class ParquetStore:
                 covers=tuple(SourceRanges(covered for its in origins for covered in its.covers)),
                 replaces=tuple(segment.row.number for segment in chosen),
             )
-            row = self._write(lines, (chosen[0].row.day, chosen[0].row.retain_day), origin, view.known)
-            sync_folder(self._folder / SEGMENT_FOLDER)
-            self._settings.step("compact.synced")
-            with self._catalogue.transaction() as connection:
-                remove_segments(connection, [segment.row.number for segment in chosen])
-                add_segments(connection, [row])
-                self._settings.step("compact.in_transaction")
+            with self._unlinked_on_failure() as rows:
+                rows.append(self._write(lines, (chosen[0].row.day, chosen[0].row.retain_day), origin, view.known))
+                sync_folder(self._folder / SEGMENT_FOLDER)
+                self._settings.step("compact.synced")
+                with self._catalogue.transaction() as connection:
+                    remove_segments(connection, [segment.row.number for segment in chosen])
+                    add_segments(connection, rows)
+                    self._settings.step("compact.in_transaction")
             self._settings.step("compact.committed")
-            self._replace_segments(chosen, [Segment(row, self._folder / SEGMENT_FOLDER)])
-            log.info("store.compacted", segments=len(chosen), lines=row.rows)
+            self._replace_segments(chosen, [Segment(rows[0], self._folder / SEGMENT_FOLDER)])
+            log.info("store.compacted", segments=len(chosen), lines=lines.height)
             return len(chosen)
 
     def _replace_segments(self, old: Sequence[Segment], new: Sequence[Segment]) -> None:

@@ -220,8 +220,7 @@ class LineStoreContract:
     @pytest.mark.parametrize("query", ["*", "level:error", "order"])
     def test_a_histogram_counts_each_line_in_its_bucket(self, store: LineStore, query: str, step_ns: int) -> None:
         self.fill(store, *self.three_frames())
-        span = {"start_ns": START_NS + 20 * STEP_NS + 1, "end_ns": START_NS + 300 * STEP_NS + 4}
-        where = LineFilter(query, **span)
+        where = LineFilter(query, start_ns=START_NS + 20 * STEP_NS + 1, end_ns=START_NS + 300 * STEP_NS + 4)
         lines = store.search(where, limit=10_000).lines
         expected = (
             lines.group_by((pl.col("time_ns") // step_ns * step_ns).alias("bucket_ns"), "level")

@@ -52,12 +52,10 @@ def made_lines(
             "marks": numbers * 0,
         },
         schema_overrides={"signature": pl.UInt64},
-    ).cast(dict(LINE_SCHEMA))
+    ).cast(LINE_SCHEMA)
 
 
 def covers_of(lines: pl.DataFrame) -> list[SourceRange]:
     """The bytes of the records of lines that follow each other in each source."""
-    return [
-        SourceRange(str(source), part["position"].min(), part["position"].max() + RECORD_BYTES)
-        for (source,), part in sorted(lines.group_by("source"), key=lambda group: str(group[0][0]))
-    ]
+    ends = lines.group_by("source").agg(pl.col("position").min().alias("low"), pl.col("position").max().alias("high"))
+    return [SourceRange(source, low, high + RECORD_BYTES) for source, low, high in ends.sort("source").iter_rows()]
