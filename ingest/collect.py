@@ -72,10 +72,10 @@ class Collector:
         self._registry = Registry(folder)
         if self._registry.set_aside:
             self._counts.add("registry_damaged")
-        self._follower = Follower(self._registry, self._counts, host=host, settings=settings)
+        self._follower = Follower(self._counts, host=host, settings=settings)
         self._dispatch = Dispatch(sink, folder / "dead-letter", self._counts, settings, clock=clock)
         self._next_scan = self._commit_after = float("-inf")
-        self._follower.load(self._moment(is_last=False))
+        self._follower.load(self._registry, self._moment(is_last=False))
 
     def run(self, stop: threading.Event) -> None:
         """Collects until `stop` is set, then ends within `stop_s` and about a second."""

@@ -34,28 +34,29 @@ class Moment:
 class Follower:
     """Owns the tails. What must be remembered gathers in `changes` until the collector commits it."""
 
-    def __init__(self, registry: Registry, counts: Counts, *, host: str, settings: CollectSettings) -> None:
+    def __init__(self, counts: Counts, *, host: str, settings: CollectSettings) -> None:
         self.tails: dict[str, Tail] = {}
         self.files = OpenFiles(settings.max_open_files)
         self.changes = Changes()
         self.must_look = True
         """Something did not fit what the last scan showed: scan again soon."""
         self.skipped: dict[str, str] = {}
-        self._registry = registry
         self._counts = counts
         self._host = host
         self._settings = settings
+        self._minted: dict[bytes, int] = {}
         self._by_file: dict[FileKey, Tail] = {}
         self._by_name: dict[str, list[Tail]] = {}
         self._copies: dict[FileKey, int] = {}
         self._waiting: dict[FileKey, tuple[int, float]] = {}
         self._turn = 0
 
-    def load(self, moment: Moment) -> None:
+    def load(self, registry: Registry, moment: Moment) -> None:
         """Takes up what the registry knows."""
-        for saved in self._registry.sources():
+        self._minted = registry.minted()
+        for saved in registry.sources():
             self._add(self._from_saved(saved, moment))
-        for cut in self._registry.cuts():
+        for cut in registry.cuts():
             if cut.source in self.tails:
                 self.tails[cut.source].recut.append(cut)
 
@@ -101,7 +102,7 @@ class Follower:
 
     def everything(self) -> Changes:
         """All that is known, for a registry that begins anew."""
-        changes = Changes(minted=dict(self.changes.minted))
+        changes = Changes(minted=dict(self._minted))
         for tail in self.tails.values():
             changes.sources[tail.source.id] = tail.saved()
             changes.cuts.extend([*(pending.as_cut() for pending in tail.pending), *tail.recut])
@@ -398,10 +399,10 @@ class Follower:
     def _new_id(self, file: FoundFile, beginning: bytes) -> str:
         """Counts sources of the same host, path and first bytes, for ever, so no two share an id."""
         same = digest(b"\0".join((self._host.encode(), os.fsencode(file.followed), beginning)))
-        times = self.changes.minted.get(same, self._registry.times_minted(same))
+        times = self._minted.get(same, 0)
         while (source_id := mint_source_id(self._host, file.followed, beginning, times)) in self.tails:
             times += 1
-        self.changes.minted[same] = times + 1
+        self._minted[same] = self.changes.minted[same] = times + 1
         return source_id
 
     def _report(self, skipped: dict[str, str]) -> None:

@@ -115,10 +115,9 @@ class Registry:
         rows = self._connection.execute('SELECT source, start, "end", read_ns, marker FROM cut ORDER BY source, start')
         return [SavedCut(*row) for row in rows]
 
-    def times_minted(self, beginning: bytes) -> int:
-        """How many sources with this host, path and first bytes (as a digest) there have been."""
-        row = self._connection.execute("SELECT times FROM minted WHERE beginning = ?", (beginning,)).fetchone()
-        return int(row[0]) if row else 0
+    def minted(self) -> dict[bytes, int]:
+        """How many sources there have been with the same host, path and first bytes, by a digest of these."""
+        return dict(self._connection.execute("SELECT beginning, times FROM minted ORDER BY beginning").fetchall())
 
     def commit(self, changes: Changes) -> None:
         """Write all changes or none; cuts below a source's position are dropped with it.
