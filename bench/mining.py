@@ -109,9 +109,8 @@ def measure(kind: str, make: Callable[[], str], count: int) -> None:
     found = mine_patterns(lines, ())
     took = time.process_time() - began
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{kind:25} {lines.height:7} signatures {found.patterns.height:7} patterns {took:6.1f} CPU-s {peak_mib:5.0f} MiB"
-    )
+    counts = f"{lines.height:7} signatures {found.patterns.height:7} patterns"
+    print(f"{kind:25} {counts} {took:6.1f} CPU-s {peak_mib:5.0f} MiB")
 
 
 if __name__ == "__main__":
