@@ -30,6 +30,8 @@ SERVICE_SILENT = -4.0
 """From here on all of a service is taken to be too quiet, and its patterns are judged against the other services."""
 FEWEST_MORE = 3
 """Fewer lines than this are no burst, whatever chance says (a guess)."""
+RAMPANT = 2.0
+"""Lines of a service beyond so many times what the others imply say nothing about those others (a guess)."""
 _BLOCK = 64
 _SAMPLE = 3000
 """Spreads are read from at most this many stretches (a guess: enough for a quantile)."""
@@ -96,8 +98,9 @@ def learn(windows: Windows) -> Baseline:
         baseline.service_spread[scale] = spread(_services(baseline, where))
         spreads = np.ones((len(frequent), WITNESSES + 2), dtype=np.float32)
         for block in _blocks(frequent):
+            usual = _near(baseline.counts, where, block).mean(axis=1)
             for index, (signed, _) in enumerate(_testimony(baseline, where, block)):
-                spreads[block, index] = spread(signed)
+                spreads[block, index] = spread(signed, usual if index < WITNESSES else None)
         baseline.spread[scale] = spreads
     return baseline
 
@@ -178,9 +181,8 @@ def _against_services(
     baseline: Baseline, where: Stretches, own: "_Counts", columns: Indices
 ) -> Iterator[tuple[Floats, Floats]]:
     service = _Counts.of(baseline.lines, where)
-    of_own_service = service.take(baseline.service_of[columns])
-    yield own.against(of_own_service.less(own))
-    yield own.against(service.total().less(of_own_service))
+    yield own.against(service.take(baseline.service_of[columns]).less(own))
+    yield own.against(_others(service).take(baseline.service_of[columns]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -224,7 +226,16 @@ def _near(before: Floats, where: Stretches, columns: Indices | None = None) -> F
 def _services(baseline: Baseline, where: Stretches) -> Floats:
     """float32 [services, n]: surprise of all lines of each service against all others."""
     lines = _Counts.of(baseline.lines, where)
-    return lines.against(lines.total().less(lines))[0]
+    return lines.against(_others(lines))[0]
+
+
+def _others(service: _Counts) -> _Counts:
+    """For each service all lines of the others, without the excess of one that writes far more than the rest implies:
+    a job's thousands of lines do not make everybody else look silent.
+    """
+    implied = service.against(service.total().less(service))[1]
+    tame = _Counts(np.minimum(service.near, RAMPANT * implied + FEWEST_MORE).astype(np.float32), service.far)
+    return tame.total().less(tame)
 
 
 def _states(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:

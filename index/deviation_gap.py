@@ -43,6 +43,8 @@ class GapSurprise:
     pair: Indices
     signed: Floats
     observed_ms: Floats
+    minutes: Indices
+    """Windows of the stretch in which it was slow."""
 
 
 def learn_gaps(gaps: pl.DataFrame, times: Indices) -> GapBaseline:
@@ -106,7 +108,8 @@ def _of_stretch(baseline: GapBaseline, cells: slice) -> GapSurprise:
     weight = baseline.count[cells]
     logs = _sum(inverse, weight * np.log(baseline.median_ms[cells] + NEGLIGIBLE_MS), len(pair))
     observed = np.exp(logs / np.maximum(_sum(inverse, weight, len(pair)), 1)) - NEGLIGIBLE_MS
-    return GapSurprise(pair.astype(np.int64), signed.astype(np.float32), observed.astype(np.float32))
+    slow = _sum(inverse, (baseline.signed[cells] >= 1).astype(np.float32), len(pair)).astype(np.int64)
+    return GapSurprise(pair.astype(np.int64), signed.astype(np.float32), observed.astype(np.float32), slow)
 
 
 def _sum(group: npt.NDArray[np.intp], values: Floats, groups: int) -> npt.NDArray[np.float64]:

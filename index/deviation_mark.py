@@ -7,6 +7,7 @@ one stretch of windows. Marks that recur by the hour, or at the same hour of mos
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from index.deviation import FEWEST_MORE, SCALES, Baseline, Stretches, learn, stretches, surprises
@@ -16,7 +17,10 @@ from index.window import Floats, Windows
 LEAST_SURPRISE = 3.0
 """Smaller deviations are chance and are not marked."""
 CALM_WEIGHT = 0.35
-"""What a burst of lines that are neither warnings nor errors counts (a guess): start-up lines and batches burst too."""
+MOST_CALM = 3.5
+"""What a burst of lines that are neither warnings nor errors counts, and the most it counts (a guess): start-up lines
+and batches burst too. By itself it makes no incident.
+"""
 _HOUR_NS = 3_600_000_000_000
 _DAY_HOURS = 24
 _ENOUGH_HOURS = 8
@@ -29,7 +33,7 @@ MARK_SCHEMA = pl.Schema(
         "service": pl.String,
         "feature": pl.Int64,
         "signed": pl.Float32,
-        "evidence": pl.Float32,
+        "evidence": pl.Float32,  # what it counts, before habit
     }
 )
 
@@ -90,12 +94,18 @@ def _count_marks(baseline: Baseline, where: Stretches) -> pl.DataFrame:
                     "service": columns["service"].gather(column),
                     "feature": 2 * column + (value < 0),
                     "signed": value,
-                    "evidence": np.where(calm, CALM_WEIGHT, 1).astype(np.float32),
+                    "evidence": evidence_of(value, calm),
                 },
                 schema=MARK_SCHEMA,
             )
         )
     return pl.concat(frames)
+
+
+def evidence_of(signed: Floats, calm: npt.NDArray[np.bool_]) -> Floats:
+    """What surprises count towards there being an incident."""
+    size = np.abs(signed)
+    return np.where(calm, np.minimum(size * CALM_WEIGHT, MOST_CALM), size).astype(np.float32)
 
 
 def _gap_marks(gaps: GapBaseline, where: Stretches, windows: Windows) -> pl.DataFrame:
@@ -109,7 +119,7 @@ def _gap_marks(gaps: GapBaseline, where: Stretches, windows: Windows) -> pl.Data
             "service": gaps.pairs["service"].gather(pair),
             "feature": 2 * windows.columns.height + pair,
             "signed": slow["signed"],
-            "evidence": np.ones(len(pair), dtype=np.float32),
+            "evidence": slow["signed"],
         },
         schema=MARK_SCHEMA,
     )
@@ -153,7 +163,7 @@ def service_scores(course: Course) -> pl.DataFrame:
     together and are one testimony.
     """
     weight = weights(course.habit)
-    strength = course.marks["signed"].abs() * course.marks["evidence"] * pl.Series(weight[course.marks["feature"]])
+    strength = course.marks["evidence"] * pl.Series(weight[course.marks["feature"]])
     ranked = course.marks.with_columns(strength=strength).sort(
         "scale", "last", "service", "strength", "feature", descending=[False, False, False, True, False]
     )

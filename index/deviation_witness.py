@@ -27,6 +27,8 @@ SPREAD_QUANTILE = 0.85
 _NORMAL_QUANTILE = 1.4395
 LEAST_SPREAD = 0.4
 """Lines written one for one stray less than chance would; below this no spread is believed (a guess)."""
+ENOUGH_TO_BIND = 2.0
+"""With fewer lines in a usual stretch a ratio has not been seen to be steadier than chance (a guess)."""
 
 
 def signed_deviance(count: Floats, reference: Floats, share: Floats) -> Floats:
@@ -43,12 +45,17 @@ def signed_deviance(count: Floats, reference: Floats, share: Floats) -> Floats:
     return np.asarray(np.copysign(np.sqrt(np.maximum(2 * (own + other), 0)), count - usual), dtype=np.float32)
 
 
-def spread(signed: Floats) -> Floats:
-    """float32 [columns] of float32 [columns, n]: how far the surprise of each column usually strays, 1 for chance."""
+def spread(signed: Floats, usual: Floats | None = None) -> Floats:
+    """float32 [columns] of float32 [columns, n]: how far the surprise of each column usually strays, 1 for chance.
+
+    It is less than 1 only where `usual`, the lines of the column in a usual stretch (float32 [columns]), is enough to
+    tell; without it, nowhere.
+    """
     if not signed.shape[1]:
         return np.ones(len(signed), dtype=np.float32)
     far = np.quantile(np.abs(signed), SPREAD_QUANTILE, axis=1) / _NORMAL_QUANTILE
-    return np.asarray(np.maximum(far, LEAST_SPREAD), dtype=np.float32)
+    least = 1.0 if usual is None else np.where(usual >= ENOUGH_TO_BIND, LEAST_SPREAD, 1.0)
+    return np.asarray(np.maximum(far, least), dtype=np.float32)
 
 
 def frequent_columns(windows: Windows) -> Indices:
@@ -114,6 +121,7 @@ def _strength(binned: Floats, index: int, others: Indices, windows: int) -> npt.
     own = np.broadcast_to(binned[index], (len(others), binned.shape[1]))
     reference = binned[others]
     share = own.sum(axis=1) / (own.sum(axis=1) + reference.sum(axis=1))
-    steady = spread(signed_deviance(own, reference, np.broadcast_to(share[:, None], own.shape)))
+    usual = np.minimum(own, reference).sum(axis=1) / windows
+    steady = spread(signed_deviance(own, reference, np.broadcast_to(share[:, None], own.shape)), usual)
     per_window = reference.sum(axis=1) / windows
     return np.asarray(np.sqrt(-2 * per_window * np.log1p(-share)) / steady, dtype=np.float64)

@@ -14,7 +14,7 @@ from index.incident import Deviation, Incident, Onset
 from index.incident_family import with_families
 from index.incident_find import Span, bar, find_spans
 from index.incident_lines import Shown, copy_lines, find_lines
-from index.incident_span import Feature, features, score_of, signature
+from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
 from index.line_store import LineStore
 from index.pattern import PatternSet
@@ -24,6 +24,8 @@ from ingest.line import line_id
 
 FOLLOWED = 0.8
 """Share of the bar that a service must reach by itself to be named as one that followed (a guess)."""
+BRIEF = {1: 2.0, 2: 1.3}
+"""What shows in one window or two must exceed the bar by this factor: a stumble is no incident (a guess)."""
 MOST_SERVICES = 20
 DEVIATIONS_EACH = 5
 MOST_DEVIATIONS = 30
@@ -96,10 +98,11 @@ def _incident(
     store: LineStore, patterns: PatternSet, course: Course, span: Span, before_ns: int | None
 ) -> Incident | None:
     found = features(course, span.start_ns, span.end_ns)
-    lowest = FOLLOWED * bar(course)
+    height = bar(course)
+    lowest = FOLLOWED * height
     by_service = _by_service(found)
     involved = [service for service, own in by_service.items() if score_of(own) >= lowest]
-    if not involved:
+    if not any(score_of(own) >= height * BRIEF.get(lasting(own), 1.0) for own in by_service.values()):
         return None
     end_ns = span.end_ns if before_ns is None else min(span.end_ns, before_ns)
     of_them = [feature for feature in found if feature.service in set(involved)]

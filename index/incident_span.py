@@ -11,7 +11,7 @@ import numpy as np
 
 from index.deviation import FEWEST_MORE, one_stretch, surprises
 from index.deviation_gap import slow_pairs
-from index.deviation_mark import CALM_WEIGHT, Course, weights
+from index.deviation_mark import Course, evidence_of, weights
 from index.incident import DeviationKind
 
 LEAST_FEATURE = 2.0
@@ -45,6 +45,8 @@ class Feature:
     surprise: float
     rarity: float
     """From 1 for what never deviates otherwise to 0 for what always does."""
+    minutes: int
+    """Windows of the span that show it by themselves; for `vanished` all."""
     evidence: float
     """What it counts towards there being an incident at all, never negative: surprise less habit and calmness."""
 
@@ -84,7 +86,9 @@ def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]
     columns = course.windows.columns
     weight = weights(course.habit)
     found = []
-    for block in surprises(course.baseline, one_stretch(course.windows, start_ns, end_ns)):
+    where = one_stretch(course.windows, start_ns, end_ns)
+    windows = range(int(where.first[0]), int(where.last[0]))
+    for block in surprises(course.baseline, where):
         if not len(block.stretches):
             continue
         signed, observed, expected = block.signed[:, 0], block.observed[:, 0], block.expected[:, 0]
@@ -94,7 +98,7 @@ def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]
             service, pattern_id, template, muted, _, severe = columns.row(column)
             value = float(signed[place])
             number = 2 * column + (value < 0)
-            calm = CALM_WEIGHT if value > 0 and severe < 0.5 else 1.0
+            calm = np.array([value > 0 and severe < 0.5])
             kind: DeviationKind = "vanished" if value < 0 else "appeared" if expected[place] < _NEW else "burst"
             if muted or (not pattern_id and value < 0):
                 continue
@@ -109,10 +113,24 @@ def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]
                     expected=round(float(expected[place]), 3),
                     surprise=round(value, 3),
                     rarity=float(course.rarity[number]),
-                    evidence=abs(value) * float(weight[number]) * calm,
+                    minutes=_minutes(course, column, windows, float(expected[place])) if value > 0 else len(windows),
+                    evidence=float(evidence_of(signed[[place]], calm)[0] * weight[number]),
                 )
             )
     return found
+
+
+def _minutes(course: Course, column: int, windows: range, expected: float) -> int:
+    """In how many of the windows the column has more lines than its part of what the span should have."""
+    all_windows = course.windows
+    mine = (all_windows.column == column) & (all_windows.row >= windows.start) & (all_windows.row < windows.stop)
+    return int((all_windows.count[mine] > expected / len(windows)).sum())
+
+
+def lasting(found: list[Feature]) -> int:
+    """The most windows in which one of the surer features of a service shows."""
+    surest = max((feature.evidence for feature in found), default=0.0)
+    return max((feature.minutes for feature in found if feature.evidence >= surest / 2), default=0)
 
 
 def _slow_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
@@ -139,6 +157,7 @@ def _slow_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
                 expected=round(usual_ms / 1000, 4),
                 surprise=round(value, 3),
                 rarity=float(course.rarity[number]),
+                minutes=int(slow.minutes[place]),
                 evidence=value * float(weight[number]),
             )
         )
