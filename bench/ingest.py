@@ -29,9 +29,9 @@ def messages(count: int) -> Iterator[str]:
         order, user = draw.getrandbits(32), draw.getrandbits(16)
         kind = draw.random()
         if kind < 0.5:
-            yield f"INFO  [http-{number % 16}] order {order} {draw.choice(verbs)} for {user} in {draw.randrange(900)} ms"
+            yield f"INFO  [http-{number % 16}] order {order} {draw.choice(verbs)} by {user} in {draw.randrange(900)} ms"
         elif kind < 0.8:
-            yield f"DEBUG cache lookup cart:{draw.getrandbits(64):016x} took {draw.random():.3f} ms on 10.0.{user % 256}.7"
+            yield f"DEBUG lookup cart:{draw.getrandbits(64):016x} took {draw.random():.3f} ms on 10.0.{user % 256}.7"
         elif kind < 0.95:
             yield f"WARN  retry {user % 5} of call to inventory:8080/api/v1/stock/{order} after timeout of 250 ms"
         else:

@@ -70,7 +70,8 @@ def _finish(frame: pl.DataFrame, chunk: Chunk) -> pl.DataFrame:
 
 def _read_fields(framed: pl.DataFrame, names: FieldNames) -> pl.DataFrame:
     """FIELDS_SCHEMA with `message` called `text`, and `is_json`: what such lines say
-    of themselves, null for the others."""
+    of themselves, null for the others.
+    """
     message = framed["message"]
     readable = framed["marks"].to_numpy() & (Mark.UNPARSED | Mark.SPLIT) == 0
     is_object = message.str.contains(_JSON_OBJECT) & pl.Series(readable)

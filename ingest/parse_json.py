@@ -6,6 +6,7 @@ the types that other lines of the chunk give the same name.
 """
 
 import io
+import itertools
 import re
 from typing import Any
 
@@ -121,11 +122,11 @@ def _flatten(decoded: pl.DataFrame) -> pl.DataFrame:
             pending.extend(((*path, part.name), part) for part in column.struct.unnest().get_columns())
         else:
             columns.setdefault(".".join(path), {})[path] = column
-    flat = []
+    flat = {}
     for name, same in sorted(columns.items()):
         ordered = [same[path] for path in sorted(same, key=lambda path: (len(path), path))]
         merged = ordered[0] if len(ordered) == 1 else pl.select(pl.coalesce(ordered)).to_series()
-        flat.append(merged.alias(name))
+        flat[name] = merged
     return pl.DataFrame(flat)
 
 
@@ -178,21 +179,22 @@ def _value(role: str, names: list[str]) -> pl.Expr:
 def _attributes(flat: pl.DataFrame, roles: dict[str, list[str]]) -> pl.Expr:
     """One JSON object a line of what plays no role; neighbours that every line has are encoded together."""
     role_of = {name: role for role, names in roles.items() for name in names}
+    runs = itertools.groupby(flat.columns, lambda name: name not in role_of and not flat[name].null_count())
     fragments: list[pl.Expr] = []
-    together: list[str] = []
-    for name in [*flat.columns, ""]:
-        if name in flat.columns and name not in role_of and not flat[name].null_count():
-            together.append(name)
-            continue
-        if together:
-            fragments.append(pl.struct(together).struct.json_encode().str.slice(1).str.strip_suffix("}"))
-            together = []
-        if name in flat.columns:
-            kept = pl.col(name)
-            if name in role_of:
-                kept = pl.when(pl.col(f"{_CHOICE}{role_of[name]}").ne_missing(pl.lit(name))).then(kept)
-            fragments.append(pl.lit(orjson.dumps(name).decode() + ":") + json_text(kept))
+    for everywhere, names in runs:
+        if everywhere:
+            fragments.append(pl.struct(list(names)).struct.json_encode().str.slice(1).str.strip_suffix("}"))
+        else:
+            fragments.extend(_attribute(name, role_of.get(name)) for name in names)
     if not fragments:
         return pl.lit(None, dtype=pl.String)
     inside = pl.concat_str(fragments, separator=",", ignore_nulls=True)
     return pl.when(inside != "").then(pl.concat_str(pl.lit("{"), inside, pl.lit("}")))
+
+
+def _attribute(name: str, role: str | None) -> pl.Expr:
+    """`"name":"value"`, null where the line has no such field, or where the field plays its role."""
+    kept = pl.col(name)
+    if role:
+        kept = pl.when(pl.col(f"{_CHOICE}{role}").ne_missing(pl.lit(name))).then(kept)
+    return pl.lit(orjson.dumps(name).decode() + ":") + json_text(kept)

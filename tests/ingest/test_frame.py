@@ -262,9 +262,18 @@ def test_an_empty_chunk_gives_nothing() -> None:
 
 
 TEXTS = st.sampled_from(
-    ["INFO ok", "  indented", "\tat a.b(C.java:1)", "Caused by: x", "", "中😀文", "java.lang.FooException: x", "}"]
-    + PYTHON
-    + GO
+    [
+        "INFO ok",
+        "  x",
+        "\tat a.b(C.java:1)",
+        "Caused by: x",
+        "",
+        "中😀文",
+        "java.lang.FooException: x",
+        "}",
+        *PYTHON,
+        *GO,
+    ]
 )
 
 
