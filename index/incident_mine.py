@@ -11,6 +11,7 @@ import polars as pl
 
 from index.deviation_mark import Course, follow
 from index.incident import Deviation, Incident, Onset
+from index.incident_blame import rank_by_blame
 from index.incident_family import with_families
 from index.incident_find import Span, bar, find_spans
 from index.incident_lines import Shown, copy_lines, find_lines
@@ -126,7 +127,7 @@ def _told(
 ) -> Incident:
     """The incident in full: deviations with their lines, who failed first, evidence, title."""
     by_service = _by_service([feature for feature in found if feature.service in set(involved)])
-    ranked = sorted(by_service, key=lambda service: (-round(score_of(by_service[service]), 3), service))[:MOST_SERVICES]
+    ranked = rank_by_blame(by_service)[:MOST_SERVICES]
     chosen = _chosen([by_service[service] for service in ranked])
     shown = find_lines(store, patterns, span, chosen)
     evidence_ids = _evidence_ids(shown)

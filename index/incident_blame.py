@@ -1,0 +1,66 @@
+"""Which service is at fault: the one whose own lines deviate most, counting what others say about it.
+
+`payment did not respond in 3000 ms` is written by the caller and tells of the one called. What a service's deviating
+lines say about another is that other's deviation, and so is what was said about the first, in proportion.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from index.incident_span import Feature, score_of
+
+_ROUNDS = 6
+"""Calls are seldom nested deeper (a guess); blame that goes in a circle fades."""
+
+
+def rank_by_blame(by_service: Mapping[str, Sequence[Feature]]) -> list[str]:
+    """All these services, the faulty one first; ties by name."""
+    names = sorted(by_service)
+    own, said = {}, {}
+    for service in names:
+        told = {feature.name: _named(feature, names) for feature in by_service[service]}
+        own[service] = _energy([feature for feature in by_service[service] if not told[feature.name]])
+        said[service] = {
+            peer: _energy([feature for feature in by_service[service] if peer in told[feature.name]])
+            for peer in names
+            if peer != service
+        }
+    total = _passed_on(names, own, said)
+    return sorted(names, key=lambda service: (-round(total[service], 3), service))
+
+
+def _passed_on(
+    names: Sequence[str], own: Mapping[str, float], said: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    total = dict(own)
+    arriving = {peer: math.fsum(said[service].get(peer, 0.0) for service in names) for peer in names}
+    for _ in range(_ROUNDS):
+        leaving = dict.fromkeys(names, 0.0)
+        for service in names:
+            spoken = math.fsum(said[service].values())
+            onward = spoken / (spoken + own[service]) if spoken else 0.0
+            total[service] += arriving[service] * (1 - onward)
+            for peer, strength in said[service].items():
+                leaving[peer] += arriving[service] * onward * strength / spoken if spoken else 0.0
+        arriving = leaving
+    for service in names:
+        total[service] += arriving[service]
+    return total
+
+
+def _energy(found: Sequence[Feature]) -> float:
+    return score_of(list(found)) ** 2
+
+
+def _named(feature: Feature, services: Sequence[str]) -> tuple[str, ...]:
+    """The other services whose full names stand in what was newly said; what fell silent accuses nobody."""
+    if feature.kind not in {"appeared", "burst"}:
+        return ()
+    return tuple(
+        service for service in services if service != feature.service and _stands_in(service, feature.template)
+    )
+
+
+def _stands_in(service: str, template: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(service)}(?![\w-])", template) is not None
