@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 
 import polars as pl
 
@@ -42,6 +43,7 @@ LEVEL_NAMES = {
 }
 """Other names of levels that people write in queries."""
 LEDGER_COLUMNS = frozenset(LEDGER_KEYS) - {"window_ns"}
+_HEX = re.compile(r"[0-9a-fA-F]{1,16}")
 TRUE = pl.lit(value=True)
 
 
@@ -233,10 +235,9 @@ def _same(field: str, text: str, columns: set[str]) -> pl.Expr:
 
 
 def _signature(text: str) -> pl.Expr:
-    try:
-        return pl.lit(int(text, 16) if len(text) <= 16 else -1, dtype=pl.UInt64)
-    except (ValueError, OverflowError, TypeError):
-        return pl.lit(None, dtype=pl.UInt64)
+    """Sixteen hex digits as they are shown outside; nothing has any other signature."""
+    value = int(text, 16) if _HEX.fullmatch(text) else None
+    return pl.lit(value, dtype=pl.UInt64)
 
 
 def _level(text: str) -> str:

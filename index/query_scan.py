@@ -111,8 +111,6 @@ class _Scanner:
     def _field(self, name: str, start: int) -> None:
         self.position += len(name) + 1
         if self.query[self.position] == "(":
-            if self._in_field():
-                raise self._fault("a field inside the group of another field")
             self._open(Operator("field", start, field=name), 1)
         else:
             self._value(name, start)
