@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from api.evidence import Span
+from api.prominence import prominences
 from api.question import Question
 from api.retrieve import PatternFacts, Ranked, RetrievalIndex
 from api.support import Support, SupportSettings, best_support, cover, support_of
@@ -11,7 +12,9 @@ from index.incident import Incident
 from index.vector import Vectors
 
 _FAULT_LEVELS = frozenset({"fatal", "error", "warn"})
-_GRAVITY = 0.1
+_PROMINENCE = 2.0
+"""What being all about the question adds to an incident's score (measured on few questions)."""
+_GRAVITY = 0.03
 """What doubling an incident's extent adds to its score: of two that fit alike the graver comes first (a guess)."""
 UNION = 5
 """So many of the best patterns may together cover what a question names (a guess)."""
@@ -105,16 +108,17 @@ def _incidents(
         if span.overlaps(incident.start_ns, incident.end_ns) and _is_of(question, incident.services)
     }
     found = []
+    prominence = prominences(question.units, index.incidents.tokens, settings)
     for ranked in index.rank_incidents(question, vector, among):
         incident = index.incident_of[ranked.id]
         support = support_of(
             question, ranked, index.incidents.words, index.glossary, settings, is_incident=True, is_fault=True
         )
-        found.append(
-            IncidentCandidate(
-                incident, ranked.score + support.strength + support.prominence + _gravity(incident), support
-            )
-        )
+        is_kind_alone = bool(question.units) and all(unit.is_kind for unit in question.units)
+        # Words cannot tell incidents of one kind apart, when the kind is all that is asked for.
+        score = 0.0 if is_kind_alone else ranked.score
+        score += _PROMINENCE * prominence[ranked.id] + _gravity(incident)
+        found.append(IncidentCandidate(incident, score, support))
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
     return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
 

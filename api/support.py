@@ -20,8 +20,8 @@ class SupportSettings:
     """Thresholds, measured on development questions with and without an answer (English and Chinese)."""
 
     telling_weight: float = 1.0
-    broad_weight: float = 0.4
-    word_weight: float = 0.3
+    broad_weight: float = 0.25
+    word_weight: float = 0.25
     """An uncovered word that the glossary does not know proves little: people paraphrase."""
     pattern_words: float = 0.6
     """Share of the strength that covered units give; the cosine gives the rest."""
@@ -37,17 +37,18 @@ class SupportSettings:
     sure_cosine: float = 0.62
     """With this, a telling word may be missing: the sentence says the same in other words."""
 
+    def of(self, unit: Unit) -> float:
+        """What a unit weighs by its kind."""
+        return {"telling": self.telling_weight, "broad": self.broad_weight, "word": self.word_weight}[unit.weight]
+
 
 @dataclasses.dataclass(frozen=True)
 class Support:
-    """`strength` 0 to 1; `missing`: telling units that nothing of the evidence covers, in order of the question;
-    `prominence`, 0 to 1: how much of the evidence is about what was asked. It orders, and decides nothing.
-    """
+    """`strength` 0 to 1; `missing`: telling units that nothing of the evidence covers, in order of the question."""
 
     verdict: Verdict
     strength: float
     missing: tuple[Unit, ...]
-    prominence: float = 0.0
 
 
 def support_of(
@@ -75,10 +76,9 @@ def support_of(
     by_words = settings.incident_words if is_incident else settings.pattern_words
     strength = by_words * share + (1 - by_words) * min(max(spread, 0.0), 1.0)
     missing = tuple(unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5)
-    prominence = sum(weights[unit] * _presence(unit, found.tokens) for unit in question.units) / sum(weights.values())
     cosine = max(found.cosine, settings.cosine_low) if is_incident else found.cosine
     verdict = _verdict(question, strength, missing, cosine, settings, is_fault=is_fault)
-    return Support(verdict, strength, missing, prominence)
+    return Support(verdict, strength, missing)
 
 
 def cover(unit: Unit, tokens: Mapping[str, float], *, is_incident: bool, is_fault: bool) -> float:
@@ -92,18 +92,6 @@ def cover(unit: Unit, tokens: Mapping[str, float], *, is_incident: bool, is_faul
     return 0.5 if unit.is_fault and unit.weight == "broad" and is_fault else 0.0
 
 
-def _presence(unit: Unit, tokens: Mapping[str, float]) -> float:
-    """0 to 1, growing with how often a text speaks of the unit and of how many of its signs."""
-    named = _saturated(max(tokens.get(token, 0.0) for token in unit.tokens))
-    if not unit.signs:
-        return named
-    return 0.5 * named + 0.5 * sum(_saturated(tokens.get(sign, 0.0)) for sign in unit.signs) / len(unit.signs)
-
-
-def _saturated(times: float) -> float:
-    return times / (times + 2.0)
-
-
 def best_support(supports: Sequence[Support]) -> Support:
     """The one that proves most; earlier ones win ties."""
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
@@ -112,10 +100,9 @@ def best_support(supports: Sequence[Support]) -> Support:
 
 def _weight(unit: Unit, words: Bm25, settings: SupportSettings) -> float:
     """Rare things weigh more than what every line says."""
-    base = {"telling": settings.telling_weight, "broad": settings.broad_weight, "word": settings.word_weight}
     rarest = words.rarity("")
     rarity = min(words.rarity(token) for token in unit.tokens) / rarest if rarest > 0 else 1.0
-    return base[unit.weight] * (0.3 + 0.7 * rarity)
+    return settings.of(unit) * (0.3 + 0.7 * rarity)
 
 
 def _verdict(
