@@ -4,6 +4,7 @@ import os
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from api import cli_ask, cli_check, cli_incidents, cli_patterns, cli_read, cli_send, cli_serve
 from api.cli_output import complain
@@ -45,6 +46,9 @@ def run() -> int:
     """The exit code of the command that the arguments name."""
     try:
         return _called()
+    except TyperException as error:
+        complain(f"{error.format_message().rstrip('.')} (see `{_path(error)} --help`)")
+        return ERROR
     except NotFoundError as error:
         complain(_told(error))
         return NOTHING_FOUND
@@ -63,6 +67,11 @@ def _called() -> int:
     code = app(standalone_mode=False)
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _path(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context is not None else "dejalog"
 
 
 def _told(error: DejalogError) -> str:

@@ -2,15 +2,18 @@
 
 import contextlib
 import dataclasses
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 import orjson
 import pytest
+import structlog
 import uvicorn
 
 from api.app import create_app
@@ -97,6 +100,20 @@ def serving(dejalog: Dejalog) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def nowhere() -> Iterator[TextIO]:
+    with Path(os.devnull).open("w", encoding="utf-8") as file:
+        yield file
+
+
+@pytest.fixture(autouse=True)
+def quiet(nowhere: TextIO) -> Iterator[None]:
+    """The program's own log goes nowhere, so that tests see a command's output alone."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=nowhere))
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that holds the shop's lines, mined."""
     with contextlib.ExitStack() as stack:
@@ -111,7 +128,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(served: Served) -> dict[str, str]:
     """Parameters that choose the shop's lines, whatever other tests put in."""
     return {
