@@ -47,8 +47,15 @@ def incident_claims(
 def matching_claim(incidents: Sequence[Incident], language: Language) -> Claim:
     """How many incidents fit the question."""
     ids = tuple(incident.incident_id for incident in incidents)
-    cited = tuple(incident.onset[0].line_id for incident in incidents if incident.onset)
+    cited = tuple(line for incident in incidents for line in _onset_line(incident))
     return claim("incidents", language, (IncidentsFact(ids),), cited, count=len(ids))
+
+
+def _onset_line(incident: Incident) -> tuple[str, ...]:
+    """The line that shows how it began: of the first onset that has one, else the earliest kept."""
+    kept = {line.id for line in incident.evidence}
+    shown = [onset.line_id for onset in incident.onset if onset.line_id in kept]
+    return tuple((shown or [line.id for line in incident.evidence])[:1])
 
 
 def _span(incident: Incident, language: Language) -> Iterator[Claim]:
@@ -67,8 +74,12 @@ def _span(incident: Incident, language: Language) -> Iterator[Claim]:
 
 
 def _onset(incident: Incident, lines: Mapping[str, EvidenceLine], language: Language) -> Iterator[Claim]:
-    known = [onset for onset in incident.onset if onset.line_id in lines]
-    if not known:
+    places = {service: place for place, service in enumerate(incident.services)}
+    # Services that fell silent share the start of the window: the faulty one, named first, goes first among them.
+    ordered = sorted(incident.onset, key=lambda onset: (onset.time_ns, places.get(onset.service, len(places))))
+    known = [onset for onset in ordered if onset.line_id in lines]
+    if not known or known[0] != ordered[0]:
+        # Who failed first cannot be shown by a line: silence has none.
         return
     first = lines[known[0].line_id]
     yield claim(
@@ -210,7 +221,7 @@ def note_claims(note: Note, lines: Sequence[EvidenceLine], language: Language) -
 
 
 def _another(incident: Incident, language: Language) -> Iterator[Claim]:
-    cited = (incident.onset[0].line_id,) if incident.onset else ()
+    cited = _onset_line(incident)
     yield claim(
         "another",
         language,
