@@ -48,6 +48,7 @@ TABLES = (
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS freeze (frozen_before_ns INTEGER PRIMARY KEY) STRICT",
 )
+KEPT_TABLES = ("pattern_edit", "note", "feedback", "saved_view", "kept_incident", "freeze")
 NOTE_COLUMNS = tuple(field.name for field in dataclasses.fields(Note))
 
 
@@ -174,6 +175,17 @@ class Knowledge:
             + (SELECT count(*) FROM note WHERE time_ns < :before) + (SELECT count(*) FROM freeze)"""
         found: int = self._rows(query, before_ns)[0][0]
         return found
+
+    def take_over(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
+        """Add rows of one of KEPT_TABLES that another catalogue had; returns how many were not here yet."""
+        if not rows:
+            return 0
+        with self._writing() as connection:
+            before = connection.total_changes
+            connection.executemany(
+                f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", rows
+            )
+            return connection.total_changes - before
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
