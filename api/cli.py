@@ -47,6 +47,9 @@ def run() -> int:
     try:
         return _called()
     except TyperException as error:
+        if error.format_message().startswith("Usage:"):  # a group without a command: its help is the message
+            sys.stderr.write(error.format_message() + "\n")
+            return ERROR
         complain(f"{error.format_message().rstrip('.')} (see `{_path(error)} --help`)")
         return ERROR
     except NotFoundError as error:
@@ -64,7 +67,7 @@ def run() -> int:
 
 
 def _called() -> int:
-    code = app(standalone_mode=False)
+    code = app(standalone_mode=False, prog_name="dejalog")
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
 

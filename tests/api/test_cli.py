@@ -270,6 +270,13 @@ def test_help_comes_at_once_and_names_every_command() -> None:
     assert not {b"polars", b"fastapi", b"faiss", b"onnxruntime", b"httpx"} & set(loaded.stdout.split())
 
 
+@pytest.mark.parametrize("arguments", [(), ("patterns",), ("incidents",)], ids=str)
+def test_a_group_without_a_command_shows_its_help(called: Called, arguments: tuple[str, ...]) -> None:
+    code, out, err = called(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: dejalog")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(called: Called, name: str) -> None:
     code, out, _ = called(name, "--help")
