@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from index.pattern import WILDCARD
 from index.pattern_mask import Token
-from index.pattern_words import CAUSE_KEYS, CHINESE_STATES, HTTP_METHODS, NAMING_NOUNS, STATES
+from index.pattern_words import CAUSE_KEYS, CHINESE_NOUNS, CHINESE_STATES, HTTP_METHODS, NAMING_NOUNS, STATES
 
 FIRST_WORD_ALTERNATIVES = 12
 """The first word of a message is a verb or a state: it gives way only to so many (ANCHORS.md: "a dozen")."""
@@ -224,7 +224,11 @@ def _needed(words: list[str], keys: list[str], at: int, values: set[str], *, fir
         return FIRST_WORD_ALTERNATIVES
     if values.issuperset(words):
         return FIELD_ALTERNATIVES
-    if before.lower() in NAMING_NOUNS or all(_looks_like_name(word) for word in words):
+    if (
+        before.lower() in NAMING_NOUNS
+        or before.endswith(CHINESE_NOUNS)
+        or all(_looks_like_name(word) for word in words)
+    ):
         return NAMED_ALTERNATIVES
     if before in {"'", '"'} and at + 1 < len(keys) and keys[at + 1] == before:
         return QUOTED_ALTERNATIVES

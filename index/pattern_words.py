@@ -79,6 +79,12 @@ NAMING_NOUNS = _words(
     "partition consumer producer index shard volume device interface domain namespace cluster region zone city",
     "station country address email name id",
 )
+CHINESE_NOUNS = tuple(
+    _words(
+        "用户 账号 账户 主机 节点 容器 服务 主题 队列 数据库 数据表 文件",
+        "目录 客户 设备 区域 城市 地址 接口 域名 租户",
+    )
+)
 """What follows one of these is often a name."""
 
 CAUSE_KEYS = _words(

@@ -93,6 +93,7 @@ JOINED = {
     ),
     "fields": (["open owner=anna tries=3", "open owner=bert tries=4"], "open owner=<*> tries=<*>"),
     "names after a noun": ([f"quota of user {name} raised" for name in NAMES[:3]], "quota of user <*> raised"),
+    "names after a Chinese noun": ([f"登录用户 {name} 来自 4" for name in NAMES[:3]], "登录用户 <*> 来自 <*>"),
     "many words in one place": ([f"cache of {name} warmed up" for name in NAMES], "cache of <*> warmed up"),
     "many words in two places": (
         [f"copied {one} over {other} in peace" for at, one in enumerate(NAMES) for other in NAMES[at % 3 :: 3]],
@@ -136,6 +137,13 @@ APART = {
 @pytest.mark.parametrize("messages", APART.values(), ids=APART)
 def test_what_says_something_else_stays_apart(messages: list[str]) -> None:
     assert len(templates(messages)) == len(messages)
+
+
+def test_words_seen_as_names_elsewhere_are_values_where_they_are_few() -> None:
+    named = [f"quota of user {name} raised" for name in NAMES[:5]]
+    few = [f"parcel for {name} is late" for name in NAMES[:2]]
+    assert len(templates(few)) == 2
+    assert templates([*named, *few]) == ["parcel for <*> is late", "quota of user <*> raised"]
 
 
 def test_a_state_stays_apart_however_many_names_stand_in_its_place() -> None:
