@@ -491,6 +491,8 @@ class ParquetStore:
 
     def high_water(self, *, before_ns: int | None = None) -> HighWater:
         """See LineStore."""
+        if before_ns is None:
+            return _held(self._views.current)
         rows = self.ledger(end_ns=before_ns)
         lines = int(rows["count"].sum())
         if lines == 0:
@@ -574,3 +576,14 @@ def _has_line_before(frame: MemoryFrame, cutoff_ns: int) -> bool:
 
 def _size_of(folder: Path, pattern: str = "*") -> int:
     return sum(path.stat().st_size for path in folder.glob(pattern))
+
+
+def _held(view: View) -> HighWater:
+    """All that a view holds, from what is known of its parts: every request asks this, so it must not read a ledger."""
+    rows = [segment.row for segment in view.segments]
+    spans = [(row.min_time_ns, row.max_time_ns) for row in rows if row.rows]
+    spans += [frame.time_range for frame in view.frames if frame.lines.height]
+    if not spans:
+        return HighWater(0, None, None)
+    lows, highs = zip(*spans, strict=True)
+    return HighWater(sum(row.rows for row in rows) + view.memory_lines, min(lows), max(highs))
