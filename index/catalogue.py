@@ -34,6 +34,7 @@ MIGRATIONS = (
         max_retain_ns INTEGER NOT NULL,
         min_sequence INTEGER NOT NULL,
         max_sequence INTEGER NOT NULL,
+        is_ascii INTEGER NOT NULL,
         bytes INTEGER NOT NULL,
         checksums TEXT NOT NULL
     ) STRICT;
@@ -82,6 +83,8 @@ class SegmentRow:
     """The greatest max(time, arrival) of its lines: retention counts from there."""
     min_sequence: int
     max_sequence: int
+    is_ascii: int
+    """1 when every message is."""
     bytes: int = 0
     """On disk, side files included."""
     checksums: str = "{}"

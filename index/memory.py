@@ -40,9 +40,19 @@ class MemoryFrame:
         return low, high
 
     @functools.cached_property
+    def is_ascii(self) -> bool:
+        """Whether every message is ASCII."""
+        return is_ascii(self.lines["message"])
+
+    @functools.cached_property
     def max_sequence(self) -> int:
         """Greatest sequence."""
         return int(self.lines.select(pl.col("sequence").max()).item())
+
+
+def is_ascii(messages: pl.Series) -> bool:
+    """Whether there are as many bytes as characters."""
+    return bool(messages.str.len_bytes().sum() == messages.str.len_chars().sum())
 
 
 def with_frame(frames: tuple[MemoryFrame, ...], new: MemoryFrame) -> tuple[MemoryFrame, ...]:

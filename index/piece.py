@@ -37,6 +37,11 @@ class MemoryPiece:
     max_time_ns: int
     max_sequence: int
 
+    @property
+    def is_ascii(self) -> bool:
+        """Whether every message is ASCII."""
+        return self.frame.is_ascii
+
     def read(self, columns: Sequence[str], predicate: pl.Expr | None) -> pl.DataFrame:
         """These columns and `row` (the line's number within the frame) of the lines that fulfil the predicate."""
         lines = self.frame.lines.lazy().with_row_index("row")
@@ -59,6 +64,11 @@ class SegmentPiece:
     min_time_ns: int
     max_time_ns: int
     max_sequence: int
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether every message is ASCII."""
+        return bool(self.segment.row.is_ascii)
 
     def read(self, columns: Sequence[str], predicate: pl.Expr | None) -> pl.DataFrame:
         """These columns and `row` (the line's number within the segment) of the lines that fulfil the predicate."""

@@ -102,6 +102,10 @@ def parse(query: str) -> Node:
     """The tree of a query. Raises QuerySyntaxError, and nothing else, for any text."""
     if GAP_MARK in re.sub(r'"(?:[^"\\]|\\.)*"', "", query):
         return _pasted(query)
+    return _parsed(query)
+
+
+def _parsed(query: str) -> Node:
     items = scan(query)
     if not items:
         return Everything()
@@ -126,7 +130,7 @@ def _pasted(query: str) -> Node:
     words = _words("message", query[position:].strip())
     if position == 0:
         return words
-    return AllOf((parse(query[:position]), words))
+    return AllOf((_parsed(query[:position]), words))
 
 
 def _skeleton(items: list[Item]) -> tuple[str, list[tuple[int, int]]]:
@@ -175,7 +179,7 @@ def _node(tree: luqum.tree.Item, terms: list[Term], fields: list[str], field: st
         return _node(tree.expr, terms, fields, fields[int(tree.name[1:])])
     if isinstance(tree, luqum.tree.Not):
         return NoneOf(_node(tree.a, terms, fields, field))
-    parts = tuple(_node(child, terms, fields, field) for child in tree.children)
+    parts = tuple(dict.fromkeys(_node(child, terms, fields, field) for child in tree.children))
     if len(parts) == 1:
         return parts[0]
     return AnyOf(parts) if isinstance(tree, luqum.tree.OrOperation) else AllOf(parts)

@@ -2,7 +2,10 @@
 
 import dataclasses
 import functools
+import operator
 import re
+from collections.abc import Sequence
+from typing import Protocol
 
 import polars as pl
 
@@ -60,6 +63,8 @@ class Plan:
     """Lines outside `[start_ns, end_ns)` do not match."""
     impossible: bool
     """No line can match."""
+    ascii_predicate: pl.Expr | None = None
+    """The same for lines whose messages are all ASCII, cheaper; None when there is no difference."""
     needles: tuple[str, ...] = ()
     """Ids and the like that every matching message holds, see `index.tokens`."""
 
@@ -79,16 +84,38 @@ class Plan:
         starts_before = self.start_ns is None or self.start_ns <= min_time_ns
         return starts_before and (self.end_ns is None or max_time_ns < self.end_ns)
 
-    def timed(self, min_time_ns: int, max_time_ns: int) -> pl.Expr | None:
-        """The predicate for lines between these times; None when all of them match."""
-        if self.whole(min_time_ns, max_time_ns):
-            return self.predicate
+    def for_piece(self, piece: "Piece") -> pl.Expr | None:
+        """What the lines of a piece must fulfil; None when all of them match."""
+        is_cheaper = piece.is_ascii and self.ascii_predicate is not None
+        predicate = self.ascii_predicate if is_cheaper else self.predicate
+        if self.whole(piece.min_time_ns, piece.max_time_ns):
+            return predicate
         bounds = TRUE
         if self.start_ns is not None:
             bounds = bounds & (pl.col("time_ns") >= self.start_ns)
         if self.end_ns is not None:
             bounds = bounds & (pl.col("time_ns") < self.end_ns)
-        return bounds if self.predicate is None else bounds & self.predicate
+        return bounds if predicate is None else bounds & predicate
+
+
+class Piece(Protocol):
+    """What a plan asks of the lines it is applied to (`index.piece` has them)."""
+
+    @property
+    def min_time_ns(self) -> int:
+        """Least time."""
+
+    @property
+    def max_time_ns(self) -> int:
+        """Greatest time, inclusive."""
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether every message is ASCII."""
+
+
+EVERYTHING = Plan(predicate=None, columns=frozenset(), start_ns=None, end_ns=None, impossible=False)
+"""All lines."""
 
 
 def make_plan(where: LineFilter, view: View) -> Plan:
@@ -96,26 +123,38 @@ def make_plan(where: LineFilter, view: View) -> Plan:
     node = parse(where.query)
     columns: set[str] = set()
     parts: list[pl.Expr] = []
-    if not isinstance(node, Everything):
-        parts.append(_expression(node, columns))
     for name, values in (("service", where.services), ("level", where.levels)):
         if values:
             parts.append(_any_of(name, list(values)))
             columns.add(name)
     if where.signatures is not None:
         parts.append(_of_signatures(where.signatures, view))
-        columns.add("signature")
-        if not view.known.is_empty():
-            columns.add("shape")
+        columns.update(("signature",) if view.known.is_empty() else ("signature", "shape"))
     start_ns, end_ns = _span(where, node)
     return Plan(
-        predicate=functools.reduce(lambda left, right: left & right, parts) if parts else None,
+        predicate=_all_of(parts if isinstance(node, Everything) else [*parts, _expression(node, columns)]),
+        ascii_predicate=_all_of([*parts, _expression(node, columns, is_ascii=True)]) if _has_words(node) else None,
         columns=frozenset(columns),
         start_ns=start_ns,
         end_ns=end_ns,
         impossible=(start_ns is not None and end_ns is not None and start_ns >= end_ns) or where.signatures == (),
         needles=_needles(node),
     )
+
+
+def _all_of(parts: Sequence[pl.Expr]) -> pl.Expr | None:
+    return functools.reduce(operator.and_, parts) if parts else None
+
+
+def _has_words(node: Node) -> bool:
+    """Whether tokens of the message matter: only they are matched in a cheaper way where all is ASCII."""
+    match node:
+        case AllOf(parts) | AnyOf(parts):
+            return any(_has_words(part) for part in parts)
+        case NoneOf(part):
+            return _has_words(part)
+        case _:
+            return isinstance(node, Words) and node.field == "message"
 
 
 def _needles(node: Node) -> tuple[str, ...]:
@@ -166,16 +205,19 @@ def _span(where: LineFilter, node: Node) -> tuple[int | None, int | None]:
     return max(known_starts, default=None), min(known_ends, default=None)
 
 
-def _expression(node: Node, columns: set[str]) -> pl.Expr:
+def _expression(node: Node, columns: set[str], *, is_ascii: bool = False) -> pl.Expr:
     match node:
         case Everything():
             return TRUE
         case AllOf(parts):
-            return functools.reduce(lambda left, right: left & right, [_expression(part, columns) for part in parts])
+            return functools.reduce(operator.and_, [_expression(part, columns, is_ascii=is_ascii) for part in parts])
         case AnyOf(parts):
-            return functools.reduce(lambda left, right: left | right, [_expression(part, columns) for part in parts])
+            return functools.reduce(operator.or_, [_expression(part, columns, is_ascii=is_ascii) for part in parts])
         case NoneOf(part):
-            return ~_expression(part, columns)
+            return ~_expression(part, columns, is_ascii=is_ascii)
+        case Words("message", units):
+            columns.add("message")
+            return pl.col("message").str.contains(words_regex(units, is_ascii=is_ascii))
         case _:
             return _leaf(node, columns).fill_null(value=False)
 
@@ -260,8 +302,8 @@ def _compared(node: Compared, columns: set[str]) -> pl.Expr:
     return pl.when(value.is_not_null()).then(_ordered(value, node.operator, pl.lit(number))).otherwise(as_text)
 
 
-def _ordered(left: pl.Expr, operator: str, right: pl.Expr) -> pl.Expr:
-    match operator:
+def _ordered(left: pl.Expr, sign: str, right: pl.Expr) -> pl.Expr:
+    match sign:
         case ">=":
             return left >= right
         case ">":

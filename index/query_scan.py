@@ -7,7 +7,7 @@ from typing import Literal
 from ingest.errors import QuerySyntaxError
 
 MOST_CHARACTERS = 8_192
-MOST_TERMS = 512
+MOST_TERMS = 256
 MOST_NESTING = 40
 """Bounds of a query: guesses, far above what people write and far below what hurts."""
 
@@ -182,7 +182,12 @@ class _Scanner:
         self._add(Operator(")", self.position), 1)
 
     def _add(self, item: Item, length: int) -> None:
-        self.items.append(item)
+        """Two NOTs in a row are none, so that no text nests them deeply."""
+        is_not = isinstance(item, Operator) and item.text == "NOT"
+        if is_not and self.items and isinstance(self.items[-1], Operator) and self.items[-1].text == "NOT":
+            self.items.pop()
+        else:
+            self.items.append(item)
         self.position += length
 
     def _fault(self, message: str, *, hint: str = "") -> QuerySyntaxError:

@@ -12,8 +12,6 @@ CJK = (
     "\U00020000-\U0003ffff"
 )
 """Character ranges, as they stand in a character class of either regex dialect."""
-WORD = f"[[\\p{{L}}\\p{{N}}_]--[{CJK}]]"
-"""Rust regex: a character of a token that is not CJK."""
 NOT_WORD = f"(?:[^\\p{{L}}\\p{{N}}_]|[{CJK}])"
 SEPARATOR = "[^\\p{L}\\p{N}_]"
 """Rust regex: a character that is in no token."""
@@ -66,31 +64,51 @@ def _parts(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def words_regex(units: tuple[Unit, ...]) -> str:
-    """A Rust regex that matches messages which hold these units in order, next to each other but for gaps."""
-    parts = ["(?i)"]
+def words_regex(units: tuple[Unit, ...], *, is_ascii: bool = False) -> str:
+    """A Rust regex that matches messages which hold these units in order, next to each other but for gaps.
+
+    With `is_ascii` it is only right for messages that are all ASCII: there the engine's own look-around for words is
+    the same, and three times as fast (measured: 14 ms against 44 for a phrase in 210 k lines). Letters are compared in
+    any case, classes are not: folding those costs 5 ms a query.
+    """
+    marks = _ASCII_MARKS if is_ascii else _MARKS
+    parts = []
     if units[0].text is not None and not units[0].is_cjk:
-        parts.append(f"(?:^|{NOT_WORD})")
+        parts.append(marks.start)
     for index, unit in enumerate(units):
         if unit.text is not None:
-            parts.append(_joint(units[:index], unit) + re.escape(unit.text))
+            parts.append(f"{_joint(units[:index], unit, marks)}(?i:{re.escape(unit.text)})")
     last = units[-1]
     if last.text is not None and not last.is_cjk and not last.prefix:
-        parts.append(f"(?:{NOT_WORD}|$)")
+        parts.append(marks.end)
     return "".join(parts)
 
 
-def _joint(before: tuple[Unit, ...], unit: Unit) -> str:
+@dataclasses.dataclass(frozen=True)
+class _Marks:
+    """Regexes: the start and the end of a token, a character outside a token, one outside any token."""
+
+    start: str
+    end: str
+    not_word: str
+    separator: str
+
+
+_MARKS = _Marks(f"(?:^|{NOT_WORD})", f"(?:{NOT_WORD}|$)", NOT_WORD, SEPARATOR)
+_ASCII_MARKS = _Marks(r"\b{start-half}", r"\b{end-half}", "[^0-9A-Za-z_]", "[^0-9A-Za-z_]")
+
+
+def _joint(before: tuple[Unit, ...], unit: Unit, marks: _Marks) -> str:
     """What may stand before `unit`. A gap takes any text, with a separator where one was written."""
     if not before:
         return ""
     if before[-1].text is not None:
         if unit.glued:
             return ""
-        return f"{SEPARATOR}*" if before[-1].is_cjk or unit.is_cjk else f"{SEPARATOR}+"
+        return f"{marks.separator}*" if before[-1].is_cjk or unit.is_cjk else f"{marks.separator}+"
     if len(before) == 1:
         return ""
-    left = "" if before[-1].glued else SEPARATOR
+    left = "" if before[-1].glued else marks.separator
     if unit.glued or unit.is_cjk:
         return f"{left}(?s:.*)"
-    return f"{left}(?:(?s:.*){NOT_WORD})?" if left else f"(?s:.*){NOT_WORD}"
+    return f"{left}(?:(?s:.*){marks.not_word})?" if left else f"(?s:.*){marks.not_word}"

@@ -1,5 +1,6 @@
 """Counting lines: from the ledger where it can tell, else by reading only the columns that the question names."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -20,7 +21,7 @@ from index.piece import (
     runs,
     segments_of,
 )
-from index.query_polars import Plan, make_plan, value_of
+from index.query_polars import EVERYTHING, Plan, make_plan, value_of
 from index.query_scan import FIELDS_BUILT_IN
 from index.segment import Segment
 from index.view import View
@@ -43,9 +44,16 @@ class Ledgers(Protocol):
 
 
 def ledger(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None) -> pl.DataFrame:
-    """See `LineStore.ledger`: whole windows from the side files, windows that the span cuts from the lines."""
+    """See `LineStore.ledger`."""
+    return joined_ledgers(_ledger_parts(view, ledgers, start_ns=start_ns, end_ns=end_ns))
+
+
+def _ledger_parts(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None) -> list[pl.DataFrame]:
+    """Ledgers that together count each line of the span once: whole windows from the side files, windows that the
+    span cuts from the lines.
+    """
     low, high = _whole_windows(start_ns, end_ns)
-    span = Plan(predicate=None, columns=frozenset(), start_ns=start_ns, end_ns=end_ns, impossible=False)
+    span = dataclasses.replace(EVERYTHING, start_ns=start_ns, end_ns=end_ns)
     parts = [LEDGER_SCHEMA.to_frame()]
     for piece in memory_pieces(view, span):
         if isinstance(piece, MemoryPiece) and span.whole(piece.min_time_ns, piece.max_time_ns):
@@ -58,7 +66,7 @@ def ledger(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | 
             whole = whole.filter(_between("window_ns", low, high))
             parts.extend(_edges(segment, start_ns, end_ns, low, high))
         parts.append(whole)
-    return folded(joined_ledgers(parts), view.known)
+    return [folded(part, view.known) for part in parts]
 
 
 def _whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:
@@ -81,14 +89,14 @@ def _edges(
         spans.append((high, end_ns))
     found = []
     for start, end in spans:
-        span = Plan(predicate=None, columns=frozenset(), start_ns=start, end_ns=end, impossible=start >= end)
+        span = dataclasses.replace(EVERYTHING, start_ns=start, end_ns=end, impossible=start >= end)
         if span.may_hold(segment.row.min_time_ns, segment.row.max_time_ns):
             found.extend(_line_ledger(piece, span) for piece in runs(segment, blocks_of(segment, span)))
     return found
 
 
 def _line_ledger(piece: Piece, span: Plan) -> pl.DataFrame:
-    return ledger_of(piece.read(LEDGER_LINE_COLUMNS, span.timed(piece.min_time_ns, piece.max_time_ns)))
+    return ledger_of(piece.read(LEDGER_LINE_COLUMNS, span.for_piece(piece)))
 
 
 def _between(column: str, low: int | None, high: int | None) -> pl.Expr:
@@ -101,11 +109,11 @@ def _between(column: str, low: int | None, high: int | None) -> pl.Expr:
 
 
 def _counted_ledger(view: View, ledgers: Ledgers, plan: Plan) -> pl.DataFrame:
-    """The ledger rows of the lines of a plan that the ledger can tell."""
+    """Ledger rows of the lines of a plan that the ledger can tell; rows of the same keys may occur several times."""
     if plan.impossible:
         return LEDGER_SCHEMA.to_frame()
-    rows = ledger(view, ledgers, start_ns=plan.start_ns, end_ns=plan.end_ns)
-    return rows if plan.predicate is None else rows.filter(plan.predicate)
+    parts = _ledger_parts(view, ledgers, start_ns=plan.start_ns, end_ns=plan.end_ns)
+    return pl.concat(parts if plan.predicate is None else [part.filter(plan.predicate) for part in parts])
 
 
 def count_lines(
@@ -118,7 +126,7 @@ def count_lines(
     for piece in _unseen(view, plan, seen):
         if deadline.passed:
             return total, False
-        predicate = plan.timed(piece.min_time_ns, piece.max_time_ns)
+        predicate = plan.for_piece(piece)
         total += piece.rows if predicate is None else piece.read([], predicate).height
     return total, True
 
@@ -154,7 +162,7 @@ def histogram(view: View, ledgers: Ledgers, where: LineFilter, *, step_ns: int, 
         if deadline.passed:
             partial = True
             break
-        found = piece.read(["time_ns", "level"], plan.timed(piece.min_time_ns, piece.max_time_ns))
+        found = piece.read(["time_ns", "level"], plan.for_piece(piece))
         bucket = (pl.col("time_ns") // step_ns * step_ns).alias("bucket_ns")
         parts.append(found.group_by(bucket, "level").agg(pl.len().cast(pl.Int64).alias("count")))
     return Counted(_summed(_together(parts, HISTOGRAM_SCHEMA), HISTOGRAM_SCHEMA), partial=partial)
@@ -187,7 +195,7 @@ def facets(
         if deadline.passed:
             partial = True
             break
-        found = piece.read(sorted(columns), plan.timed(piece.min_time_ns, piece.max_time_ns))
+        found = piece.read(sorted(columns), plan.for_piece(piece))
         counts = [_facet(found, name, value, pl.len()) for name, value in values.items()]
         held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
         if held.height > MOST_FACET_VALUES * len(names):
@@ -217,7 +225,7 @@ def fields(view: View, where: LineFilter, *, deadline: Deadline) -> Counted:
         if deadline.passed:
             partial = True
             break
-        found = piece.read([*built_in, "attributes"], plan.timed(piece.min_time_ns, piece.max_time_ns))
+        found = piece.read([*built_in, "attributes"], plan.for_piece(piece))
         present = found.select([(pl.col(name) != "").sum() for name in built_in])
         counts.update(dict(zip(built_in, present.row(0), strict=True)))
         counts.update({"message": found.height})

@@ -22,7 +22,7 @@ from index.piece import (
     runs,
     segments_of,
 )
-from index.query_polars import Plan, make_plan
+from index.query_polars import EVERYTHING, Plan, make_plan
 from index.read_counts import Ledgers, count_lines
 from index.segment import ORDER, STORED_SCHEMA, Segment
 from index.view import View
@@ -87,7 +87,7 @@ def _choose(view: View, plan: Plan, *, limit: int, after: Key | None, order: Ord
             continue
         if choice.pieces and deadline.passed:
             return _certain(choice, piece, limit, is_newest=is_newest)
-        found = piece.read(ORDER, plan.timed(piece.min_time_ns, piece.max_time_ns))
+        found = piece.read(ORDER, plan.for_piece(piece))
         choice.counted[piece] = found.height
         if after is not None:
             found = found.filter(_beyond(after, is_newest=is_newest))
@@ -184,24 +184,47 @@ def _key_of(cursor: str, order: Order) -> Key:
 
 def context(view: View, source: str, position: int, *, before: int, after: int) -> pl.DataFrame:
     """See `LineStore.context`."""
-    keys = _source_keys(view, source)
-    if keys.filter(pl.col("position") == position).is_empty():
+    if not read(view, [(source, position)]).height:
         return STORED_SCHEMA.to_frame()
-    earlier = keys.filter(pl.col("position") < position).sort("position", descending=True).head(max(before, 0))
-    later = keys.filter(pl.col("position") > position).sort("position").head(max(after, 0))
-    positions = [*earlier["position"], position, *later["position"]]
-    return read(view, [(source, found) for found in positions])
+    holders = _holders(view, source)
+    earlier = _neighbours(holders, source, position, count=max(before, 0), is_earlier=True)
+    later = _neighbours(holders, source, position, count=max(after, 0), is_earlier=False)
+    return read(view, [(source, found) for found in (*earlier, position, *later)])
 
 
-def _source_keys(view: View, source: str) -> pl.DataFrame:
-    """The positions of all lines of a source."""
-    predicate = pl.col("source") == source
-    found = [frame.lines.lazy().filter(predicate).select("position").collect() for frame in view.frames]
+def _holders(view: View, source: str) -> list[tuple[int, int, Piece]]:
+    """(least, greatest position, piece) of everything that holds lines of a source."""
+    is_source = pl.col("source") == source
+    holders: list[tuple[int, int, Piece]] = []
+    for piece in memory_pieces(view, EVERYTHING):
+        found = piece.read(["position"], is_source)["position"]
+        if len(found):
+            low, high = found.sort()[0], found.sort()[-1]
+            holders.append((low, high, piece))
     for segment in view.segments:
-        holding = set(segment.block_sources().filter(predicate)["index"])
-        blocks = [block for block in segment.blocks() if block.index in holding]
-        found.extend(run.read(["position"], predicate).select("position") for run in runs(segment, blocks))
-    return pl.concat([pl.DataFrame(schema={"position": pl.Int64}), *found])
+        blocks = segment.blocks()
+        bounds = segment.block_sources().filter(is_source).select("index", "min_position", "max_position")
+        holders.extend((low, high, block_piece(segment, [blocks[index]])) for index, low, high in bounds.iter_rows())
+    return holders
+
+
+def _neighbours(
+    holders: list[tuple[int, int, Piece]], source: str, position: int, *, count: int, is_earlier: bool
+) -> list[int]:
+    """The `count` nearest positions on one side, nearest first. Pieces are read from the nearest, until no other can
+    hold a nearer line.
+    """
+    is_wanted = (pl.col("source") == source) & (
+        pl.col("position") < position if is_earlier else pl.col("position") > position
+    )
+    nearest: list[int] = []
+    for low, high, piece in sorted(holders, key=lambda held: -held[1] if is_earlier else held[0]):
+        is_on_side = low < position if is_earlier else high > position
+        is_nearer = len(nearest) < count or (high > nearest[-1] if is_earlier else low < nearest[-1])
+        if count and is_on_side and is_nearer:
+            nearest += piece.read(["position"], is_wanted)["position"].to_list()
+            nearest = sorted(nearest, reverse=is_earlier)[:count]
+    return nearest
 
 
 def read(view: View, ids: Sequence[tuple[str, int]]) -> pl.DataFrame:
@@ -219,14 +242,14 @@ def _read_segment(segment: Segment, wanted: pl.DataFrame) -> Iterator[pl.DataFra
         .join(wanted, on="source")
         .filter(pl.col("position").is_between("min_position", "max_position"))
     )
-    blocks = segment.blocks()
-    for (index,), ids in sorted(near.group_by("index"), key=lambda group: int(str(group[0][0]))):
-        piece = block_piece(segment, [blocks[int(str(index))]])
-        positions = pl.col("position").is_in(ids["position"].unique().implode())
-        keys = piece.read(["source", "position"], positions)
-        rows = keys.join(ids.select("source", "position"), on=["source", "position"], how="semi")["row"].to_list()
-        if rows:
-            yield piece.fetch(rows)
+    if near.is_empty():
+        return
+    holding = set(near["index"])
+    position, source = near["position"].unique().implode(), near["source"].unique().implode()
+    is_near = pl.col("position").is_in(position) & pl.col("source").is_in(source)
+    for run in runs(segment, [block for block in segment.blocks() if block.index in holding]):
+        found = run.read(STORED_SCHEMA.names(), is_near).select(STORED_SCHEMA.names())
+        yield found.join(wanted, on=["source", "position"], how="semi")
 
 
 def tail(view: View, where: LineFilter, *, after: int, limit: int) -> pl.DataFrame:
@@ -237,7 +260,7 @@ def tail(view: View, where: LineFilter, *, after: int, limit: int) -> pl.DataFra
     for piece in all_pieces(view, plan):
         if piece.max_sequence <= after:
             continue
-        timed = plan.timed(piece.min_time_ns, piece.max_time_ns)
+        timed = plan.for_piece(piece)
         found = piece.read(STORED_SCHEMA.names(), is_newer if timed is None else is_newer & timed)
         frames.append(found.select(STORED_SCHEMA.names()).bottom_k(limit, by="sequence"))
     return pl.concat(frames).sort("sequence").head(limit)
@@ -249,6 +272,6 @@ def scan(view: View, where: LineFilter, columns: Sequence[str], *, deadline: Dea
     for piece in all_pieces(view, plan):
         if deadline.passed:
             raise TimeoutError("the deadline of the scan has passed")
-        found = piece.read(columns, plan.timed(piece.min_time_ns, piece.max_time_ns)).select(columns)
+        found = piece.read(columns, plan.for_piece(piece)).select(columns)
         if found.height:
             yield found

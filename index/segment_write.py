@@ -13,6 +13,7 @@ import polars.exceptions
 
 from index.catalogue import SegmentRow
 from index.ledger import folded, ledger_of
+from index.memory import is_ascii
 from index.quarantine import sync_folder
 from index.segment import (
     BLOCKS,
@@ -97,6 +98,7 @@ def write_segment(
         max_retain_ns=retain,
         min_sequence=lines.select(pl.col("sequence").min()).item(),
         max_sequence=lines.select(pl.col("sequence").max()).item(),
+        is_ascii=int(is_ascii(lines["message"])),
     )
     files = {
         TOKENS: token_filters(lines["message"], block_lines),

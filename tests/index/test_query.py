@@ -46,6 +46,7 @@ def words(text: str, field: str = "message") -> Words:
         ("a (b OR c)", AllOf((words("a"), AnyOf((words("b"), words("c")))))),
         ("-a", NoneOf(words("a"))),
         ("!a", NoneOf(words("a"))),
+        ("not not a", words("a")),
         ("not a b", AllOf((NoneOf(words("a")), words("b")))),
         ("-(a b)", NoneOf(AllOf((words("a"), words("b"))))),
         ("order-service", words("order service")),
@@ -107,7 +108,7 @@ def test_a_query_is_read_as(query: str, node: Node) -> None:
         ("a level:>=", 10),
         ("(" * 41 + "a" + ")" * 41, 40),
         ("x" * 8193, 8192),
-        ("a " * 600, 1024),
+        ("a " * 600, 512),
         ("NOT", 3),
     ],
 )
@@ -192,6 +193,24 @@ def test_a_pattern_as_it_is_mined_finds_its_lines() -> None:
 )
 def test_a_time_is_read_as(text: str, expected: int | None) -> None:
     assert time_ns(text) == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "not " * 200 + "a",
+        "-(" * 40 + "a" + ")" * 40,
+        " ".join(f"w{n}" for n in range(250)),
+        " or ".join(f"w{n}" for n in range(120)),
+        " -".join(f"w{n}" for n in range(120)),
+        "a:(" + " OR ".join(f"w{n}" for n in range(120)) + ")",
+    ],
+    ids=["nots", "groups", "ands", "ors", "mixed", "values"],
+)
+def test_a_query_as_large_as_allowed_is_answered(query: str) -> None:
+    plan = make_plan(LineFilter(query), View())
+    assert plan.predicate is not None
+    assert made_lines(5).filter(plan.predicate).height <= 5
 
 
 LINES = made_lines(5)
