@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from ingest.follow import Follower, Moment
 from ingest.registry import Changes, Registry
 
 _log = structlog.get_logger()
-_SCAN_SHARE = 10
-"""A scan that takes long is followed by ten times as long without one."""
+_LOOK_SHARE = 10
+"""A look that takes long is followed by ten times as long without one, so that looking costs a tenth of a core."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +75,19 @@ class Collector:
             self._counts.add("registry_damaged")
         self._follower = Follower(self._counts, host=host, settings=settings)
         self._dispatch = Dispatch(sink, folder / "dead-letter", self._counts, settings, clock=clock)
-        self._next_scan = self._commit_after = float("-inf")
+        self._next_scan = self._next_look = self._soon = self._commit_after = float("-inf")
         self._follower.load(self._registry, self._moment(is_last=False))
 
     def run(self, stop: threading.Event) -> None:
         """Collects until `stop` is set, then ends within `stop_s` and about a second."""
         while not stop.is_set():
-            if not self.step():
+            try:
+                progressed = self.step()
+            except Exception as error:  # noqa: BLE001 - the worker's loop: one bad round must not end collecting
+                self._counts.add("rounds_failed")
+                _log.error("collect_round_failed", found="".join(traceback.format_exception(error, limit=-5)))
+                progressed = False
+            if not progressed:
                 stop.wait(self._settings.poll_s)
         self.close()
 
@@ -91,7 +98,7 @@ class Collector:
         idle_rounds = 0
         # Two looks in a row must find nothing: the first may have shown a file that changed meanwhile.
         while idle_rounds < 2 and not (stop and stop.is_set()):
-            self._next_scan = float("-inf")
+            self._next_scan = self._soon = float("-inf")
             if self.step(is_last=True):
                 idle_rounds = 0
             elif self._is_sending():
@@ -154,13 +161,19 @@ class Collector:
         return Moment(now=self._clock(), now_ns=self._wall_ns(), is_last=is_last)
 
     def _look(self, *, is_last: bool) -> None:
-        moment = self._moment(is_last=is_last)
-        if moment.now < self._next_scan and not self._follower.must_look:
-            self._follower.notice_growth(moment)
-            return
-        self._follower.take_in(scan(self._paths), moment)
-        taken = self._clock() - moment.now
-        self._next_scan = moment.now + max(self._settings.discover_s, _SCAN_SHARE * taken)
+        """A scan for new and rotated files; between two, the known ones by name; between these, the open ones."""
+        moment, follower = self._moment(is_last=is_last), self._follower
+        if moment.now >= (self._soon if follower.must_look else self._next_scan):
+            follower.take_in(scan(self._paths), moment)
+            taken = self._clock() - moment.now
+            self._next_scan = moment.now + max(self._settings.discover_s, _LOOK_SHARE * taken)
+            self._soon = moment.now + taken
+        elif moment.now >= self._next_look:
+            follower.notice_all(moment)
+            taken = self._clock() - moment.now
+            self._next_look = moment.now + max(self._settings.poll_s, _LOOK_SHARE * taken)
+        else:
+            follower.notice_growth(moment)
 
     def _commit(self) -> bool:
         """Makes all changes durable; False when that is not possible now, and so nothing new may be sent."""

@@ -73,7 +73,7 @@ def _worth(file: FoundFile) -> tuple[bool, bool, bool, str]:
 
 def _through_link(file: FoundFile, followed: dict[str, str]) -> FoundFile:
     base = unrotated(file.real_path) if file.is_rotated else file.real_path
-    if base in followed:
+    if followed.get(base, file.followed) != file.followed:
         return dataclasses.replace(file, followed=followed[base])
     return file
 

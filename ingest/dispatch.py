@@ -75,11 +75,16 @@ class Dispatch:
         self._jobs.put(tail)
 
     def finished(self, timeout_s: float) -> list[Tail]:
-        """Tails given back since the last call: waits for the first up to `timeout_s` while there is any on its way."""
+        """Tails given back since the last call. Waits up to `timeout_s` for the first, and for more while tails queue
+        for a thread: the caller would only take the processor from the threads.
+        """
         found: list[Tail] = []
+        deadline = time.monotonic() + timeout_s
         while self._busy:
+            is_idle_wait = not found or len(self._busy) > len(self._threads)
+            wait = max(0.0, deadline - time.monotonic()) if is_idle_wait else 0.0
             try:
-                found.append(self._done.get_nowait() if found or not timeout_s else self._done.get(timeout=timeout_s))
+                found.append(self._done.get(timeout=wait) if wait else self._done.get_nowait())
             except queue.Empty:
                 return found
             self._busy.discard(found[-1])

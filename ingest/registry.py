@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import operator
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -59,6 +60,9 @@ class SavedCut:
     end: int
     read_ns: int
     marker: bytes
+
+
+_CUT_ROW = operator.attrgetter("source", "start", "end", "read_ns", "marker")
 
 
 @dataclasses.dataclass
@@ -137,7 +141,7 @@ class Registry:
         execute = self._connection.executemany
         execute("REPLACE INTO source VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", map(_row, changes.sources.values()))
         execute("DELETE FROM cut WHERE source = ? AND start < ?", _acknowledged(changes.sources.values()))
-        execute("REPLACE INTO cut VALUES (?,?,?,?,?)", (dataclasses.astuple(cut) for cut in changes.cuts))
+        execute("REPLACE INTO cut VALUES (?,?,?,?,?)", map(_CUT_ROW, changes.cuts))
         execute("REPLACE INTO minted VALUES (?,?)", changes.minted.items())
         execute("DELETE FROM source WHERE id = ?", ((source,) for source in changes.forgotten))
         execute("DELETE FROM cut WHERE source = ?", ((source,) for source in changes.forgotten))

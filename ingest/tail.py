@@ -50,6 +50,10 @@ class Tail:
     grew_at: float = 0.0
     gone_ns: int | None = None
     orphaned_at: float = 0.0
+    held_until: float = float("-inf")
+    """Nothing more is to be shipped before, unless the file grows: its last line is waited for."""
+    is_failing: bool = False
+    """The last attempt to read failed: reported once."""
     filled: int = 0
     """Turn in which it was read last: the one that waited longest is next."""
 
@@ -73,6 +77,7 @@ class Tail:
         """Takes in what a look at the file showed."""
         if (size, modified_ns) != (self.size, self.modified_ns):
             self.size, self.modified_ns, self.grew_at = size, modified_ns, now
+            self.held_until = float("-inf")
 
     def judge(self, descriptor: int) -> Verdict:
         """Compares an open file with all that is known of the bytes that were read, and of those to be read again."""
@@ -157,6 +162,9 @@ def _further(tail: Tail, descriptor: int, budget: int, chunk_bytes: int, patienc
         start = tail.read.position - first
         if end > start:
             _pend(tail, buffer, start, end, read_ns)
+    if not more_follows and tail.read.position < first + len(buffer.body):
+        settles = not cuts.is_open and first + cuts.whole > tail.read.position
+        tail.held_until = tail.grew_at + (patience.settle_s if settles else patience.open_s)
     return Verdict.RESUME
 
 
