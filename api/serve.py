@@ -1,6 +1,7 @@
 """The server: HTTP, collector and nearline work in one process, until a signal ends it."""
 
 import contextlib
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,8 +38,16 @@ def serve(settings: Settings, *, folder: Path | None = None, beside: Beside | No
             server_header=False,
         )
         _log.info("server.listening", url=f"http://{_address(listener)}", data_dir=str(settings.store.data_dir))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn raises the signal again once it has stopped; the default would end the process before the store
+            # and the lock are closed.
+            signal.signal(number, _nothing_more)
         uvicorn.Server(config).run(sockets=[listener])
         _log.info("server.stopped")
+
+
+def _nothing_more(_number: int, _frame: object) -> None:
+    """All that a signal asks for has been done by the server."""
 
 
 @contextlib.contextmanager
