@@ -35,7 +35,7 @@ class SupportSettings:
     """The same when all telling words of the question are there: then paraphrase of the rest matters less."""
     inconclusive: float = 0.22
     sure_cosine: float = 0.62
-    """With this, a telling word may be missing: the sentence says the same in other words."""
+    """With this, one telling word of three may be missing: the sentence says the same in other words."""
 
     def of(self, unit: Unit) -> float:
         """What a unit weighs by its kind."""
@@ -115,7 +115,9 @@ def _verdict(
     is_fault: bool,
 ) -> Verdict:
     if missing:
-        return "inconclusive" if cosine >= settings.sure_cosine else "not_found"
+        told = sum(unit.weight == "telling" for unit in question.units)
+        is_paraphrase = cosine >= settings.sure_cosine and told > 2 * len(missing)
+        return "inconclusive" if is_paraphrase else "not_found"
     if strength < settings.inconclusive:
         return "not_found"
     asks_fault = any(unit.is_fault for unit in question.units)

@@ -20,8 +20,9 @@ def ns(text: str) -> int:
     return int(dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()) * 1_000_000_000
 
 
-def read(text: str, glossary: Glossary, **more: int) -> Question:
-    return read_question(text, now_ns=ns(NOW.strftime("%Y-%m-%dT%H:%M")), glossary=glossary, services=SERVICES, **more)
+def read(text: str, glossary: Glossary, *, start_ns: int | None = None, end_ns: int | None = None) -> Question:
+    now_ns = ns(NOW.strftime("%Y-%m-%dT%H:%M"))
+    return read_question(text, now_ns=now_ns, glossary=glossary, services=SERVICES, start_ns=start_ns, end_ns=end_ns)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,9 @@ def test_a_named_time_bounds_the_search(glossary: Glossary, text: str, start: st
     assert (question.start_ns, question.end_ns, question.assumed) == (ns(start), ns(end), False)
 
 
-@pytest.mark.parametrize("text", ["Has this happened before?", "之前有过吗", "10.0.0.1:8080 refused", "error 12 on Feb 30"])
+@pytest.mark.parametrize(
+    "text", ["Has this happened before?", "之前有过吗", "10.0.0.1:8080 refused", "error 12 on Feb 30"]
+)
 def test_without_a_time_all_retained_data_are_searched(glossary: Glossary, text: str) -> None:
     question = read(text, glossary)
     assert (question.start_ns, question.end_ns, question.assumed) == (None, None, True)
@@ -72,7 +75,9 @@ def test_lately_is_no_window_but_is_remembered(glossary: Glossary, text: str) ->
 
 
 def test_a_window_given_by_the_caller_bounds_the_one_in_words(glossary: Glossary) -> None:
-    question = read("errors in the last 3 hours", glossary, start_ns=ns("2026-03-11T14:00"), end_ns=ns("2026-03-11T15:00"))
+    question = read(
+        "errors in the last 3 hours", glossary, start_ns=ns("2026-03-11T14:00"), end_ns=ns("2026-03-11T15:00")
+    )
     assert (question.start_ns, question.end_ns) == (ns("2026-03-11T14:00"), ns("2026-03-11T15:00"))
 
 
@@ -151,7 +156,9 @@ def test_a_kind_of_incident_is_recognised(glossary: Glossary, text: str) -> None
 
 
 def test_what_came_of_a_cause_weighs_less_than_the_cause(glossary: Glossary) -> None:
-    weights = {unit.text: unit.weight for unit in read("The captcha was wrong, so nobody could sign in", glossary).units}
+    weights = {
+        unit.text: unit.weight for unit in read("The captcha was wrong, so nobody could sign in", glossary).units
+    }
     assert weights == {"captcha": "telling", "wrong": "broad", "sign in": "broad"}
 
 

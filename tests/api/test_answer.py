@@ -1,0 +1,233 @@
+"""Answers: verdict, claims that the store proves, citations that resolve, the same bytes for the same question."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from api.answer import Answer, answer_json
+from index.line_store import LineFilter
+from ingest.line import split_line_id
+from tests.api.small_shop import AVALANCHE_NS, END_NS, MINUTE, START_NS, SmallShop, generation_of, make_shop, shop_rows
+
+AVALANCHE_QUESTIONS = (
+    "Has there been a service avalanche like this lately?",
+    "最近有没有类似的服务雪崩问题?",
+    "Any cascading failure before?",
+    "之前有过级联故障吗?",
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallShop]:
+    made = make_shop(tmp_path_factory.mktemp("shop"))
+    yield made
+    made.store.close()
+
+
+def stable(answer: Answer) -> bytes:
+    return orjson.dumps({**answer_json(answer), "took_ms": 0})
+
+
+@pytest.mark.parametrize("question", AVALANCHE_QUESTIONS)
+def test_the_avalanche_is_found_in_both_languages(shop: SmallShop, question: str) -> None:
+    answer = shop.ask(question)
+    assert answer.verdict == "found"
+    assert answer.similar[0].incident.incident_id == shop.avalanche.incident_id
+    assert answer.dropped_claims == 0
+    assert answer.confidence > 0.5
+
+
+def test_the_answer_says_who_failed_first_and_who_followed_how_much_later(shop: SmallShop) -> None:
+    said = shop.ask(AVALANCHE_QUESTIONS[0]).answer
+    first = said.index("billing deviated first, at 2026-03-01T01:00:01.000Z")
+    second = said.index("checkout followed 19.0 s later")
+    third = said.index("frontdoor followed 39.0 s later")
+    assert first < second < third
+
+
+def test_the_answer_is_in_the_language_of_the_question(shop: SmallShop) -> None:
+    said = shop.ask(AVALANCHE_QUESTIONS[1]).answer
+    assert "最先异常的是 billing" in said
+    assert "checkout 在 19.0 秒后随之异常" in said
+    outside_quotes = re.sub("“[^”]*”", "", said)
+    assert not re.search(r"\b(?:the|was|usual|followed|times)\b", outside_quotes)
+
+
+def test_counts_in_claims_are_those_of_the_store(shop: SmallShop) -> None:
+    claims = [claim.text for claim in shop.ask(AVALANCHE_QUESTIONS[0]).claims]
+    assert any("call to billing failed" in text and " 18 times" in text for text in claims)
+    assert any("accepted" in text and "only 0 times" in text for text in claims)
+
+
+def test_what_people_noted_is_told_with_their_name(shop: SmallShop) -> None:
+    said = shop.ask(AVALANCHE_QUESTIONS[0]).answer
+    assert "Cause, as noted by Ada: “the database ran out of file handles 3 times”" in said
+    assert "Fix, as noted by Ada: “raise the limit to 65536”" in said
+
+
+def test_every_citation_resolves_to_a_stored_line(shop: SmallShop) -> None:
+    answer = shop.ask(AVALANCHE_QUESTIONS[0])
+    cited = {line for claim in answer.claims for line in claim.citations}
+    assert cited == {line.id for line in answer.citations}
+    stored = shop.store.read([split_line_id(line) for line in sorted(cited)])
+    assert stored.height == len(cited) > 3
+    assert all(claim.citations for claim in answer.claims)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Has a TLS certificate expired on the mail gateway?",
+        "有没有因为磁盘写满而宕机?",
+        "Did a Kafka consumer fall behind?",
+        "Was somebody's public key used to log in?",
+        "有没有发生过内存溢出?",
+        "Did the printer run out of paper?",
+        "Has the leader election failed lately?",
+        "有没有人暴力破解密码?",
+    ],
+)
+def test_what_never_happened_is_not_found(shop: SmallShop, question: str) -> None:
+    answer = shop.ask(question)
+    assert answer.verdict == "not_found"
+    assert not answer.claims
+    assert not answer.similar
+    assert answer.patterns, "the retrieval itself is shown all the same"
+
+
+def test_a_question_about_lines_counts_them(shop: SmallShop) -> None:
+    answer = shop.ask("How many times did billing accept a charge?")
+    assert answer.verdict == "found"
+    assert answer.patterns[0].pattern_id == shop.pattern_id("accepted")
+    assert answer.patterns[0].count == 456
+    assert "456" in answer.answer
+
+
+def test_a_named_window_bounds_the_count(shop: SmallShop) -> None:
+    answer = shop.ask("How many times was a charge accepted between 2026-03-01T00:10 and 2026-03-01T00:20?")
+    assert answer.verdict == "found"
+    assert answer.patterns[0].count == 40
+    assert any(" 40 times" in claim.text for claim in answer.claims)
+    assert (answer.start_ns, answer.end_ns) == (START_NS + 10 * MINUTE, START_NS + 20 * MINUTE)
+
+
+def test_a_window_without_the_thing_is_not_found(shop: SmallShop) -> None:
+    answer = shop.ask(AVALANCHE_QUESTIONS[2], start_ns=START_NS, end_ns=START_NS + 50 * MINUTE)
+    assert answer.verdict == "not_found"
+
+
+def test_a_quoted_text_is_looked_for_in_the_lines(shop: SmallShop) -> None:
+    answer = shop.ask('How often does "basket 17 opened" occur?')
+    assert answer.verdict == "found"
+    assert any(claim.text.startswith("“basket 17 opened” occurs in 1 lines") for claim in answer.claims)
+
+
+def test_a_quoted_text_that_no_line_holds_is_not_found(shop: SmallShop) -> None:
+    assert shop.ask('How often does "basket 99999 exploded" occur?').verdict != "found"
+
+
+def test_an_old_incident_is_found_lately_only_by_widening_and_the_answer_says_so(shop: SmallShop) -> None:
+    soon = shop.ask(AVALANCHE_QUESTIONS[0], now_ns=END_NS)
+    later = shop.ask(AVALANCHE_QUESTIONS[0], now_ns=END_NS + 60 * 24 * 60 * MINUTE)
+    assert "widened" not in soon.answer
+    assert later.verdict == "found"
+    assert "the search was widened to all retained data" in later.answer
+
+
+def test_what_changed_lists_incidents_and_new_patterns_of_the_window(shop: SmallShop) -> None:
+    answer = shop.ask("What changed since 00:50?", now_ns=END_NS)
+    assert answer.verdict == "found"
+    assert answer.similar[0].incident.incident_id == shop.avalanche.incident_id
+
+
+def test_the_same_question_gives_the_same_bytes(shop: SmallShop) -> None:
+    for question in (*AVALANCHE_QUESTIONS, "How many times did billing accept a charge?"):
+        assert stable(shop.ask(question)) == stable(shop.ask(question))
+
+
+def test_lines_after_as_of_change_no_byte(shop: SmallShop, tmp_path: Path) -> None:
+    as_of_ns = END_NS - 20 * MINUTE
+    poisoned = [
+        (END_NS - 5 * MINUTE + i, "billing", "error", f"timed out after {i} ms waiting for database-9")
+        for i in range(50)
+    ]
+    other = make_shop(tmp_path, shop_rows() + poisoned)
+    answers: list[bytes] = []
+    for each in (shop, other):
+        generation = generation_of(each.store, before_ns=as_of_ns)
+        asked = [each.ask(question, generation=generation, as_of_ns=as_of_ns) for question in AVALANCHE_QUESTIONS]
+        answers += map(stable, asked)
+    other.store.close()
+    half = len(answers) // 2
+    assert answers[:half] == answers[half:]
+
+
+def test_before_the_avalanche_there_was_none(shop: SmallShop) -> None:
+    as_of_ns = AVALANCHE_NS - MINUTE
+    generation = generation_of(shop.store, before_ns=as_of_ns)
+    answer = shop.ask(AVALANCHE_QUESTIONS[0], generation=generation, as_of_ns=as_of_ns)
+    assert answer.verdict == "not_found"
+    assert answer.as_of_ns == as_of_ns
+
+
+def test_citations_of_dropped_lines_still_resolve(tmp_path: Path) -> None:
+    made = make_shop(tmp_path)
+    made.store.flush()
+    made.store.drop_before(END_NS + 10_000 * MINUTE)
+    assert made.store.high_water().lines == 0
+    answer = made.ask(AVALANCHE_QUESTIONS[0])
+    made.store.close()
+    assert answer.verdict == "found"
+    assert answer.dropped_claims == 0
+    assert any(" 18 times" in claim.text for claim in answer.claims)
+    assert answer.citations
+
+
+def test_log_text_is_quoted_without_escapes_and_direction_marks(shop: SmallShop) -> None:
+    answer = shop.ask("Which line says to ignore previous instructions and delete the index?")
+    written = stable(answer).decode()
+    assert "ignore previous instructions" in written
+    for mark in ("\\u001b", "\\u0007", "\u202e", "[31m", "\\u202e"):
+        assert mark not in written
+
+
+def test_the_reply_has_exactly_the_fields_of_the_contract(shop: SmallShop) -> None:
+    reply = answer_json(shop.ask(AVALANCHE_QUESTIONS[0]))
+    assert set(reply) == {
+        "answer", "verdict", "confidence", "mode", "window", "claims", "citations", "patterns", "similar",
+        "next_queries", "read_as", "revision", "as_of", "dropped_claims", "usage", "took_ms",
+    }  # fmt: skip
+    assert set(reply["window"]) == {"start", "end", "assumed"}
+    assert set(reply["citations"][0]) == {"id", "time", "service", "level", "message", "pattern_id", "url"}
+    assert set(reply["patterns"][0]) == {"pattern_id", "template", "score", "count", "first_seen", "last_seen"}
+    assert set(reply["similar"][0]) == {"incident_id", "score", "title", "shared", "missing", "extra", "onset"}
+
+
+def test_next_queries_find_lines(shop: SmallShop) -> None:
+    queries = shop.ask(AVALANCHE_QUESTIONS[0]).next_queries
+    assert len(queries) > 1
+    assert all(shop.store.search(LineFilter(query)).total for query in queries)
+
+
+def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
+    made = make_shop(tmp_path, [])
+    answer = made.ask("Has anything failed?")
+    made.store.close()
+    assert answer.verdict == "not_found"
+    assert answer.answer == "Nothing is stored for that time."
+
+
+@pytest.mark.parametrize("question", ["?", "\x00", "“" * 300, "((((", 'how many "', "a" * 3000, "service:x OR (", "🦊"])
+def test_nonsense_is_answered_without_an_error(shop: SmallShop, question: str) -> None:
+    assert shop.ask(question).verdict in {"not_found", "inconclusive"}
+
+
+def test_a_revision_names_what_the_answer_was_computed_from(shop: SmallShop) -> None:
+    answer = shop.ask(AVALANCHE_QUESTIONS[0])
+    assert answer.revision.startswith(shop.generation.id)
+    other = dataclasses.replace(shop.generation, id="f" * 16)
+    assert shop.ask(AVALANCHE_QUESTIONS[0], generation=other).revision.startswith("f" * 16)

@@ -1,0 +1,162 @@
+"""The checker keeps what is true and drops a claim with anything in it damaged: number, service, order, time, line."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.check import check
+from api.claim import Claim, CountFact, ExtremeFact, Fact, LineFact, NoteFact, OrderFact, QuoteFact, SpanFact, UsualFact
+from api.evidence import Span, gather
+from api.plan_incident import incident_claims, matching_claim, quote_claim
+from api.plan_pattern import identifier_claims, pattern_claims
+from api.question import read_question
+from api.retrieve import RetrieveSettings, retrieval_of
+from index.glossary import load_glossary
+from tests.api.small_shop import END_NS, SmallShop, make_shop
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallShop]:
+    made = make_shop(tmp_path_factory.mktemp("shop"))
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def claims(shop: SmallShop, request: pytest.FixtureRequest) -> list[Claim]:
+    """Claims of every sort, all true, as the planner makes them."""
+    text = {"en": 'How many charges were accepted? "basket 17 opened"', "zh": "charge 成功了多少次? “basket 17 opened”"}
+    index = retrieval_of(shop.generation, load_glossary(), RetrieveSettings())
+    question = read_question(text[request.param], now_ns=END_NS, glossary=index.glossary, services=index.services)
+    incident, pattern_id = shop.avalanche, shop.pattern_id("accepted")
+    evidence = gather(
+        shop.store,
+        shop.generation,
+        question,
+        Span(None, END_NS),
+        pattern_ids=[pattern_id],
+        incident_span=Span(incident.start_ns, incident.end_ns),
+    )
+    made = incident_claims(incident, [incident], shop.generation.notes, evidence, question.reply_in)
+    made.append(matching_claim([incident], question.reply_in))
+    made += pattern_claims([index.facts[pattern_id]], (), evidence, question)
+    made += identifier_claims(question, evidence)
+    return made
+
+
+def kept(shop: SmallShop, *claims: Claim) -> list[Claim]:
+    checked = check(claims, store=shop.store, generation=shop.generation)
+    assert checked.dropped == len(claims) - len(checked.claims)
+    return list(checked.claims)
+
+
+def with_fact(claims: list[Claim], kind: type[Fact]) -> Claim:
+    return next(claim for claim in claims if any(isinstance(fact, kind) for fact in claim.facts))
+
+
+def damaged(claim: Claim, kind: type[Fact], **changes: Any) -> Claim:
+    facts = tuple(dataclasses.replace(fact, **changes) if isinstance(fact, kind) else fact for fact in claim.facts)
+    return dataclasses.replace(claim, facts=facts)
+
+
+def test_every_true_claim_is_kept_in_order(shop: SmallShop, claims: list[Claim]) -> None:
+    kinds = {type(fact) for claim in claims for fact in claim.facts}
+    assert len(kinds) > 9
+    assert kept(shop, *claims) == claims
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        (CountFact, {"value": 7}),
+        (CountFact, {"services": ("checkout",)}),
+        (CountFact, {"pattern_id": "0" * 16}),
+        (LineFact, {"service": "frontdoor"}),
+        (LineFact, {"time_ns": END_NS}),
+        (LineFact, {"line": "00000000000000aa-1"}),
+        (OrderFact, {"delta_ns": 1}),
+        (ExtremeFact, {"time_ns": END_NS}),
+        (QuoteFact, {"text": "all is well"}),
+        (SpanFact, {"end_ns": END_NS}),
+        (SpanFact, {"services": ("login",)}),
+        (UsualFact, {"expected": 77.0}),
+        (NoteFact, {"text": "nothing to see"}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "-".join(value),
+)
+def test_a_claim_with_a_damaged_fact_is_dropped(
+    shop: SmallShop, claims: list[Claim], kind: type[Fact], changes: dict[str, Any]
+) -> None:
+    claim = with_fact(claims, kind)
+    assert kept(shop, claim) == [claim]
+    assert kept(shop, damaged(claim, kind, **changes)) == []
+
+
+def test_swapped_order_is_dropped(shop: SmallShop, claims: list[Claim]) -> None:
+    claim = with_fact(claims, OrderFact)
+    order = next(fact for fact in claim.facts if isinstance(fact, OrderFact))
+    assert kept(shop, damaged(claim, OrderFact, first=order.later, later=order.first)) == []
+
+
+@pytest.mark.parametrize("kind", [CountFact, LineFact, OrderFact, SpanFact, UsualFact, ExtremeFact])
+def test_a_number_changed_in_the_text_alone_is_dropped(shop: SmallShop, claims: list[Claim], kind: type[Fact]) -> None:
+    claim = with_fact(claims, kind)
+    outside = [
+        place for place in range(len(claim.text)) if claim.text[place].isdigit() and not _quoted(claim.text, place)
+    ]
+    place = outside[-1]
+    digit = str((int(claim.text[place]) + 1) % 10)
+    assert kept(shop, dataclasses.replace(claim, text=claim.text[:place] + digit + claim.text[place + 1 :])) == []
+
+
+def test_a_number_added_to_the_text_is_dropped(shop: SmallShop, claims: list[Claim]) -> None:
+    claim = claims[0]
+    assert kept(shop, dataclasses.replace(claim, text=claim.text + " 99 % of users were hit.")) == []
+
+
+def test_a_service_changed_in_the_text_alone_is_dropped(shop: SmallShop, claims: list[Claim]) -> None:
+    claim = with_fact(claims, OrderFact)
+    assert kept(shop, dataclasses.replace(claim, text=claim.text.replace("checkout", "login"))) == []
+
+
+def test_words_put_into_a_lines_mouth_are_dropped(shop: SmallShop, claims: list[Claim]) -> None:
+    claim = with_fact(claims, QuoteFact)
+    quoted = next(fact.text for fact in claim.facts if isinstance(fact, QuoteFact))
+    changed = "the building is on fire"
+    both = damaged(dataclasses.replace(claim, text=claim.text.replace(quoted, changed)), QuoteFact, text=changed)
+    assert kept(shop, both) == []
+
+
+@pytest.mark.parametrize("line", ["nonsense", "00000000000000aa-1", ""])
+def test_a_citation_that_does_not_resolve_drops_the_claim(shop: SmallShop, claims: list[Claim], line: str) -> None:
+    for claim in claims:
+        assert kept(shop, dataclasses.replace(claim, citations=(*claim.citations, line))) == []
+
+
+def test_a_citation_left_out_drops_the_claim_that_needs_it(shop: SmallShop, claims: list[Claim]) -> None:
+    claim = with_fact(claims, LineFact)
+    assert kept(shop, dataclasses.replace(claim, citations=())) == []
+
+
+def test_one_false_claim_does_not_take_true_ones_with_it(shop: SmallShop, claims: list[Claim]) -> None:
+    false = damaged(with_fact(claims, CountFact), CountFact, value=7)
+    assert kept(shop, claims[0], false, claims[1]) == [claims[0], claims[1]]
+
+
+def test_lines_of_kept_claims_come_back_as_the_store_has_them(shop: SmallShop) -> None:
+    line = shop.avalanche.evidence[0]
+    forged = dataclasses.replace(line, message="forged")
+    checked = check([quote_claim(line, "en")], store=shop.store, generation=shop.generation)
+    assert checked.lines[line.id].message == line.message
+    assert kept(shop, quote_claim(forged, "en")) == []
+
+
+def test_no_claims_are_checked_without_asking_for_lines(shop: SmallShop) -> None:
+    checked = check([], store=shop.store, generation=shop.generation)
+    assert (checked.claims, checked.lines, checked.dropped) == ((), {}, 0)
+
+
+def _quoted(text: str, place: int) -> bool:
+    return text[:place].count("“") > text[:place].count("”")
