@@ -50,7 +50,8 @@ class Stretches:
 class Surprise:
     """Signed surprise, observed and expected counts: float32 [len(columns), len(stretches)].
 
-    `columns` and `stretches` say which of the windows' columns and of the stretches asked about these are.
+    `columns` and `stretches` say which of the windows' columns and of the stretches asked about these are. `within` is
+    the surprise by references of the same service only: near 0 where all of a service has less to do.
     """
 
     columns: Indices
@@ -58,6 +59,7 @@ class Surprise:
     signed: Floats
     observed: Floats
     expected: Floats
+    within: Floats
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -154,6 +156,8 @@ def _judge(
     both = np.maximum(by_service, by_others).clip(max=0)
     less = np.where(silent, np.minimum(by_others, both), both)
     expected = np.where(silent, expected_by_others, expected)
+    within = by_service
+    own_service = baseline.service_of[baseline.frequent]
     for index in range(WITNESSES):
         witness = baseline.witnesses[block, index]
         present = (witness >= 0)[:, None]
@@ -163,10 +167,12 @@ def _judge(
         believed = present & (its_state <= 0) & (signed < less)
         less = np.where(believed, signed, less)
         expected = np.where(believed, implied, expected)
+        of_same = (own_service[witness] == own_service[block])[:, None]
+        within = np.where(of_same & present & (its_state <= 0), np.minimum(within, signed), within)
     signed = np.where(more > 0, more, less)
     observed = _near(baseline.counts, where, block)
     everywhere = np.arange(len(where.first), dtype=np.int64)
-    return Surprise(baseline.frequent[block], everywhere, signed, observed, expected)
+    return Surprise(baseline.frequent[block], everywhere, signed, observed, expected, within)
 
 
 def _testimony(baseline: Baseline, where: Stretches, block: Indices) -> Iterator[tuple[Floats, Floats]]:
@@ -258,6 +264,8 @@ def _states(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:
 def _rare(baseline: Baseline, where: Stretches) -> Iterator[Surprise]:
     """What is seldom written can only be too much, and only where it is written: at the end of a stretch."""
     windows = baseline.windows
+    if not len(where.first):
+        return
     seldom = windows.columns["count"].to_numpy() >= FEWEST_MORE
     seldom[baseline.frequent] = False
     asked = (windows.row >= where.first[0]) & (windows.row < where.last[-1])
@@ -281,7 +289,7 @@ def _judge_rare(baseline: Baseline, where: Stretches, entries: Indices) -> Surpr
     own = _Counts(near[None, :], (until[-1] - aside)[None, :])
     (by_service, expected), (by_others, _) = _against_services(baseline, chosen, own, column)
     more = by_service if len(baseline.lines) == 1 else np.minimum(by_service, by_others)
-    return Surprise(column, stretch, more.clip(min=0), own.near, expected)
+    return Surprise(column, stretch, more.clip(min=0), own.near, expected, by_service)
 
 
 def _runs(values: Indices) -> Iterator[tuple[int, int]]:

@@ -4,12 +4,15 @@
 lines say about another is that other's deviation, and so is what was said about the first, in proportion.
 """
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
 
 from index.incident_span import Feature, score_of
 
+STARVED = 0.3
+"""What a service that writes less of everything counts: it may only be asked less, by one that fails (a guess)."""
 _ROUNDS = 6
 """Calls are seldom nested deeper (a guess); blame that goes in a circle fades."""
 
@@ -50,7 +53,11 @@ def _passed_on(
 
 
 def _energy(found: Sequence[Feature]) -> float:
-    return score_of(list(found)) ** 2
+    weighed = [
+        dataclasses.replace(feature, evidence=feature.evidence * STARVED) if feature.starved else feature
+        for feature in found
+    ]
+    return score_of(weighed) ** 2
 
 
 def _named(feature: Feature, services: Sequence[str]) -> tuple[str, ...]:

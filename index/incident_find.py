@@ -17,6 +17,8 @@ MARGIN = 0.5
 _CALM_WINDOWS = 4
 """So many unremarkable windows in a row end an incident (a guess)."""
 _COVERED = 0.5
+_SURELY = 0.9
+"""Shares of the stretches over a window that flag it (guesses)."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -62,18 +64,26 @@ def _agreeing(marks: pl.DataFrame, service: str, scale: int, last: pl.Series) ->
 
 
 def _kept(first: Indices, last: Indices, possible: Indices, agreeing: Indices) -> npt.NDArray[np.bool_]:
-    """Of the windows that stretches cover: those that agree by themselves, and those that at least half of the
-    stretches over them flag; of a run in which there is none, the most flagged.
+    """Of each run of windows that stretches cover, those that hold what made the stretches stand out.
+
+    A long stretch stands out wherever it touches a strong deviation, so its windows are no guide but for the ones that
+    nearly all stretches over them flag. Better guides are the windows that agree by themselves; where there are none,
+    the deviation is a weak one, and it lies where most of the stretches flag.
     """
     covered = _covered(first, last, len(possible))
     share = covered / np.maximum(possible, 1)
-    kept = share >= _COVERED
-    kept[agreeing] |= covered[agreeing] > 0
+    kept = np.zeros(len(possible), dtype=np.bool_)
     inside = np.flatnonzero(covered > 0)
     for run in np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1):
-        if len(run) and not kept[run].any():
-            kept[run] = share[run] == share[run].max()
-    return np.asarray(kept, dtype=np.bool_)
+        if not len(run):
+            continue
+        own = np.intersect1d(run, agreeing)
+        kept[run] = share[run] >= _SURELY
+        if len(own):
+            kept[own[0] : own[-1] + 1] = True
+        elif not kept[run].any():
+            kept[run] = share[run] >= min(_COVERED, float(share[run].max()))
+    return kept
 
 
 def _joined(course: Course, windows: Indices) -> list[Span]:

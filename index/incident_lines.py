@@ -20,8 +20,10 @@ LINES_EACH = 3
 MESSAGE_CHARACTERS = 4096
 _LOOK_BACK_NS = 10 * LEDGER_WINDOW_NS
 """So far back the last line before a silence is looked for (a guess)."""
-_HARDLY = 0.25
+HARDLY = 0.25
 """With less than this share of the usual lines a pattern has stopped, else there are fewer of it (a guess)."""
+_LONG_PAUSE = 4.0
+"""Times the usual pause between two lines; chance alone makes one in fifty of them longer."""
 _ORDER = ["time_ns", "source", "position"]
 _KEYS = {"source": pl.String, "position": pl.Int64, "time_ns": pl.Int64, "service": pl.String, "signature": pl.UInt64}
 
@@ -98,7 +100,7 @@ def _show(feature: Feature, span: Span, lines: pl.DataFrame, gaps: pl.DataFrame,
         return _first(severe.filter(own), span)
     found = lines.filter(own & (pl.col("pattern_id") == feature.pattern_id))
     if feature.kind == "vanished":
-        return _stopped(found, span) if feature.observed < _HARDLY * feature.expected else _fewer(found, span)
+        return _stopped(found, span) if feature.observed < HARDLY * feature.expected else _fewer(found, feature, span)
     inside = found.filter(pl.col("time_ns") >= span.start_ns)
     return _first(inside if feature.kind == "appeared" else _from_burst(inside, feature, span), span)
 
@@ -134,10 +136,13 @@ def _stopped(lines: pl.DataFrame, span: Span) -> Shown:
     return Shown(stopped_ns if stopped_ns > span.start_ns - LEDGER_WINDOW_NS else span.start_ns, tuple(ids))
 
 
-def _fewer(lines: pl.DataFrame, span: Span) -> Shown:
-    """Where some lines are still written there is no last one: what is left is shown, from the start on."""
+def _fewer(lines: pl.DataFrame, feature: Feature, span: Span) -> Shown:
+    """Where some lines are still written, the line before the first pause that is long for what is usual."""
     left = lines.filter(pl.col("time_ns") >= span.start_ns)
-    return Shown(span.start_ns, _first(left, span).lines)
+    long_ns = _LONG_PAUSE * (span.end_ns - span.start_ns) / max(feature.expected, 1.0)
+    pauses = left["time_ns"].extend_constant(span.end_ns, 1).diff(null_behavior="drop")
+    places = (pauses >= long_ns).arg_true()
+    return _first(left.slice(int(places[0])), span) if len(places) else _first(left, span)
 
 
 def copy_lines(store: LineStore, patterns: PatternSet, ids: Sequence[tuple[str, int]]) -> tuple[EvidenceLine, ...]:

@@ -14,7 +14,7 @@ from index.incident import Deviation, Incident, Onset
 from index.incident_blame import rank_by_blame
 from index.incident_family import with_families
 from index.incident_find import Span, bar, find_spans
-from index.incident_lines import Shown, copy_lines, find_lines
+from index.incident_lines import HARDLY, Shown, copy_lines, find_lines
 from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
 from index.line_store import LineStore
@@ -208,12 +208,18 @@ def _onsets(services: Sequence[str], deviations: Sequence[Deviation], span: Span
         own = [deviation for deviation in deviations if deviation.service == service]
         surest = max((abs(deviation.surprise) for deviation in own), default=0.0)
         sure = [deviation for deviation in own if abs(deviation.surprise) >= surest / 2 and deviation.evidence]
+        sure = [deviation for deviation in sure if not _only_fewer(deviation)] or sure
         if not sure:
             onsets.append(Onset(service, span.start_ns, next((d.evidence[0] for d in own if d.evidence), "")))
             continue
         first = min(sure, key=lambda deviation: (deviation.onset_ns, deviation.evidence))
         onsets.append(Onset(service, first.onset_ns, first.evidence[0]))
     return tuple(sorted(onsets, key=lambda onset: (onset.time_ns, onset.service)))
+
+
+def _only_fewer(deviation: Deviation) -> bool:
+    """Of lines that are still written nobody can tell from which moment on there were too few."""
+    return deviation.kind == "vanished" and deviation.observed >= HARDLY * deviation.expected
 
 
 def _line_count(course: Course, span: Span, services: Sequence[str]) -> int:

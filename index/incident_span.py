@@ -26,6 +26,8 @@ one testimony. With these three the right earlier fault came first for all 12 co
 """
 LEAST_SLOW_FACTOR = 1.5
 MOST_FEATURES = 60
+_ASKED = -2.0
+"""What is less surprising than this by its own service's other lines did not vanish by itself (a guess)."""
 _NEW = 0.5
 """Fewer expected lines than this and a pattern has appeared rather than burst."""
 
@@ -47,6 +49,8 @@ class Feature:
     """From 1 for what never deviates otherwise to 0 for what always does."""
     minutes: int
     """Windows of the span that show it by themselves; for `vanished` all."""
+    starved: bool
+    """It vanished along with all its service writes: the service may only have been asked less."""
     evidence: float
     """What it counts towards there being an incident at all, never negative: surprise less habit and calmness."""
 
@@ -114,6 +118,7 @@ def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]
                     surprise=round(value, 3),
                     rarity=float(course.rarity[number]),
                     minutes=_minutes(course, column, windows, float(expected[place])) if value > 0 else len(windows),
+                    starved=value < 0 and float(block.within[place, 0]) > _ASKED,
                     evidence=float(evidence_of(signed[[place]], calm)[0] * weight[number]),
                 )
             )
@@ -158,6 +163,7 @@ def _slow_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
                 surprise=round(value, 3),
                 rarity=float(course.rarity[number]),
                 minutes=int(slow.minutes[place]),
+                starved=False,
                 evidence=value * float(weight[number]),
             )
         )

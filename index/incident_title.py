@@ -8,6 +8,7 @@ from index.incident import Deviation
 from index.pattern import WILDCARD
 
 TITLE_TEMPLATE = 90
+"""Longer templates lose their beginning, where logger and trace stand; what happened is said last (a guess)."""
 AVALANCHE_SERVICES = 3
 """DESIGN.md: deviations spreading over three services or more in onset order."""
 _SURE = 4.0
@@ -60,15 +61,17 @@ def severity_of(
 
 def _telling(deviation: Deviation) -> float:
     """What was newly said tells a reader more than what fell silent, and that more than what took longer."""
-    factor = {"appeared": 1.5, "burst": 1.2, "vanished": 1.0, "slower": 0.8, "level": 0.5}[deviation.kind]
+    factor = {"appeared": 3.0, "burst": 2.0, "vanished": 1.0, "slower": 0.8, "level": 0.5}[deviation.kind]
     return round(factor * abs(deviation.surprise), 3)
 
 
 def _quoted(template: str) -> str:
     text = re.sub(rf"(?:[\s:=,;|#]*{re.escape(WILDCARD)}[\s:=,;|#]*)+", f" {WILDCARD} ", template).strip()
     text = re.sub(rf"^(?:{re.escape(WILDCARD)}\s*)+", "", text)
-    cut = text if len(text) <= TITLE_TEMPLATE else text[: TITLE_TEMPLATE - 1].rstrip() + "…"
-    return f"'{cut}'"
+    if len(text) > TITLE_TEMPLATE:
+        tail = text[-TITLE_TEMPLATE + 1 :]
+        text = "…" + (tail.split(" ", 1)[1] if " " in tail[: TITLE_TEMPLATE // 2] else tail)
+    return f"'{text}'"
 
 
 def _duration(seconds: float) -> str:
