@@ -14,8 +14,9 @@ from ingest.collect_settings import CollectSettings, Counts
 from ingest.discover import scan
 from ingest.dispatch import Dispatch
 from ingest.errors import DamagedError, StorageFullError
-from ingest.follow import Follower, Moment
+from ingest.follow import Follower
 from ingest.registry import Changes, Registry
+from ingest.tails import Moment, Tails
 
 _log = structlog.get_logger()
 _LOOK_SHARE = 10
@@ -73,10 +74,11 @@ class Collector:
         self._registry = Registry(folder)
         if self._registry.set_aside:
             self._counts.add("registry_damaged")
-        self._follower = Follower(self._counts, host=host, settings=settings)
+        self._tails = Tails(self._counts, host=host, settings=settings)
+        self._follower = Follower(self._tails, self._counts, settings)
         self._dispatch = Dispatch(sink, folder / "dead-letter", self._counts, settings, clock=clock)
         self._next_scan = self._next_look = self._soon = self._commit_after = float("-inf")
-        self._follower.load(self._registry, self._moment(is_last=False))
+        self._tails.load(self._registry, self._moment(is_last=False))
 
     def run(self, stop: threading.Event) -> None:
         """Collects until `stop` is set, then ends within `stop_s` and about a second."""
@@ -113,17 +115,17 @@ class Collector:
         was something to do. `is_last` does not wait for what may follow.
         """
         self._look(is_last=is_last)
-        follower, dispatch = self._follower, self._dispatch
-        held = sum(len(pending.chunk.body) for tail in list(follower.tails.values()) for pending in list(tail.pending))
+        tails, follower, dispatch = self._tails, self._follower, self._dispatch
+        held = sum(len(pending.chunk.body) for tail in list(tails.all.values()) for pending in list(tail.pending))
         follower.fill(self._moment(is_last=is_last), budget=self._settings.memory_bytes - held, busy=dispatch.busy)
         if not self._commit():
             return False
-        for tail in list(follower.tails.values()):
+        for tail in list(tails.all.values()):
             if tail.pending:
                 dispatch.start(tail)
         finished = dispatch.finished(self._settings.poll_s)
         for tail in finished:
-            follower.saved(tail)
+            tails.saved(tail)
         return bool(finished) and dispatch.wait_s() == 0
 
     def status(self) -> CollectStatus:
@@ -138,7 +140,7 @@ class Collector:
                 lag_bytes=0 if tail.key is None else tail.lag_bytes,
                 is_gone=tail.key is None or tail.gone_ns is not None,
             )
-            for tail in list(self._follower.tails.values())
+            for tail in list(self._tails.all.values())
         )
         return CollectStatus(
             sources=tuple(sorted(sources, key=lambda source: (source.path, source.source))),
@@ -152,9 +154,9 @@ class Collector:
         """Stops sending, records what was acknowledged and closes all files."""
         self._dispatch.stop()
         for tail in self._dispatch.finished(0):
-            self._follower.saved(tail)
+            self._tails.saved(tail)
         self._commit()
-        self._follower.files.close_all()
+        self._tails.files.close_all()
         self._registry.close()
 
     def _moment(self, *, is_last: bool) -> Moment:
@@ -162,8 +164,8 @@ class Collector:
 
     def _look(self, *, is_last: bool) -> None:
         """A scan for new and rotated files; between two, the known ones by name; between these, the open ones."""
-        moment, follower = self._moment(is_last=is_last), self._follower
-        if moment.now >= (self._soon if follower.must_look else self._next_scan):
+        moment, tails, follower = self._moment(is_last=is_last), self._tails, self._follower
+        if moment.now >= (self._soon if tails.must_look else self._next_scan):
             follower.take_in(scan(self._paths), moment)
             taken = self._clock() - moment.now
             self._next_scan = moment.now + max(self._settings.discover_s, _LOOK_SHARE * taken)
@@ -177,13 +179,13 @@ class Collector:
 
     def _commit(self) -> bool:
         """Makes all changes durable; False when that is not possible now, and so nothing new may be sent."""
-        follower = self._follower
-        if not follower.changes:
+        tails = self._tails
+        if not tails.changes:
             return True
         if self._clock() < self._commit_after:
             return False
         try:
-            self._registry.commit(follower.changes)
+            self._registry.commit(tails.changes)
         except StorageFullError as error:
             self._counts.add("registry_full")
             self._commit_after = self._clock() + error.retry_after_s
@@ -192,10 +194,10 @@ class Collector:
         except DamagedError:
             self._counts.add("registry_damaged")
             self._registry.begin_anew()
-            follower.changes = follower.everything()
+            tails.changes = tails.everything()
             return False
-        follower.changes = Changes()
+        tails.changes = Changes()
         return True
 
     def _is_sending(self) -> bool:
-        return any(tail.pending for tail in list(self._follower.tails.values()))
+        return any(tail.pending for tail in list(self._tails.all.values()))

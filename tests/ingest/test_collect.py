@@ -51,7 +51,7 @@ class Bench:
         collector = self.collectors.pop()
         collector._dispatch.stop()
         collector._registry.close()
-        collector._follower.files.close_all()
+        collector._tails.files.close_all()
 
     def write(self, name: str, first: int, last: int, mode: str = "a") -> list[str]:
         lines = [f"{number:012d} line" for number in range(first, last)]
@@ -67,7 +67,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     for collector in bench.collectors:
-        collector._follower.files.close_all()
+        collector._tails.files.close_all()
         collector._dispatch.stop()
         collector._registry.close()
 
@@ -286,7 +286,7 @@ def test_a_line_longer_than_memory_allows_goes_in_pieces(bench: Bench) -> None:
         collector.step()
         held = max(
             held,
-            sum(len(pending.chunk.body) for tail in collector._follower.tails.values() for pending in tail.pending),
+            sum(len(pending.chunk.body) for tail in collector._tails.all.values() for pending in tail.pending),
         )
     bench.steps(collector)
     assert bench.sink.lines() == ["000000000000 first", "x" * size, "000000000001 last"]
@@ -333,7 +333,7 @@ def test_a_deleted_file_is_read_to_its_end_while_it_is_open(bench: Bench) -> Non
         writer.write("000000000011 line\n")
     bench.steps(collector)
     assert bench.sink.lines() == [*lines, "000000000010 line", "000000000011 line"]
-    assert len(collector._follower.files) == 0
+    assert len(collector._tails.files) == 0
 
 
 def test_many_files_need_few_descriptors(bench: Bench) -> None:
@@ -346,7 +346,7 @@ def test_many_files_need_few_descriptors(bench: Bench) -> None:
         bench.write(f"{number % 10}/{number}.log", number * 1000 + 2, number * 1000 + 5)
     bench.steps(collector, 3)
     assert len(bench.sink.lines()) == 1060
-    assert len(collector._follower.files) <= 16
+    assert len(collector._tails.files) <= 16
 
 
 def test_a_chunk_that_is_never_taken_is_kept_aside_and_the_file_goes_on(bench: Bench) -> None:

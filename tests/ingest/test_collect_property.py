@@ -99,7 +99,7 @@ class Scene:
         self.collector._dispatch._stopping.set()
         self.collector._dispatch.stop()
         self.collector._registry.close()
-        self.collector._follower.files.close_all()
+        self.collector._tails.files.close_all()
         self.collector = self.begin()
 
     def refuse(self) -> None:
