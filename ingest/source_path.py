@@ -30,8 +30,11 @@ _ROTATED = re.compile(
     r"|\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T_-][0-9]{2}(?:[-:_]?[0-9]{2}){0,2})?"  # app.log.2026-01-01
     r"|\.old)$"
 )
+_DATED = re.compile(
+    r"^(?P<base>.*[A-Za-z].*?)[._-](?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})(?:[T._-][0-9]{2,6})?(?:\.[0-9]{1,3})?"
+    r"(?P<extension>\.(?:log|txt|json|jsonl|ndjson|out|err))$"  # app-20260101.log, app.2026-01-01.1.log
+)
 _COMPRESSED = re.compile(r"\.(?:gz|zst|bz2|xz|lz4|Z)$")
-_DATE_IN_STEM = re.compile(r"[._-](?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})(?:[T._-][0-9]{2,6})?$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +78,8 @@ def unrotated(path: str) -> str:
     """The path that a rotated file had while it was written to: `app.log` for `app.log.1` or `app.log-20260101.gz`."""
     folder, slash, name = path.rpartition("/")
     name = _COMPRESSED.sub("", name)
+    if match := _DATED.match(name):
+        return folder + slash + match["base"] + match["extension"]
     match = _ROTATED.match(name)
     return folder + slash + (match["base"] if match else name)
 
@@ -86,5 +91,4 @@ def is_compressed(path: str) -> bool:
 
 def _stem(path: str) -> str:
     name = path.rpartition("/")[2]
-    stem = re.sub(r"\.(?:log|txt|json|jsonl|ndjson|out|err)$", "", name)
-    return _DATE_IN_STEM.sub("", stem) or stem or name
+    return re.sub(r"\.(?:log|txt|json|jsonl|ndjson|out|err)$", "", name) or name
