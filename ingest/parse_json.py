@@ -17,26 +17,38 @@ from ingest.parse_fields import FIELDS_SCHEMA, FieldNames, json_text
 from ingest.parse_json_row import MOST_DEPTH, parse_object
 from ingest.parse_level import field_level
 
-_ROW_BLOCK = 64
-"""A block of at most this many lines that does not decode as columns is decoded one by one. A guess."""
+_FEW = 16
+"""So few lines are read one by one: setting up a decode into columns costs more. A guess."""
+_ROUNDS = 3
+"""How often names are learnt before what is left is read one by one. A guess."""
+_SAMPLE = 24
+"""From how many lines, about. The library's way to learn names takes time in the square of the names."""
 _MOST_NAMES = 256
-"""Beyond so many different names in a chunk columns would hold mostly nulls: decoded one by one. A guess."""
+"""A line with more names than this is read by itself. A guess."""
+_NAME_END = r'"\s*:'
+_NULL_VALUE = r'"\s*:\s*null'
 _LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
 _SURROGATE_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _NUL_NAME = r"\\u0000"
-_RESULT_SCHEMA = pl.Schema({**FIELDS_SCHEMA, "is_json": pl.Boolean})
+_RESULT_SCHEMA = pl.Schema([*FIELDS_SCHEMA.items(), ("is_json", pl.Boolean())])
 _CHOICE = "\x00chosen "
 """Prefix of the columns that hold which name plays a role. No flat name begins so: see `_needs_row`."""
 _TEXT_COLUMN = {"time": "time_text"}
 
 
 def parse_json(texts: pl.Series, names: FieldNames) -> pl.DataFrame:
-    """FIELDS_SCHEMA and `is_json`, a row for each text; a text that is not a JSON object has `is_json` false."""
+    """FIELDS_SCHEMA and `is_json`, a row for each text; a text that is not a JSON object has `is_json` false.
+
+    Names are learnt from a few lines; lines that turn out to hold others are read again by what a few of those teach,
+    and at last one by one. So the cost grows with the bytes only, whatever names a hostile sender invents.
+    """
     texts = texts.str.replace_all(r"[\r\n]", " ")
-    by_row = _needs_row(texts)
+    fields = texts.str.count_matches(_NAME_END)
+    by_row = _needs_row(texts) | (fields > _MOST_NAMES)
+    fields -= texts.str.count_matches(_NULL_VALUE)
     if not by_row.any():
-        return _blocks(texts, names)
-    in_columns = _blocks(texts.filter(~by_row), names)
+        return _blocks(texts, fields, names, _ROUNDS)
+    in_columns = _blocks(texts.filter(~by_row), fields.filter(~by_row), names, _ROUNDS)
     return _merge(in_columns, ~by_row, _rows(texts.filter(by_row), names))
 
 
@@ -60,37 +72,42 @@ def _rows(texts: pl.Series, names: FieldNames) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_RESULT_SCHEMA, orient="row")
 
 
-def _blocks(texts: pl.Series, names: FieldNames) -> pl.DataFrame:
-    if texts.is_empty():
-        return pl.DataFrame(schema=_RESULT_SCHEMA)
-    columns = _columns(texts, names)
-    if columns is not None:
-        return columns
-    if len(texts) <= _ROW_BLOCK:
+def _blocks(texts: pl.Series, fields: pl.Series, names: FieldNames, rounds: int) -> pl.DataFrame:
+    """`fields`: for each text, at least as many as it has names with a value other than null."""
+    if len(texts) <= _FEW or not rounds:
         return _rows(texts, names)
-    half = len(texts) // 2
-    return pl.concat([_blocks(part, names) for part in (texts[:half], texts[half:])])
-
-
-def _columns(texts: pl.Series, names: FieldNames) -> pl.DataFrame | None:
-    """All texts in one decode; None when one of them is not an object or their types contradict each other."""
-    body = texts.str.join("\n").item().encode()
-    try:
-        schema = pl.scan_ndjson(io.BytesIO(body), infer_schema_length=None).collect_schema()
-        if not schema or len(_leaves(schema)) > _MOST_NAMES:
-            return _rows(texts, names)
-        strings = {name: _as_strings(dtype) for name, dtype in schema.items()}
-        decoded = pl.read_ndjson(io.BytesIO(body), schema=strings)
-    except pl.exceptions.PolarsError:
-        return None
-    if decoded.height != len(texts):
-        return None
-    flat = _flatten(decoded)
-    by_row = _holds_json(flat, texts, schema)
-    if not by_row.any():
+    schema, decoded = _decode(texts)
+    if decoded is not None and not schema:  # nothing but empty objects among the lines that were looked at
+        return _rows(texts, names)
+    if decoded is None:
+        half = len(texts) // 2
+        parts = ((texts[:half], fields[:half]), (texts[half:], fields[half:]))
+        return pl.concat([_blocks(*part, names, rounds) for part in parts])
+    flat, found = _flatten(decoded)
+    is_whole = (found == fields) & ~_holds_json(flat, texts, schema)
+    if is_whole.all():
         return _fields(flat, names)
-    exact = _rows(texts.filter(by_row), names)
-    return _merge(_fields(flat.filter(~by_row), names), ~by_row, exact)
+    rest = _blocks(texts.filter(~is_whole), fields.filter(~is_whole), names, rounds - 1)
+    return _merge(_fields(flat.filter(is_whole), names), is_whole, rest)
+
+
+def _decode(texts: pl.Series) -> tuple[pl.Schema, pl.DataFrame | None]:
+    """The names and types of some of the texts, and all texts decoded by these names, values as strings. No frame when
+    one of them is not an object, or when types contradict each other.
+    """
+    sample = texts.gather_every(max(1, len(texts) // _SAMPLE))
+    schema = pl.Schema()
+    try:
+        schema = pl.scan_ndjson(_body(sample), infer_schema_length=None).collect_schema()
+        strings = {name: _as_strings(dtype) for name, dtype in schema.items()}
+        decoded = pl.read_ndjson(_body(texts), schema=strings)
+    except pl.exceptions.PolarsError:
+        return schema, None
+    return schema, decoded if decoded.height == len(texts) else None
+
+
+def _body(texts: pl.Series) -> io.BytesIO:
+    return io.BytesIO(texts.str.join("\n").item().encode())
 
 
 def _leaves(schema: pl.Schema) -> list[tuple[tuple[str, ...], Any]]:
@@ -112,12 +129,16 @@ def _as_strings(dtype: Any) -> Any:
     return pl.String
 
 
-def _flatten(decoded: pl.DataFrame) -> pl.DataFrame:
-    """Structs to columns with dotted names, sorted; of two equal names the shorter path counts, then the smaller."""
+def _flatten(decoded: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Structs to columns with dotted names, sorted; of two equal names the shorter path counts, then the smaller. And
+    how many names of each line hold something, those of objects included.
+    """
+    present: list[pl.Series] = []
     columns: dict[str, dict[tuple[str, ...], pl.Series]] = {}
-    pending = [((column.name,), column) for column in decoded.get_columns()]
+    pending: list[tuple[tuple[str, ...], pl.Series]] = [((column.name,), column) for column in decoded.get_columns()]
     while pending:
         path, column = pending.pop()
+        present.append(column.is_not_null().alias(str(len(present))))
         if isinstance(column.dtype, pl.Struct):
             pending.extend(((*path, part.name), part) for part in column.struct.unnest().get_columns())
         else:
@@ -127,7 +148,8 @@ def _flatten(decoded: pl.DataFrame) -> pl.DataFrame:
         ordered = [same[path] for path in sorted(same, key=lambda path: (len(path), path))]
         merged = ordered[0] if len(ordered) == 1 else pl.select(pl.coalesce(ordered)).to_series()
         flat[name] = merged
-    return pl.DataFrame(flat)
+    found = pl.DataFrame(present).select_seq(pl.sum_horizontal(pl.all().cast(pl.UInt32))).to_series()
+    return pl.DataFrame(flat), found
 
 
 def _holds_json(flat: pl.DataFrame, texts: pl.Series, schema: pl.Schema) -> pl.Series:
@@ -140,7 +162,7 @@ def _holds_json(flat: pl.DataFrame, texts: pl.Series, schema: pl.Schema) -> pl.S
         opens = opened[".".join(path)]
         if not opens.any():
             continue
-        if dtype == pl.String:
+        if not isinstance(dtype, pl.List):
             name = re.escape(orjson.dumps(path[-1]).decode())
             opens &= texts.str.contains(rf"{name}\s*:\s*[\[{{]|\\u")
         found |= opens
