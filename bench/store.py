@@ -87,7 +87,7 @@ def _frame(
         message=pl.format("{} trace={} user_{} took {} ms", head, ids, "user", "took"),
         attributes=pl.lit(None, dtype=pl.String),
         signature=pl.Series(kinds.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)),
-        shape=pl.Series(services.astype(np.uint64)),
+        shape=pl.Series(services.astype(np.uint64) + np.uint64(1)),
         marks=pl.lit(0, dtype=pl.UInt16),
     )
 

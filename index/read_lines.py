@@ -239,6 +239,7 @@ def read(view: View, ids: Sequence[tuple[str, int]]) -> pl.DataFrame:
 def _read_segment(segment: Segment, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
     near = (
         segment.block_sources()
+        .filter(pl.col("source").is_in(wanted["source"].unique().implode()))
         .join(wanted, on="source")
         .filter(pl.col("position").is_between("min_position", "max_position"))
     )

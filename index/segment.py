@@ -23,6 +23,8 @@ from ingest.line import LINE_SCHEMA
 log = structlog.get_logger()
 
 STORED_SCHEMA = pl.Schema({**LINE_SCHEMA, **STORED_SCHEMA_EXTRA})
+HELD_SOURCES_BYTES = 64 << 10
+"""Larger tables of blocks and sources are read again each time: a thousand segments must fit in memory."""
 ORDER = ("time_ns", "source", "position")
 """The total order of lines, everywhere."""
 DAY_NS = 86_400_000_000_000
@@ -61,6 +63,7 @@ class Segment:
         self._verified = False
         self._lock = threading.Lock()
         self._blocks: tuple[Block, ...] | None = None
+        self._sources: pl.DataFrame | None = None
         self._tokens: memoryview | None = None
 
     def path(self, suffix: str = LINES) -> Path:
@@ -97,10 +100,15 @@ class Segment:
 
     def block_sources(self) -> pl.DataFrame:
         """What each block holds of which source, see `block_sources_of`; computed anew when its file is damaged."""
-        stored = self._side_frame(BLOCKS)
-        if stored is not None:
-            return stored
-        return block_sources_of(self._collected(self._scan().select(BLOCK_LINE_COLUMNS)), self.row.block_lines)
+        if self._sources is not None:
+            return self._sources
+        found = self._side_frame(BLOCKS)
+        if found is None:
+            lines = self._collected(self._scan().select(BLOCK_LINE_COLUMNS))
+            found = block_sources_of(lines, self.row.block_lines)
+        if found.estimated_size() <= HELD_SOURCES_BYTES:
+            self._sources = found
+        return found
 
     def blocks(self) -> tuple[Block, ...]:
         """Its row groups, in order of time."""

@@ -4,6 +4,7 @@ A Bloom filter (Bloom 1970) over tokens of six characters or more with a digit i
 Constant words are left out: they are in most blocks.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -45,7 +46,7 @@ def blocks_with(data: memoryview, tokens: Sequence[str]) -> npt.NDArray[np.bool_
     head = orjson.loads(bytes(data[:end])) if end > 0 else {}
     if head.get("hash") != HASH_NAME:
         return None
-    hashes = _hashes(pl.Series([token.lower() for token in tokens], dtype=pl.String))
+    hashes = _needle_hashes(tuple(token.lower() for token in tokens))
     sizes: list[int] = head["sizes"]
     found = np.zeros(len(sizes), dtype=np.bool_)
     offset = end + 1
@@ -71,6 +72,12 @@ def _places(hashes: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.uint64]
     steps = np.arange(PROBES, dtype=np.uint64)[:, None]
     places: npt.NDArray[np.uint64] = (first + steps * second) % np.uint64(size * 8)
     return places.ravel()
+
+
+@functools.lru_cache(maxsize=256)
+def _needle_hashes(tokens: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    """Asked once for each segment of a query."""
+    return _hashes(pl.Series(tokens, dtype=pl.String))
 
 
 def _hashes(tokens: pl.Series) -> npt.NDArray[np.uint64]:
