@@ -15,12 +15,15 @@ from api.answer import answer_json, ask
 from api.lock import DataDirLock
 from api.parts import NearlineStep, Question, SourceStatus, Status
 from api.settings import Settings
+from index.catalogue import CATALOGUE_FILE
 from index.embed_minilm import MiniLMEmbedder
 from index.generation import Generation
 from index.incident import Incident, Note, Similar
 from index.incident_similar import similar
 from index.knowledge import Knowledge
+from index.knowledge_salvage import salvage
 from index.pattern import PatternEdit
+from index.quarantine import QUARANTINE_FOLDER
 from index.store_parquet import ParquetStore
 from index.store_settings import StoreSettings
 from index.vector import Embedder
@@ -42,7 +45,8 @@ class Dejalog:
     def __init__(self, settings: Settings, folder: Path, embedder: Embedder) -> None:
         self.settings = settings
         self.store = ParquetStore.open(folder, _store_settings(settings))
-        self.knowledge = Knowledge(folder / "catalogue.sqlite")
+        self.knowledge = Knowledge(folder / CATALOGUE_FILE)
+        _take_back(folder, self.knowledge)
         self.receiver = Receiver(self.store, zone=settings.collect.zone)
         self.nearline = Nearline(self.store, self.knowledge, embedder, folder, _nearline_settings(settings))
         self.host = settings.collect.host or socket.gethostname()
@@ -136,10 +140,13 @@ class Dejalog:
                 "vectors": dataclasses.replace(step, count=patterns + incidents),
                 "incidents": dataclasses.replace(step, count=incidents),
             },
-            received={name: counters.get(f"received_{name}", 0) for name in ("chunks", "bytes", "lines")},
-            stored_lines=counters.get("stored", 0),
+            received={name: counters.get(f"received_{name}", 0) for name in ("chunks", "bytes")},
+            stored_lines=counters.get("stored_lines", 0),
             dropped={"retention": progress.dropped_lines, "damaged": store.damaged_lines},
-            refused=counters.get("refused", 0),
+            refused=counters.get("refused_requests", 0),
+            marked={
+                name.removeprefix("marked_"): count for name, count in counters.items() if name.startswith("marked_")
+            },
             store_bytes=store.disk_bytes,
             queue_bytes=store.journal_bytes,
         )
@@ -203,6 +210,14 @@ def collecting(dejalog: Dejalog, paths: Sequence[str], folder: Path) -> Iterator
     finally:
         stop.set()
         thread.join()
+
+
+def _take_back(folder: Path, knowledge: Knowledge) -> None:
+    """What people said in catalogues that were set aside as damaged, as far as it can be read; once each."""
+    for damaged in sorted((folder / QUARANTINE_FOLDER).glob(f"{CATALOGUE_FILE}*")):
+        if "-wal" not in damaged.name and "-shm" not in damaged.name:
+            salvage(damaged, knowledge)
+            damaged.rename(damaged.with_name(f"salvaged-{damaged.name}"))
 
 
 def _named(generation: Generation, incident_id: str) -> Incident:

@@ -186,7 +186,7 @@ class Nearline:
     def apply_retention(self) -> None:
         """Freeze what was mined, then drop the partitions that retention no longer keeps."""
         cutoff_ns = self._now_ns() - int(self._settings.retention_s * 1e9)
-        first_ns = self._store.oldest_partition_ns()
+        first_ns = self._store.high_water().first_ns
         over_disk = (
             self._settings.max_disk_bytes is not None
             and self._store.status().disk_bytes > self._settings.max_disk_bytes

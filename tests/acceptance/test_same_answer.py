@@ -87,7 +87,7 @@ def poison(world: World, as_of_ns: int) -> None:
         f'"level": "error", "message": {_quoted(examples[number % len(examples)] + " poisoned avalanche timeout")}}}'
         for number in range(20_000)
     ]
-    world.receiver.accept_lines("\n".join(records).encode(), read_ns=READ_NS)
+    world.receiver.accept_lines("\n".join(records).encode(), now_ns=READ_NS)
     for incident in generation.incidents:
         world.knowledge.add_note(
             Note("", incident.incident_id, "a poisoned note about an avalanche", cause="poison", time_ns=as_of_ns)
