@@ -36,6 +36,11 @@ def digest(part: bytes) -> bytes:
     return hashlib.blake2b(part, digest_size=16).digest() if part else b""
 
 
+def cut_mark(first: bytes, last: bytes) -> bytes:
+    """Stands for the bytes of a cut: its first PREFIX_BYTES and its last MARKER_BYTES; the last alone may repeat."""
+    return digest(first[:PREFIX_BYTES] + last[-MARKER_BYTES:])
+
+
 def advance(trace: Trace, head: bytes, position: int, before: bytes) -> Trace:
     """`trace` moved on to `position`: `head` is the file's start, `before` ends with the bytes before `position`."""
     length = min(PREFIX_BYTES, position, len(head))

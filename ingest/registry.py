@@ -53,7 +53,7 @@ class SavedSource:
 
 @dataclasses.dataclass(frozen=True)
 class SavedCut:
-    """A cut whose acknowledgement is not known yet; `marker` stands for the last bytes before `end`."""
+    """A cut whose acknowledgement is not known yet; `marker` stands for its bytes."""
 
     source: str
     start: int

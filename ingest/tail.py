@@ -6,7 +6,7 @@ import os
 
 from ingest.chunk import Chunk
 from ingest.cut import find_cuts
-from ingest.identity import MARKER_BYTES, PREFIX_BYTES, Trace, Verdict, advance, digest, judge
+from ingest.identity import MARKER_BYTES, PREFIX_BYTES, Trace, Verdict, advance, cut_mark, digest, judge
 from ingest.registry import SavedCut, SavedSource
 from ingest.source import Source
 
@@ -24,7 +24,7 @@ class Pending:
     def as_cut(self) -> SavedCut:
         """The form in which the registry keeps it before the first send."""
         chunk = self.chunk
-        return SavedCut(chunk.source.id, chunk.start, chunk.end, chunk.read_ns, self.after.marker)
+        return SavedCut(chunk.source.id, chunk.start, chunk.end, chunk.read_ns, cut_mark(chunk.body, chunk.body))
 
 
 @dataclasses.dataclass(eq=False)
@@ -82,7 +82,7 @@ class Tail:
     def judge(self, descriptor: int) -> Verdict:
         """Compares an open file with all that is known of the bytes that were read, and of those to be read again."""
         verdict = judge(self.read, descriptor)
-        if verdict is Verdict.RESUME and not all(_has_marker(descriptor, cut) for cut in self.recut):
+        if verdict is Verdict.RESUME and not all(_holds(descriptor, cut) for cut in self.recut):
             return Verdict.TRUNCATED
         return verdict
 
@@ -141,7 +141,7 @@ def _again(tail: Tail, descriptor: int) -> Verdict:
         buffer = _read_on(tail.read, descriptor, cut.end - cut.start)
         if buffer is None or len(buffer.body) < cut.end - cut.start:
             return Verdict.TRUNCATED
-        if digest(buffer.last(len(buffer.body))) != cut.marker:
+        if cut_mark(buffer.body, buffer.body) != cut.marker:
             return Verdict.TRUNCATED
         _pend(tail, buffer, 0, len(buffer.body), cut.read_ns)
         tail.recut.popleft()
@@ -223,7 +223,9 @@ def _pend(tail: Tail, buffer: _Buffer, start: int, end: int, read_ns: int) -> No
     tail.pending.append(Pending(chunk=chunk, after=tail.read))
 
 
-def _has_marker(descriptor: int, cut: SavedCut) -> bool:
-    start = max(0, cut.end - MARKER_BYTES)
-    part = os.pread(descriptor, cut.end - start, start)
-    return len(part) == cut.end - start and digest(part) == cut.marker
+def _holds(descriptor: int, cut: SavedCut) -> bool:
+    """Whether the file has the bytes that were cut, as far as their mark tells."""
+    last_start = max(cut.start, cut.end - MARKER_BYTES)
+    first = os.pread(descriptor, min(PREFIX_BYTES, cut.end - cut.start), cut.start)
+    last = os.pread(descriptor, cut.end - last_start, last_start)
+    return len(last) == cut.end - last_start and cut_mark(first, last) == cut.marker

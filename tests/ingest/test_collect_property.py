@@ -116,12 +116,13 @@ class Scene:
         for _ in range(3):
             self.now += 100
             self.collector.step()
-        while True:
+        for _ in range(100):
             self.now += 40
             before = len(self.sink.lines())
             self.collector.step()
             if not self.collector._is_sending() and len(self.sink.lines()) == before:
                 break
+        assert not self.collector._is_sending()
         self.collector.drain()
         self.collector.close()
 
