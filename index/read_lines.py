@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -173,13 +174,14 @@ def _key_of(cursor: str, order: Order) -> Key:
         if zlib.crc32(data[4:]).to_bytes(4, "big") != data[:4]:
             raise InputError("the cursor is not one of ours", hint="pass the cursor of the page before, unchanged")
         its_order, time_ns, source, position = orjson.loads(data[4:])
-    except (ValueError, binascii.Error, UnicodeEncodeError) as fault:
+        key = int(time_ns), str(source), int(position)
+    except (ValueError, TypeError, binascii.Error, UnicodeEncodeError) as fault:
         raise InputError(
             "the cursor is not one of ours", hint="pass the cursor of the page before, unchanged"
         ) from fault
     if its_order != order:
         raise InputError(f"the cursor is of a search by {its_order}, not by {order}", hint="keep order and filter")
-    return time_ns, source, position
+    return key
 
 
 def context(view: View, source: str, position: int, *, before: int, after: int) -> pl.DataFrame:
@@ -202,8 +204,11 @@ def _holders(view: View, source: str) -> list[tuple[int, int, Piece]]:
             low, high = found.sort()[0], found.sort()[-1]
             holders.append((low, high, piece))
     for segment in view.segments:
+        table = segment.block_sources()
+        if source not in table["source"]:
+            continue
+        bounds = table.filter(is_source).select("index", "min_position", "max_position")
         blocks = segment.blocks()
-        bounds = segment.block_sources().filter(is_source).select("index", "min_position", "max_position")
         holders.extend((low, high, block_piece(segment, [blocks[index]])) for index, low, high in bounds.iter_rows())
     return holders
 
@@ -231,20 +236,22 @@ def read(view: View, ids: Sequence[tuple[str, int]]) -> pl.DataFrame:
     """See `LineStore.read`. Of segments only the row groups are read whose range of positions holds an id."""
     wanted = pl.DataFrame(ids, schema={"source": pl.String, "position": pl.Int64}, orient="row").unique()
     frames = [frame.lines.join(wanted, on=["source", "position"], how="semi") for frame in view.frames]
-    for segment in view.segments:
-        frames.extend(_read_segment(segment, wanted))
+    if view.segments:
+        for (number,), near in _blocks_near(view.segments, wanted).group_by("segment"):
+            frames.extend(_read_segment(view.segments[int(str(number))], near, wanted))
     return pl.concat([STORED_SCHEMA.to_frame(), *frames]).sort("source", "position")
 
 
-def _read_segment(segment: Segment, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    near = (
-        segment.block_sources()
-        .filter(pl.col("source").is_in(wanted["source"].unique().implode()))
-        .join(wanted, on="source")
-        .filter(pl.col("position").is_between("min_position", "max_position"))
-    )
-    if near.is_empty():
-        return
+def _blocks_near(segments: Sequence[Segment], wanted: pl.DataFrame) -> pl.DataFrame:
+    """Rows (`segment`, `index`, `source`, `position`): the row groups that may hold each wanted line."""
+    tables = [segment.block_sources() for segment in segments]
+    numbers = np.repeat(np.arange(len(tables)), [table.height for table in tables])
+    blocks = pl.concat(tables).with_columns(segment=pl.Series(numbers, dtype=pl.Int64))
+    near = blocks.join(wanted, on="source").filter(pl.col("position").is_between("min_position", "max_position"))
+    return near.select("segment", "index", "source", "position")
+
+
+def _read_segment(segment: Segment, near: pl.DataFrame, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
     holding = set(near["index"])
     position, source = near["position"].unique().implode(), near["source"].unique().implode()
     is_near = pl.col("position").is_in(position) & pl.col("source").is_in(source)

@@ -1,6 +1,8 @@
 """What every `LineStore` must do. A subclass provides the fixture `store`, empty, and may override `settle`."""
 
+import base64
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -65,6 +67,14 @@ QUERIES: list[tuple[str, Matches]] = [
     ("signature:8000000000000001", lambda line: line["signature"] == 2**63 + 1),
     (f"time:<{(START_NS + 10 * STEP_NS) // 10**6}", lambda line: line["time_ns"] < START_NS + 10 * STEP_NS),
 ]
+
+
+def forged(body: bytes) -> str:
+    """A cursor whose checksum is right and whose content is not."""
+    return base64.urlsafe_b64encode(zlib.crc32(body).to_bytes(4, "big") + body).decode()
+
+
+FORGED_CURSORS = [forged(body) for body in (b"5", b"[]", b'["newest",{},"a",1]', b'["newest","x","a",1]', b"null")]
 
 
 class LineStoreContract:
@@ -163,7 +173,7 @@ class LineStoreContract:
         second = store.search(LineFilter(), limit=30, cursor=first.cursor)
         assert second.lines["position"].to_list() == [n * RECORD_BYTES for n in range(169, 139, -1)]
 
-    @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "Sxb9rFsibmV3ZXN0IiwxXQ=="])
+    @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "Sxb9rFsibmV3ZXN0IiwxXQ==", *FORGED_CURSORS])
     def test_a_foreign_cursor_is_an_input_error(self, store: LineStore, cursor: str) -> None:
         with pytest.raises(InputError):
             store.search(LineFilter(), cursor=cursor)
