@@ -1,5 +1,6 @@
 """The command that asks a question in words."""
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -65,10 +66,10 @@ def _print_answer(answer: dict[str, Any]) -> None:
     if answer["next_queries"]:
         say("\nTo look further:")
     for query in answer["next_queries"]:
-        say(f"  dejalog search '{one_line(query)}'" if isinstance(query, str) else f"  {one_line(query)}")
+        say(f"  dejalog search {shlex.quote(one_line(query))}")
     window = answer["window"]
     assumed = " (assumed)" if window["assumed"] else ""
-    say(f"\nRead as: {plain(answer['read_as'])}")
+    say(f"\n{plain(answer['read_as'])}")
     say(f"Window: {window['start']} to {window['end']}{assumed} · revision {one_line(answer['revision'])}")
 
 

@@ -51,6 +51,7 @@ class _StatusCollector(Collector):
         yield _counted("dejalog_received", "What receivers were given.", "unit", status.received)
         yield CounterMetricFamily("dejalog_stored_lines", "Lines appended to the store.", value=status.stored_lines)
         yield _counted("dejalog_dropped_lines", "Lines not kept, by reason.", "reason", status.dropped)
+        yield _counted("dejalog_marked_lines", "Lines stored with something wrong about them.", "mark", status.marked)
         yield CounterMetricFamily("dejalog_refused", "Requests answered with not now.", value=status.refused)
         yield GaugeMetricFamily("dejalog_sources", "Sources known.", value=len(status.sources))
         yield GaugeMetricFamily(

@@ -62,9 +62,9 @@ class Status:
     """Lines stored up to this time are mined and indexed; None when nothing is stored."""
     nearline: Mapping[Literal["patterns", "vectors", "incidents"], NearlineStep]
     received: Mapping[str, int]
-    """`chunks`, `bytes` and `lines` that receivers were given."""
+    """`chunks` and `bytes` that receivers were given."""
     stored_lines: int
-    """Lines appended; `received` less what was stored already or dropped."""
+    """Lines appended: what was received less blank records and what was stored already."""
     dropped: Mapping[str, int]
     """Lines not kept, by reason; retention counts here too (`retention`, `max_disk`)."""
     refused: int
@@ -72,6 +72,8 @@ class Status:
     store_bytes: int
     queue_bytes: int = 0
     """Bytes acknowledged and not yet in a segment."""
+    marked: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Lines stored with something wrong about them, by mark (`ingest.line.Mark`, lower case)."""
 
 
 class LineReceiver(ChunkSink, Protocol):

@@ -103,6 +103,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "received": dict(sorted(status.received.items())),
         "stored_lines": status.stored_lines,
         "dropped": dict(sorted(status.dropped.items())),
+        "marked": dict(sorted(status.marked.items())),
         "refused": status.refused,
         "store_bytes": status.store_bytes,
         "queue_bytes": status.queue_bytes,

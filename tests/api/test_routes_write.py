@@ -64,6 +64,8 @@ def test_a_line_that_is_not_json_is_stored_as_it_came(served: Served) -> None:
     reply = served.http.post("/v1/lines", content=b"just text \xff\x00\n", params={"service": "raw"})
     assert reply.status_code == 200
     assert count(served, "raw") == 1
+    assert served.http.get("/v1/status").json()["marked"]["invalid_utf8"] >= 1
+    assert 'dejalog_marked_lines_total{mark="invalid_utf8"}' in served.http.get("/metrics").text
 
 
 def test_a_request_with_a_key_is_stored_once(served: Served) -> None:
