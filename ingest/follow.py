@@ -115,7 +115,9 @@ class Follower:
         self._tails.changes.cuts.extend(pending.as_cut() for pending in tail.pending)
         if verdict is not Verdict.RESUME:
             self._tails.release(tail, verdict, moment)
-        return tail.read.position - before
+        if cut_bytes := tail.read.position - before:
+            self._counts.add("bytes_read", cut_bytes)
+        return cut_bytes
 
     def _see(self, file: FoundFile, moment: Moment) -> bool:
         """Takes in a file that a tail holds; False when none does, or no longer."""
