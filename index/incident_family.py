@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.cluster import HDBSCAN
 
 from index.incident import Incident
 from index.incident_similar import cosine
@@ -35,5 +34,8 @@ def _labels(incidents: Sequence[Incident]) -> list[int]:
     alike = np.array([[cosine(one, other) for other in incidents] for one in incidents])
     distance = np.clip(1 - (alike + alike.T) / 2, 0, 2).round(6)
     np.fill_diagonal(distance, 0)
+    # Loading scikit-learn takes 3 CPU-seconds, which no command without incidents should wait for.
+    from sklearn.cluster import HDBSCAN  # noqa: PLC0415
+
     model = HDBSCAN(min_cluster_size=SMALLEST, min_samples=1, metric="precomputed", copy=True).fit(distance)
     return [int(label) for label in model.dbscan_clustering(cut_distance=CLOSE, min_cluster_size=SMALLEST)]
