@@ -23,7 +23,7 @@ class Program:
     """One `dejalog` process that can be started again after it was killed."""
 
     def __init__(self, arguments: Sequence[str], home: Path, log: Path) -> None:
-        self._command = [sys.executable, "-m", "api.cli", *arguments]
+        self._command = [str(Path(sys.executable).with_name("dejalog")), *arguments]
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("DEJALOG_", "XDG_"))
         } | {"HOME": str(home)}

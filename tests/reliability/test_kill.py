@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from index.store_parquet import ParquetStore, StoreSettings
+from index.store_parquet import ParquetStore
 
 from index.line_store import LineFilter
 from tests.reliability.processes import Program, free_port, wait_for
@@ -35,7 +35,7 @@ def kill_at_random_moments(folder: Path, *, kills: int, together: bool, seed: in
     logs, data = folder / "logs", folder / "data"
     logs.mkdir()
     programs = start_programs(folder, logs, data, together=together)
-    pauses_s = [chance.choice([0.3, 0.8, 1.5, 3.0]) * chance.random() + 0.05 for _ in range(kills)]
+    pauses_s = [chance.choice([0.5, 1.0, 3.0, 8.0]) * chance.random() + 0.05 for _ in range(kills)]
     writer = subprocess.Popen(
         [sys.executable, "-m", "tests.reliability.writer", str(logs), str(seed), str(sum(pauses_s) + 3), "2000"],
         stdout=subprocess.PIPE,
@@ -85,7 +85,7 @@ def catch_up(programs: dict[str, Program], data: Path, lines: int) -> None:
 
 def check_numbers(data: Path, written: dict[str, int]) -> None:
     """Every number of every file once, every checksum right, and the ledger sums to the lines."""
-    store = ParquetStore.open(data, StoreSettings())
+    store = ParquetStore.open(data)
     seen: dict[str, collections.Counter[int]] = {name: collections.Counter() for name in FILES}
     total = 0
     for frame in store.scan(LineFilter(), ["message"]):
