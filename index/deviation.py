@@ -16,7 +16,7 @@ from index.deviation_witness import WITNESSES, choose_witnesses, frequent_column
 from index.line_store import LEDGER_WINDOW_NS
 from index.window import Floats, Indices, Windows
 
-SCALES = {1: 1, 5: 1, 15: 3}
+SCALES = {1: 1, 5: 2, 15: 5}
 """Minutes over which counts are summed, and every how many windows such a sum is taken. The shortest finds bursts, the
 longest what stops in sparse traffic (a guess).
 """
