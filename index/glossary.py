@@ -2,12 +2,16 @@
 
 import dataclasses
 import importlib.resources
+import itertools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from index.words import Word, words
 
+GAP = "~"
+"""In a form: up to LONGEST_GAP other words may stand here."""
+LONGEST_GAP = 4
 Side = Literal["question", "document"]
 _Form = tuple[str, "Concept", bool]
 """A form, its concept, and whether it is vague."""
@@ -101,10 +105,10 @@ class Glossary:
     def _english(found: list[Word], phrases: Phrases) -> list[Match]:
         stems = [word.stem for word in found]
         return [
-            Match(concept, found[i].start, found[i + len(phrase) - 1].end, vague)
+            Match(concept, found[i].start, found[end - 1].end, vague)
             for i, first in enumerate(stems)
             for phrase, concept, vague in phrases.english.get(first, ())
-            if tuple(stems[i : i + len(phrase)]) == phrase
+            if (end := _end_of(phrase, stems, i))
         ]
 
     @staticmethod
@@ -141,6 +145,22 @@ def parse_glossary(toml: str) -> Glossary:
     return Glossary(tuple(concepts), {side: _phrases(listed) for side, listed in forms.items()})
 
 
+def _end_of(phrase: tuple[str, ...], stems: Sequence[str], start: int) -> int:
+    """Where the phrase that begins at `start` ends; 0 when it is not there. A gap takes as few words as will do."""
+    at = start
+    for place, stem in enumerate(phrase):
+        if stem == GAP:
+            reach = stems[at : at + LONGEST_GAP + 1]
+            if phrase[place + 1] not in reach:
+                return 0
+            at += reach.index(phrase[place + 1])
+        elif at < len(stems) and stems[at] == stem:
+            at += 1
+        else:
+            return 0
+    return at
+
+
 def _covers(longer: Match, match: Match) -> bool:
     inside = longer.start <= match.start and match.end <= longer.end
     return inside and longer.end - longer.start > match.end - match.start
@@ -156,11 +176,12 @@ def _phrases(forms: list[_Form]) -> Phrases:
     han: dict[str, dict[tuple[str, str], tuple[Concept, bool]]] = {}
     for form, concept, vague in forms:
         found = words(form)
+        parts = [[word.stem for word in words(part)] for part in form.split(GAP)]
         if len(found) == 1 and found[0].is_han:
             group = han.setdefault(form[0], {})
             group[form, concept.id] = (concept, vague and group.get((form, concept.id), (concept, True))[1])
         elif found and not any(word.is_han for word in found):
-            stems = tuple(word.stem for word in found)
+            stems = tuple(itertools.chain(*([GAP, *part] for part in parts)))[1:]
             same = english.setdefault(stems[0], {})
             same[stems, concept.id] = (concept, vague and same.get((stems, concept.id), (concept, True))[1])
     return Phrases(

@@ -68,6 +68,19 @@ def test_every_concept_is_found_by_each_of_its_spoken_forms(glossary: Glossary) 
         assert concept.id in glossary.expand(concept.spoken, "question"), concept.id
 
 
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("no connection to the main database available", True),
+        ("no connection available", True),
+        ("no connection was needed for any of the jobs that are available", False),
+        ("no connection", False),
+    ],
+)
+def test_a_gap_takes_a_few_words_and_no_more(glossary: Glossary, text: str, is_named: bool) -> None:
+    assert ("pool_exhausted" in glossary.expand(text, "document")) is is_named
+
+
 def test_signs_name_concepts_that_exist(glossary: Glossary) -> None:
     known = {concept.id for concept in glossary.concepts}
     assert all(sign in known for concept in glossary.concepts for sign in concept.signs)
