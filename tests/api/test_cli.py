@@ -10,6 +10,7 @@ import pytest
 
 from api import cli
 from api.cli_output import one_line, plain
+from api.client import Client
 from ingest.simulate import FAULTS
 from tests.api.conftest import LINES, SERVICES, Served
 
@@ -240,6 +241,26 @@ def test_follow_prints_new_lines(served: Served, tmp_path: Path) -> None:
         killer.cancel()
 
 
+def test_collect_ships_what_grows_until_it_is_told_to_stop(served: Served, tmp_path: Path) -> None:
+    log = tmp_path / "growing.log"
+    log.write_text("2026-01-05T03:04:05Z first of growing\n")
+    environment = {**os.environ, "DEJALOG_DATA_DIR": str(tmp_path / "data"), "DEJALOG_SCAN_INTERVAL": "100ms"}
+    program = [sys.executable, "-c", "from api.cli import main; main()", "collect", str(log), "--url", served.url]
+    tailed = {"query": '"of growing"', "after": str(served.dejalog.store.high_sequence())}
+    with subprocess.Popen(program, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+        killer = threading.Timer(100, process.kill)
+        killer.start()
+        with Client(served.url) as client:
+            events = (json.loads(data) for _, event, data in client.events("/v1/tail", **tailed) if event == "line")
+            assert next(events)["message"].endswith("first of growing")
+            with log.open("a") as file:
+                file.write("2026-01-05T03:04:06Z second of growing\n")
+            assert next(events)["message"].endswith("second of growing")
+        process.terminate()
+        assert process.wait() == 0
+        killer.cancel()
+
+
 def command(environment: dict[str, str], *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     program = [sys.executable, "-c", "from api.cli import main; main()", *arguments]
     return subprocess.run(
@@ -256,8 +277,6 @@ def test_without_a_server_commands_open_the_directory_themselves(tmp_path: Path)
     found = command(environment, "search", "piped", "-o", "ndjson")
     assert (found.returncode, found.stderr) == (0, b"")
     assert [json.loads(line)["service"] for line in found.stdout.splitlines()] == ["piped"] * 5
-    again = command(environment, "patterns", "ls")
-    assert b"5 of 5 lines" in again.stdout
 
 
 def test_help_comes_at_once_and_names_every_command() -> None:
