@@ -1,6 +1,9 @@
 """The catalogue: one SQLite file with everything transactional about a data directory; a damaged one is set aside."""
 
+import contextlib
 import dataclasses
+import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -11,13 +14,17 @@ from typing import Any
 
 import structlog
 
-from index.quarantine import set_aside
+from index.quarantine import set_aside, sync_folder
 from ingest.errors import DamagedError, StorageFullError
 from ingest.line_sink import SourceRange
 
 log = structlog.get_logger()
 
 CATALOGUE_FILE = "catalogue.sqlite"
+BACKUP_FILE = "catalogue.backup"
+"""A copy made now and then, for the day the catalogue is damaged: segments can be found again without it, but not what
+people wrote, nor what dropped partitions covered.
+"""
 
 MIGRATIONS = (
     """
@@ -144,22 +151,42 @@ class Catalogue:
 
     @classmethod
     def open(cls, folder: Path, *, busy_timeout_s: float = 30.0) -> "Catalogue":
-        """Open or create the catalogue of a data directory; a damaged one is set aside and a new one started."""
+        """Open or create the catalogue of a data directory. A damaged one is set aside; then, and when there is none,
+        its backup takes its place if there is one.
+        """
         path = folder / CATALOGUE_FILE
         try:
             connection, is_new = _open_checked(path, busy_timeout_s)
+            connection.close()
         except sqlite3.DatabaseError as fault:
             if isinstance(fault, sqlite3.OperationalError) and not _is_damage(fault):
                 raise _translated(fault, f"opening {path}") from fault
             for name in (path.name, path.name + "-wal", path.name + "-shm"):
                 set_aside(folder / name, folder, reason=f"the catalogue is damaged: {fault}")
-            connection, is_new = _open_checked(path, busy_timeout_s)
+            is_new = True
+        if is_new and _restore(folder, busy_timeout_s):
+            log.warning("catalogue.restored_from_backup", file=BACKUP_FILE)
+        connection, _ = _open_checked(path, busy_timeout_s)
         return cls(connection, fresh=is_new)
 
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
             self._connection.close()
+
+    def backup(self, folder: Path) -> None:
+        """Replace the backup by a copy of everything committed; a crash leaves the old one or the new one."""
+        target = folder / (BACKUP_FILE + ".tmp")
+        target.unlink(missing_ok=True)
+        try:
+            with self._lock, contextlib.closing(sqlite3.connect(target)) as copy:
+                self._connection.backup(copy)
+            with target.open("rb") as file:
+                os.fsync(file.fileno())
+            target.rename(folder / BACKUP_FILE)
+            sync_folder(folder)
+        except (sqlite3.Error, OSError) as fault:
+            log.warning("catalogue.backup_failed", error=str(fault))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -231,6 +258,23 @@ def replace_source_ranges(
 def add_damage(connection: sqlite3.Connection, file: str, rows: int, reason: str) -> None:
     """Remember that a file was set aside, and how many lines went with it."""
     connection.execute("INSERT OR REPLACE INTO damaged VALUES (?, ?, ?, ?)", (file, rows, reason, time.time_ns()))
+
+
+def _restore(folder: Path, busy_timeout_s: float) -> bool:
+    """Put a copy of the backup where the catalogue should be; False when there is no good one."""
+    backup, path = folder / BACKUP_FILE, folder / CATALOGUE_FILE
+    if not backup.exists():
+        return False
+    for name in (path.name, path.name + "-wal", path.name + "-shm"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.copyfile(backup, path)
+    try:
+        _open_checked(path, busy_timeout_s)[0].close()
+    except sqlite3.DatabaseError as fault:
+        for name in (path.name, path.name + "-wal", path.name + "-shm", backup.name):
+            set_aside(folder / name, folder, reason=f"the backup of the catalogue is damaged: {fault}")
+        return False
+    return True
 
 
 def _open_checked(path: Path, busy_timeout_s: float) -> tuple[sqlite3.Connection, bool]:

@@ -18,7 +18,6 @@ import structlog
 
 from index import read_counts, read_lines
 from index.catalogue import (
-    CATALOGUE_FILE,
     Catalogue,
     SegmentRow,
     add_damage,
@@ -94,6 +93,7 @@ class ParquetStore:
         self._ledgers = LedgerCache(settings.ledger_cache_bytes)
         self._views = Views(found.view)
         self._memory_since: float | None = time.monotonic() if found.view.frames else None
+        self._backed_up = time.monotonic()
         self._disk = (0.0, 0)
         self._journal = Journal(
             folder / JOURNAL_FOLDER,
@@ -121,6 +121,7 @@ class ParquetStore:
         """Close files. Lines in memory are in the journal; the next `open` finds them there."""
         with self._maintenance:
             self._journal.close()
+            self._back_up()
             self._catalogue.close()
 
     # ---- writing -------------------------------------------------------------------------------------------------
@@ -210,6 +211,8 @@ class ParquetStore:
             or (since is not None and time.monotonic() - since >= self._settings.flush_age_s)
         )
         flushed = self.flush() if is_due else 0
+        if time.monotonic() - self._backed_up >= self._settings.backup_age_s:
+            self._back_up()
         return self.compact() > 0 or flushed > 0
 
     def flush(self) -> int:
@@ -344,6 +347,10 @@ class ParquetStore:
         self._views.retire(old)
         self._settings.step("segments.retired")
 
+    def _back_up(self) -> None:
+        self._catalogue.backup(self._folder)
+        self._backed_up = time.monotonic()
+
     def _set_damaged_aside(self, view: View) -> bool:
         """Set the segments aside that a reader of `view` found damaged; False when there are none."""
         with self._maintenance:
@@ -407,6 +414,7 @@ class ParquetStore:
             self._settings.step("drop.in_transaction")
         self._settings.step("drop.committed")
         self._replace_segments(gone, [])
+        self._back_up()
         lines = sum(segment.row.rows for segment in gone)
         log.info("store.dropped", partitions=len(partitions_gone), segments=len(gone), lines=lines)
         return lines
@@ -520,7 +528,7 @@ class ParquetStore:
         measured, size = self._disk
         now = time.monotonic()
         if size == 0 or now - measured > max_age_s:
-            size = _size_of(self._folder / JOURNAL_FOLDER) + _size_of(self._folder, CATALOGUE_FILE + "*")
+            size = _size_of(self._folder / JOURNAL_FOLDER) + _size_of(self._folder, "catalogue*")
             size += sum(segment.row.bytes for segment in self._views.current.segments)
             self._disk = (now, size)
         return size

@@ -17,7 +17,7 @@ from index.catalogue import (
     replace_source_ranges,
 )
 from index.journal import Frame, journal_numbers, journal_path, read_journal
-from index.ledger import SIGNATURE_LINE_COLUMNS, SIGNATURE_SCHEMA, admitted, first_lines
+from index.ledger import SIGNATURE_LINE_COLUMNS, admitted, first_lines
 from index.memory import MemoryFrame, with_frame
 from index.quarantine import keep_copy, set_aside, sync_folder
 from index.segment import LINES, SUFFIXES, Segment
@@ -64,7 +64,7 @@ def recover(folder: Path, catalogue: Catalogue, settings: StoreSettings) -> Reco
     for path in (segments, journals):
         path.mkdir(exist_ok=True)
     sync_folder(folder)
-    if catalogue.fresh and any(segments.glob("*" + LINES)):
+    if catalogue.fresh and (catalogue.segments() or any(segments.glob("*" + LINES))):
         _rebuild(folder, catalogue, settings)
     rows = _present_segments(folder, catalogue)
     next_segment = _remove_unknown(segments, {row.file for row in rows}, folder)
@@ -173,7 +173,9 @@ def _take(frame: Frame, number: int, found: Recovered) -> None:
 
 
 def _rebuild(folder: Path, catalogue: Catalogue, settings: StoreSettings) -> None:
-    """Fill a new catalogue from the segment files: each tells its rows, what it covers and what it replaces."""
+    """Fill a new catalogue from the segment files: each tells its rows, what it covers and what it replaces. What a
+    backup brought back of ranges and signatures stays.
+    """
     found: dict[int, tuple[SegmentRow, Origin]] = {}
     for path in sorted((folder / SEGMENT_FOLDER).glob("*" + LINES)):
         if not re.fullmatch(r"\d{12}\.parquet", path.name):
@@ -187,18 +189,22 @@ def _rebuild(folder: Path, catalogue: Catalogue, settings: StoreSettings) -> Non
             continue
         found[row.number] = (row, origin)
     kept = _committed(found, folder)
-    signatures = SIGNATURE_SCHEMA.to_frame()
+    signatures = load_signatures(catalogue)
     for row, _ in kept:
         segment = Segment(row, folder / SEGMENT_FOLDER)
         for block in segment.blocks():
             lines = segment.read(SIGNATURE_LINE_COLUMNS, block, block)
             signatures = admitted(signatures, first_lines(lines), settings.signature_budget)
-    ranges = SourceRanges(covered for _, origin in kept for covered in origin.covers)
+    ranges = SourceRanges(catalogue.source_ranges())
+    for covered in (covered for _, origin in kept for covered in origin.covers):
+        ranges.add(covered)
+    next_sequence = max((row.max_sequence + 1 for row, _ in kept), default=0)
     with catalogue.transaction() as connection:
+        remove_segments(connection, [row.number for row in catalogue.segments()])
         add_segments(connection, [row for row, _ in kept])
-        replace_source_ranges(connection, [], ranges)
+        replace_source_ranges(connection, {covered.source for covered in ranges}, ranges)
         put_signatures(connection, signatures)
-        put_value(connection, "next_sequence", max((row.max_sequence + 1 for row, _ in kept), default=0))
+        put_value(connection, "next_sequence", max(next_sequence, catalogue.value("next_sequence", 0)))
     log.warning("catalogue.rebuilt", segments=len(kept), lines=sum(row.rows for row, _ in kept))
 
 

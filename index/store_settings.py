@@ -43,6 +43,8 @@ class StoreSettings:
     """Bytes on disk above which nothing more is taken; None: no limit."""
     free_bytes_floor: int = 64 << 20
     """Nothing is taken when the disk has less than this left, so that commits and the catalogue still fit."""
+    backup_age_s: float = 600.0
+    """How old the backup of the catalogue may become; a guess."""
     busy_timeout_s: float = 30.0
     """How long one connection waits for another one's transaction."""
     step: Callable[[str], None] = no_step

@@ -1,6 +1,7 @@
 """Damaged files and full disks: nothing acknowledged is lost that is still there, and what is lost is counted."""
 
 import errno
+import gc
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from index.catalogue import connect
 from index.line_store import LineFilter
 from index.store_parquet import ParquetStore
 from index.store_settings import StoreSettings
@@ -86,6 +88,43 @@ def test_a_lost_catalogue_is_rebuilt_after_compaction(tmp_path: Path) -> None:
     (tmp_path / "catalogue.sqlite").unlink()
     again = ParquetStore.open(tmp_path, SMALL)
     assert facts(again) == before
+    again.close()
+
+
+def test_what_dropped_lines_covered_and_people_wrote_outlives_the_catalogue(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    store.flush()
+    notes = connect(tmp_path / "catalogue.sqlite")
+    notes.execute("CREATE TABLE remark (text TEXT)")
+    notes.execute("INSERT INTO remark VALUES ('the disk was full')")
+    notes.close()
+    assert store.drop_before(2**62) == 400
+    later = made_lines(50, first=300)
+    store.append(later, covers_of(later))
+    store.flush()
+    before = facts(store)
+    status = store.status()
+    del store  # without a close, as a crash leaves it
+    gc.collect()
+    (tmp_path / "catalogue.sqlite").write_bytes(b"no database" * 999)
+    again = ParquetStore.open(tmp_path, SMALL)
+    assert facts(again) == before
+    assert again.status().lines == status.lines == 50
+    notes = connect(tmp_path / "catalogue.sqlite")
+    assert notes.execute("SELECT text FROM remark").fetchall() == [("the disk was full",)]
+    notes.close()
+    again.close()
+
+
+def test_a_damaged_backup_is_set_aside_too(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    before = facts(store)
+    store.close()
+    for name in ("catalogue.sqlite", "catalogue.backup"):
+        (tmp_path / name).write_bytes(b"no database" * 999)
+    again = ParquetStore.open(tmp_path, SMALL)
+    assert facts(again) == before
+    assert {path.name for path in (tmp_path / "quarantine").iterdir()} >= {"catalogue.sqlite", "catalogue.backup"}
     again.close()
 
 
