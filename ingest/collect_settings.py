@@ -32,7 +32,7 @@ class CollectSettings:
     max_open_files: int = 256
     first_retry_s: float = 0.5
     max_retry_s: float = 30.0
-    orphan_s: float = 60.0
+    orphan_s: float = 600.0
     """How long a truncated file's rotated copy is waited for. A guess."""
     deleted_hold_s: float = 86_400.0
     """How long a deleted file with unread bytes is kept open while the receiver refuses; then given up, and counted."""

@@ -128,10 +128,26 @@ class Follower:
             tail.seen_at, tail.gone_ns = file.path, None
             self._tails.saved(tail)
         tail.notice(file.size, file.modified_ns, moment.now)
-        if file.size < tail.read.position:
-            self._tails.release(tail, Verdict.TRUNCATED, moment)
+        verdict = Verdict.TRUNCATED if file.size < tail.read.position else self._judge_unread(tail)
+        if verdict is not Verdict.RESUME:
+            self._tails.release(tail, verdict, moment)
             return False
         return True
+
+    def _judge_unread(self, tail: Tail) -> Verdict:
+        """Judges a changed file that will not be read for now, since the receiver has not taken what was cut of it.
+
+        Its inode may be that of a rotated copy by now, which must be recognised while its original is still known.
+        """
+        if not tail.pending or not tail.is_changed:
+            return Verdict.RESUME
+        try:
+            verdict = tail.judge(self._tails.files.get(tail))
+        except OSError:
+            return Verdict.RESUME
+        if verdict is Verdict.RESUME:
+            tail.judged = (tail.size, tail.modified_ns)
+        return verdict
 
     def _miss(self, tail: Tail, moment: Moment) -> None:
         """The file has no name any more that was looked at. While it is open it is read to its end."""

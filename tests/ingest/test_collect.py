@@ -423,3 +423,21 @@ def test_compressed_siblings_are_reported_once_and_counted(bench: Bench) -> None
     status = collector.status()
     assert status.counts["skipped_compressed"] == 1
     assert status.skipped == {str(bench.logs / "app.log.2.gz"): "compressed"}
+
+
+def test_an_inode_used_again_by_a_copy_is_recognised_while_the_receiver_refuses(bench: Bench) -> None:
+    lines = bench.write("app.log.2", 0, 300) + bench.write("app.log", 500, 800)
+    collector = bench.collector()
+    bench.steps(collector)
+    lines += bench.write("app.log.2", 300, 301) + bench.write("app.log", 800, 850)
+    bench.sink.refuse_before = 10**6
+    bench.steps(collector, 2)
+    # What deleting the oldest file and copying the live one to the freed inode amounts to.
+    (bench.logs / "app.log.2").write_bytes((bench.logs / "app.log").read_bytes())
+    os.truncate(bench.logs / "app.log", 0)
+    bench.steps(collector, 2)
+    bench.steps(collector, 2, seconds=10 * SETTINGS.orphan_s)
+    bench.sink.refuse_before = 0
+    lines += bench.write("app.log", 900, 910)
+    bench.steps(collector, 6, seconds=60)
+    assert sorted(bench.sink.lines()) == sorted(lines)
