@@ -134,6 +134,7 @@ def ask(
         span,
         pattern_ids=[facts.pattern_id for facts in choice.patterns],
         incident_span=Span(choice.incidents[0].start_ns, choice.incidents[0].end_ns) if choice.incidents else None,
+        as_of_ns=as_of_ns,
     )
     drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
     checked = check(drafted.claims, store=store, generation=generation)

@@ -34,8 +34,12 @@ class Evidence:
 
     high_water: HighWater
     span: Span
-    counts: Mapping[tuple[str, str], int] | None
-    """Of the question's span; None when that is all there is, and the generation's counts hold."""
+    counted: Span
+    """The part of the span that the generation covers. Lines that came since may still be on their way in: counting
+    stops before them, so that a number read twice is the same.
+    """
+    counts: Mapping[tuple[str, str], int]
+    """Of `counted`."""
     incident_counts: Mapping[tuple[str, str], int]
     """Of the best incident's span."""
     oldest: tuple[EvidenceLine, ...]
@@ -55,11 +59,17 @@ def gather(
     *,
     pattern_ids: Sequence[str],
     incident_span: Span | None,
+    as_of_ns: int,
 ) -> Evidence:
     """One round trip: every call depends only on the question and the generation, none on another's result."""
     signatures = signatures_of(generation, pattern_ids)
-    is_whole = span.start_ns is None and not question.services and question.end_ns is None
-    where = LineFilter(start_ns=span.start_ns, end_ns=span.end_ns, services=question.services, signatures=signatures)
+    # Then nothing is claimed of these counts; they only stand beside the patterns that retrieval found.
+    is_told_by_incidents = not pattern_ids and span.start_ns is None and question.end_ns is None
+    is_told_by_incidents = is_told_by_incidents and not question.services
+    counted = Span(span.start_ns, min(span.end_ns, _covered_ns(generation)))
+    where = LineFilter(
+        start_ns=counted.start_ns, end_ns=counted.end_ns, services=question.services, signatures=signatures
+    )
     identified = LineFilter(
         query=" ".join(phrase(text) for text in question.identifiers),
         start_ns=span.start_ns,
@@ -68,15 +78,24 @@ def gather(
     )
     page = store.search(identified, limit=LINES) if question.identifiers else None
     return Evidence(
-        high_water=store.high_water(before_ns=span.end_ns),
+        high_water=store.high_water(before_ns=as_of_ns),
         span=span,
-        counts=None if is_whole else _counted(store, generation, span, question.services),
+        counted=counted,
+        counts=_in_generation(generation)
+        if is_told_by_incidents
+        else _counted(store, generation, counted, question.services),
         incident_counts={} if incident_span is None else _counted(store, generation, incident_span, ()),
         oldest=_lines(store, generation, where, "oldest") if signatures else (),
         newest=_lines(store, generation, where, "newest") if signatures else (),
         identified=() if page is None else as_evidence(page.lines, generation),
         identified_total=None if page is None or page.partial or not page.total_exact else page.total,
     )
+
+
+def _covered_ns(generation: Generation) -> int:
+    """The time right after the newest line of the generation."""
+    newest_ns = generation.counts["last_ns"].max()
+    return newest_ns + 1 if isinstance(newest_ns, int) else 0
 
 
 def phrase(text: str) -> str:
@@ -114,6 +133,11 @@ def _lines(
     store: LineStore, generation: Generation, where: LineFilter, order: Literal["newest", "oldest"]
 ) -> tuple[EvidenceLine, ...]:
     return as_evidence(store.search(where, limit=LINES, order=order).lines, generation)
+
+
+def _in_generation(generation: Generation) -> dict[tuple[str, str], int]:
+    summed = generation.counts.group_by("pattern_id", "service").agg(pl.col("count").sum())
+    return {(pattern_id, service): int(count) for pattern_id, service, count in summed.iter_rows()}
 
 
 def _counted(

@@ -31,8 +31,6 @@ def pattern_claims(
 
 def count_of(fact: PatternFacts, evidence: Evidence) -> int:
     """Lines of the pattern in the question's span and services."""
-    if evidence.counts is None:
-        return fact.count
     return sum(count for (pattern_id, _), count in evidence.counts.items() if pattern_id == fact.pattern_id)
 
 
@@ -71,7 +69,7 @@ def _count(
     fact: PatternFacts, value: int, lines: Sequence[EvidenceLine], evidence: Evidence, question: Question
 ) -> Claim:
     """The services are named when they are few: counted over these, the number must come out the same."""
-    language, span = question.reply_in, evidence.span
+    language, span = question.reply_in, evidence.counted
     services = question.services or (fact.services if len(fact.services) <= SERVICES else ())
     said = [quote(service, 80) for service in services[:SERVICES]]
     where = say("claim.pattern_where", language, services=listed(said, language)) if said else ""
@@ -94,7 +92,7 @@ def _count(
 
 
 def _extreme(which: Literal["first", "last"], line: EvidenceLine, evidence: Evidence, question: Question) -> Claim:
-    span = evidence.span
+    span = evidence.counted
     return claim(
         "pattern_first" if which == "first" else "pattern_last",
         question.reply_in,

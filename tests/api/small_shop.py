@@ -89,12 +89,17 @@ class SmallShop:
 
 def make_shop(folder: Path, rows: Sequence[_Row] | None = None) -> SmallShop:
     store = ParquetStore.open(folder)
+    add_lines(store, shop_rows() if rows is None else rows, key="shop")
+    return SmallShop(store, generation_of(store), WordEmbedder())
+
+
+def add_lines(store: ParquetStore, rows: Sequence[_Row], *, key: str) -> None:
+    """Store rows as one push; `key` names it."""
     body = b"\n".join(
         orjson.dumps({"time": when, "service": service, "level": level, "message": message})
-        for when, service, level, message in (shop_rows() if rows is None else rows)
+        for when, service, level, message in rows
     )
-    Receiver(store).accept_lines(body, idempotency_key="shop", now_ns=END_NS)
-    return SmallShop(store, generation_of(store), WordEmbedder())
+    Receiver(store).accept_lines(body, idempotency_key=key, now_ns=END_NS)
 
 
 def generation_of(

@@ -11,7 +11,17 @@ import pytest
 from api.answer import Answer, answer_json
 from index.line_store import LineFilter
 from ingest.line import split_line_id
-from tests.api.small_shop import AVALANCHE_NS, END_NS, MINUTE, START_NS, SmallShop, generation_of, make_shop, shop_rows
+from tests.api.small_shop import (
+    AVALANCHE_NS,
+    END_NS,
+    MINUTE,
+    START_NS,
+    SmallShop,
+    add_lines,
+    generation_of,
+    make_shop,
+    shop_rows,
+)
 
 AVALANCHE_QUESTIONS = (
     "Has there been a service avalanche like this lately?",
@@ -164,6 +174,18 @@ def test_lines_after_as_of_change_no_byte(shop: SmallShop, tmp_path: Path) -> No
     other.store.close()
     half = len(answers) // 2
     assert answers[:half] == answers[half:]
+
+
+def test_lines_that_arrive_after_the_generation_drop_no_claim(tmp_path: Path) -> None:
+    made = make_shop(tmp_path)
+    before = made.ask("How many times did billing accept a charge?")
+    late = [(END_NS + i, "billing", "info", f"charge {i} accepted") for i in range(20)]
+    add_lines(made.store, late, key="late")
+    after = made.ask("How many times did billing accept a charge?", now_ns=END_NS + MINUTE)
+    made.store.close()
+    assert (after.verdict, after.dropped_claims) == ("found", 0)
+    assert [claim.text for claim in after.claims] == [claim.text for claim in before.claims]
+    assert after.revision != before.revision
 
 
 def test_before_the_avalanche_there_was_none(shop: SmallShop) -> None:

@@ -38,6 +38,7 @@ def claims(shop: SmallShop, request: pytest.FixtureRequest) -> list[Claim]:
         Span(None, END_NS),
         pattern_ids=[pattern_id],
         incident_span=Span(incident.start_ns, incident.end_ns),
+        as_of_ns=END_NS,
     )
     made = incident_claims(incident, [incident], shop.generation.notes, evidence, question.reply_in)
     made.append(matching_claim([incident], question.reply_in))
