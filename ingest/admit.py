@@ -48,11 +48,11 @@ class Admission:
         except OSError as error:
             _log.warning("collect_read_failed", path=file.path, found=str(error))
             tail = None
-        if tail is None:
-            os.close(descriptor)
-        else:
+        if tail is not None:
             self._tails.files.keep(tail, descriptor)
-        return ""
+            return ""
+        os.close(descriptor)
+        return "copy_of_live_file" if (file.device, file.inode) in self._copies else ""
 
     def _identify(self, file: FoundFile, current: FoundFile | None, descriptor: int, moment: Moment) -> Tail | None:
         """The tail that holds the file from now on; None when it is none of its own, or not yet."""
@@ -129,6 +129,7 @@ class Admission:
             finally:
                 if tail is None:
                     os.close(other)
+        self._copies.pop(key, None)
         return False
 
     def _originals(self, file: FoundFile, current: FoundFile | None, head: bytes) -> list[tuple[str, Tail | None]]:

@@ -200,6 +200,19 @@ def test_files_that_begin_alike_or_are_equal_are_all_read(bench: Bench) -> None:
     assert sorted(len(body) // 18 for body in bench.sink.sources.values()) == [160, 200, 200, 201]
 
 
+def test_a_copy_of_a_live_file_is_passed_over_with_its_reason_until_it_differs(bench: Bench) -> None:
+    bench.write("app.log", 0, 100)
+    bench.write("app.log.1", 0, 90)
+    collector = bench.collector()
+    bench.steps(collector)
+    assert collector.status().skipped == {str(bench.logs / "app.log.1"): "copy_of_live_file"}
+    assert len(bench.sink.lines()) == 100
+    bench.write("app.log.1", 500, 501)
+    bench.steps(collector)
+    assert collector.status().skipped == {}
+    assert len(bench.sink.lines()) == 191
+
+
 def test_a_truncated_file_that_begins_as_before_gets_a_new_incarnation(bench: Bench) -> None:
     collector = bench.collector()
     for last in (10, 5, 3):
