@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -33,6 +34,25 @@ app = typer.Typer(
     data directory itself. Exit codes: 0 found or done, 1 nothing found, 2 error.
     """,
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"dejalog {version('dejalog')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    assert not version
+
+
 for commands in (cli_serve, cli_send, cli_read, cli_ask, cli_patterns, cli_incidents, cli_check):
     commands.register(app)
 

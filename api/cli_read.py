@@ -14,6 +14,7 @@ from api.cli_output import complain, print_json, print_line, print_ndjson
 
 if TYPE_CHECKING:
     from api.client import Client
+    from api.settings import Settings
 
 PAGE = 10_000
 RECONNECT_S = 1.0
@@ -57,6 +58,8 @@ def search(
     from api.client import open_client
 
     settings = settings_of(data_dir, config)
+    if follow:
+        _need_server(settings, url)
     chosen = {"query": query, "service": service, "level": level}
     with open_client(settings, url=url) as client:
         resume = _high_sequence(client) if follow else None
@@ -81,14 +84,21 @@ def tail(
 
     Example: dejalog tail 'level:error' --service cart
     """
-    from api.client import open_client, server_url
-    from ingest.errors import SettingError
+    from api.client import open_client
 
     settings = settings_of(data_dir, config)
-    if not server_url(settings, url=url):
-        raise SettingError("tail needs a running server: start `dejalog serve`, or name --url")
+    _need_server(settings, url)
     with open_client(settings, url=url) as client:
         _follow(client, {"query": query, "service": service, "level": level, "last": last}, output)
+
+
+def _need_server(settings: "Settings", url: str) -> None:
+    """New lines come to a server only. Raises SettingError where there is none."""
+    from api.client import server_url
+    from ingest.errors import SettingError
+
+    if not server_url(settings, url=url):
+        raise SettingError("following new lines needs a running server: start `dejalog serve`, or name --url")
 
 
 def _print_found(client: "Client", asked: dict[str, Any], limit: int, output: Output, *, oldest: bool) -> int:

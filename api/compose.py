@@ -11,9 +11,10 @@ from typing import Any
 
 import structlog
 
-from api.answer import answer_json, ask
+from api.answer import AskSettings, answer_json, ask
 from api.lock import DataDirLock
 from api.parts import NearlineStep, Question, SourceStatus, Status
+from api.retrieve import RetrieveSettings
 from api.settings import Settings
 from index.catalogue import CATALOGUE_FILE
 from index.embed_minilm import MiniLMEmbedder
@@ -50,6 +51,7 @@ class Dejalog:
         self.receiver = Receiver(self.store, zone=settings.collect.zone)
         self.nearline = Nearline(self.store, self.knowledge, embedder, folder, _nearline_settings(settings))
         self.host = settings.collect.host or socket.gethostname()
+        self._ask_settings = _ask_settings(settings)
         self.collector: Collector | None = None
         self.waiting_for = ""
         """What keeps this process from answering questions yet; empty when nothing does."""
@@ -89,6 +91,7 @@ class Dejalog:
                 end_ns=question.end_ns,
                 as_of_ns=question.as_of_ns,
                 mode=question.mode,
+                settings=self._ask_settings,
             )
         )
 
@@ -230,6 +233,13 @@ def _named(generation: Generation, incident_id: str) -> Incident:
 def collect_settings(settings: Settings) -> CollectSettings:
     """The collector's settings in those of the process."""
     return CollectSettings(zone=settings.collect.zone, discover_s=settings.collect.scan_interval)
+
+
+def _ask_settings(settings: Settings) -> AskSettings:
+    weights = RetrieveSettings(
+        bm25_weight=settings.retrieve.weight_bm25, incident_bm25_weight=settings.retrieve.weight_bm25_incidents
+    )
+    return AskSettings(retrieve=weights)
 
 
 def _store_settings(settings: Settings) -> StoreSettings:

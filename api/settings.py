@@ -133,16 +133,13 @@ class NearlineSettings:
 
 @dataclasses.dataclass(frozen=True)
 class RetrieveSettings:
-    """How the arms of retrieval are weighed."""
+    """How the arms of retrieval are weighed; the vectors weigh 1. Where the defaults come from: api/retrieve.py."""
 
     weight_bm25: float = setting(
-        0.2,
-        text.read_weight,
-        "a number from 0 to 10",
-        "Weight of the BM25 ranks against those of the vectors, which weigh 1.",
+        0.4, text.read_weight, "a number from 0 to 10", "Weight of words against vectors when patterns are ranked."
     )
-    retrieve_limit: int = setting(
-        10, text.read_count, "a whole number from 1", "Patterns that a question may retrieve."
+    weight_bm25_incidents: float = setting(
+        0.8, text.read_weight, "a number from 0 to 10", "Weight of words against vectors when incidents are ranked."
     )
 
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,11 @@ def test_log_text_cannot_drive_the_terminal(called: Called) -> None:
     assert not set(out) & set("\x1b\x07\r\x9b\u202e\u2069")
 
 
+def test_the_version_is_told(called: Called) -> None:
+    code, out, _ = called("--version")
+    assert (code, out) == (0, f"dejalog {version('dejalog')}\n")
+
+
 def test_plain_text_stays_as_it_is() -> None:
     assert plain("日本語 é\n\tline two") == "日本語 é\n\tline two"
     assert one_line("a\nb\tc") == "a\\nb c"
@@ -177,8 +183,8 @@ def test_tail_without_a_server_says_what_to_do(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("DEJALOG_URL", raising=False)
-    for command in (["tail"], ["search", "x"], ["collect", "/var/log"]):
-        code, _, err = run(capsys, monkeypatch, *command, "--data-dir", str(tmp_path))
+    for arguments in (["tail"], ["search", "x"], ["search", "x", "--follow"], ["collect", "/var/log"]):
+        code, _, err = run(capsys, monkeypatch, *arguments, "--data-dir", str(tmp_path))
         assert code == 2
         assert "dejalog serve" in err
 
