@@ -123,7 +123,7 @@ def make_plan(where: LineFilter, view: View) -> Plan:
     node = parse(where.query)
     columns: set[str] = set()
     parts: list[pl.Expr] = []
-    for name, values in (("service", where.services), ("level", where.levels)):
+    for name, values in (("service", where.services), ("level", [_level(level) for level in where.levels])):
         if values:
             parts.append(_any_of(name, list(values)))
             columns.add(name)

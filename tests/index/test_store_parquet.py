@@ -14,7 +14,7 @@ SMALL = StoreSettings(block_lines=64, compact_fan_in=2)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ParquetStore]:
+def store(tmp_path: Path) -> Iterator[LineStore]:
     opened = ParquetStore.open(tmp_path / "data", SMALL)
     yield opened
     opened.close()
