@@ -3,6 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import anyio
 from fastapi import FastAPI
 
 from api import routes_ask, routes_incidents, routes_patterns, routes_read, routes_status, routes_tail, routes_write
@@ -19,6 +20,7 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     app = routes_app()
     app.state.dejalog = dejalog
     app.state.metrics = Metrics(dejalog)
+    app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
     server = dejalog.settings.server
     app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
     app.add_middleware(RequestWatch, metrics=app.state.metrics)

@@ -1,9 +1,11 @@
 """Routes that take lines in; each answers when what it took is durable."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
+import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from api.models import LinesRequest
@@ -12,6 +14,10 @@ from api.running import Running
 from ingest.chunk_http import HEADER_NAMES, decode
 
 router = APIRouter(prefix="/v1", tags=["write"])
+Answer = TypeVar("Answer")
+
+WRITERS = 4
+"""Requests that are parsed and stored at once. A guess: while some wait for the disk, others parse."""
 
 _CHUNK_HEADERS = [
     {
@@ -42,7 +48,7 @@ async def post_chunk(request: Request, dejalog: Running) -> Response:
     """
     timed = Timed()
     chunk = decode(request.headers, await request.body())
-    await run_in_threadpool(dejalog.receiver.accept, chunk)
+    await _durable(request, lambda: dejalog.receiver.accept(chunk))
     return timed.reply({"accepted_to": chunk.end})
 
 
@@ -66,12 +72,19 @@ async def post_lines(
     """
     timed = Timed()
     body = await request.body()
-    counts = await run_in_threadpool(
-        dejalog.receiver.accept_lines,
-        body,
-        service=how.service,
-        time_field=how.time_field,
-        message_field=how.message_field,
-        idempotency_key=idempotency_key,
+    counts = await _durable(
+        request,
+        lambda: dejalog.receiver.accept_lines(
+            body,
+            service=how.service,
+            time_field=how.time_field,
+            message_field=how.message_field,
+            idempotency_key=idempotency_key,
+        ),
     )
     return timed.reply(dict(counts))
+
+
+async def _durable(request: Request, store: Callable[[], Answer]) -> Answer:
+    """What `store` returns; so many at once that reads still find a thread and memory stays bounded."""
+    return await anyio.to_thread.run_sync(store, limiter=request.app.state.writers)
