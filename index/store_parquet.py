@@ -8,15 +8,13 @@ import dataclasses
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeVar
 
 import polars as pl
 import structlog
 
-from index import read_counts, read_lines
 from index.catalogue import (
     Catalogue,
     SegmentRow,
@@ -29,14 +27,13 @@ from index.catalogue import (
 from index.compact import choose_segments, merged_lines
 from index.journal import Entry, Journal, encode, journal_path
 from index.ledger import admitted, first_lines
-from index.line_store import Counted, HighWater, LineFilter, LinePage
 from index.memory import MemoryFrame, with_frame
-from index.piece import Deadline
 from index.quarantine import set_aside, sync_folder
 from index.segment import SUFFIXES, Segment
 from index.segment_write import Origin, partitions, read_origin, write_segment
 from index.signature_table import changed_signatures, put_signatures
 from index.source_ranges import SourceRanges
+from index.store_reading import ReadingStore
 from index.store_recover import JOURNAL_FOLDER, SEGMENT_FOLDER, Recovered, recover, with_sequence
 from index.store_settings import StoreSettings
 from index.view import LedgerCache, View, Views
@@ -53,7 +50,6 @@ from ingest.line_sink import SourceRange
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
 
 DISK_CHECK_S = 0.5
 """How old a measurement of the disk may be; a guess: less than a chunk's worth of writing at full speed."""
@@ -74,7 +70,7 @@ class StoreStatus:
     """Lines that were acknowledged and lost with damaged files, as far as they could be counted."""
 
 
-class ParquetStore:
+class ParquetStore(ReadingStore):
     """A `LineStore` in one data directory, which no other process may have open. Safe to use from many threads."""
 
     def __init__(self, folder: Path, settings: StoreSettings, catalogue: Catalogue, found: Recovered) -> None:
@@ -90,8 +86,7 @@ class ParquetStore:
         self._next_number = found.next_segment
         self._range_change = threading.Condition()
         self._maintenance = threading.RLock()
-        self._ledgers = LedgerCache(settings.ledger_cache_bytes)
-        self._views = Views(found.view)
+        super().__init__(Views(found.view), LedgerCache(settings.ledger_cache_bytes))
         self._memory_since: float | None = time.monotonic() if found.view.frames else None
         self._backed_up = time.monotonic()
         self._disk = (0.0, 0)
@@ -419,95 +414,6 @@ class ParquetStore:
         log.info("store.dropped", partitions=len(partitions_gone), segments=len(gone), lines=lines)
         return lines
 
-    # ---- reading -------------------------------------------------------------------------------------------------
-
-    def search(
-        self,
-        where: LineFilter,
-        *,
-        limit: int = 100,
-        cursor: str | None = None,
-        order: Literal["newest", "oldest"] = "newest",
-        deadline_s: float = 10.0,
-    ) -> LinePage:
-        """See LineStore."""
-        deadline = Deadline(deadline_s)
-        page, is_whole = self._read(
-            lambda view: read_lines.search(
-                view, self._ledgers, where, limit=limit, cursor=cursor, order=order, deadline=deadline
-            )
-        )
-        return page if is_whole else dataclasses.replace(page, partial=True)
-
-    def histogram(self, where: LineFilter, *, step_ns: int, deadline_s: float = 10.0) -> Counted:
-        """See LineStore. Buckets start at multiples of the step."""
-        deadline = Deadline(deadline_s)
-        return self._counted(
-            lambda view: read_counts.histogram(view, self._ledgers, where, step_ns=step_ns, deadline=deadline)
-        )
-
-    def facets(self, where: LineFilter, fields: Sequence[str], *, limit: int = 20, deadline_s: float = 10.0) -> Counted:
-        """See LineStore. Lines without a value of a field are not counted for it."""
-        deadline = Deadline(deadline_s)
-        return self._counted(
-            lambda view: read_counts.facets(view, self._ledgers, where, fields, limit=limit, deadline=deadline)
-        )
-
-    def fields(self, where: LineFilter, *, deadline_s: float = 10.0) -> Counted:
-        """See LineStore. By count, most frequent first, then by name."""
-        deadline = Deadline(deadline_s)
-        return self._counted(lambda view: read_counts.fields(view, where, deadline=deadline))
-
-    def context(self, source: str, position: int, *, before: int, after: int) -> pl.DataFrame:
-        """See LineStore."""
-        return self._read(lambda view: read_lines.context(view, source, position, before=before, after=after))[0]
-
-    def tail(self, where: LineFilter, *, after: int, limit: int = 1000) -> pl.DataFrame:
-        """See LineStore."""
-        return self._read(lambda view: read_lines.tail(view, where, after=after, limit=limit))[0]
-
-    def high_sequence(self) -> int:
-        """See LineStore."""
-        return self._views.current.next_sequence - 1
-
-    def read(self, ids: Sequence[tuple[str, int]]) -> pl.DataFrame:
-        """See LineStore."""
-        return self._read(lambda view: read_lines.read(view, ids))[0]
-
-    def scan(
-        self, where: LineFilter, columns: Sequence[str], *, deadline_s: float | None = None
-    ) -> Iterator[pl.DataFrame]:
-        """See LineStore. Raises DamagedError when a segment cannot be read; it is set aside: the next scan works."""
-        deadline = Deadline(deadline_s)
-        with self._views.pinned() as view:
-            try:
-                yield from read_lines.scan(view, where, columns, deadline=deadline)
-            except DamagedError:
-                self._set_damaged_aside(view)
-                raise
-
-    def ledger(self, *, start_ns: int | None = None, end_ns: int | None = None) -> pl.DataFrame:
-        """See LineStore. Of a service with more signatures than `signature_budget`, further ones are counted under
-        their shape: `signature` equals `shape` in these rows.
-        """
-        return self._read(lambda view: read_counts.ledger(view, self._ledgers, start_ns=start_ns, end_ns=end_ns))[0]
-
-    def signatures(self, *, before_ns: int | None = None) -> pl.DataFrame:
-        """See LineStore. Holds a row for each `signature` that `ledger` ever shows."""
-        rows = self._views.current.signatures
-        return rows if before_ns is None else rows.filter(pl.col("first_ns") < before_ns)
-
-    def high_water(self, *, before_ns: int | None = None) -> HighWater:
-        """See LineStore."""
-        if before_ns is None:
-            return _held(self._views.current)
-        rows = self.ledger(end_ns=before_ns)
-        lines = int(rows["count"].sum())
-        if lines == 0:
-            return HighWater(0, None, None)
-        low, high = rows.select(pl.col("first_ns").min(), pl.col("last_ns").max()).row(0)
-        return HighWater(lines, low, high)
-
     def status(self) -> StoreStatus:
         """Figures for `doctor` and `/metrics`."""
         view = self._views.current
@@ -532,22 +438,6 @@ class ParquetStore:
             size += sum(segment.row.bytes for segment in self._views.current.segments)
             self._disk = (now, size)
         return size
-
-    def _counted(self, ask: Callable[[View], Counted]) -> Counted:
-        counted, is_whole = self._read(ask)
-        return counted if is_whole else dataclasses.replace(counted, partial=True)
-
-    def _read(self, ask: Callable[[View], T]) -> tuple[T, bool]:
-        """The answer, and whether no segment had to be set aside to get it."""
-        is_whole = True
-        while True:
-            with self._views.pinned() as view:
-                try:
-                    return ask(view), is_whole
-                except DamagedError:
-                    if not self._set_damaged_aside(view):
-                        raise
-                    is_whole = False
 
 
 def _check_lines(lines: pl.DataFrame, covers: Sequence[SourceRange]) -> None:
@@ -584,14 +474,3 @@ def _has_line_before(frame: MemoryFrame, cutoff_ns: int) -> bool:
 
 def _size_of(folder: Path, pattern: str = "*") -> int:
     return sum(path.stat().st_size for path in folder.glob(pattern))
-
-
-def _held(view: View) -> HighWater:
-    """All that a view holds, from what is known of its parts: every request asks this, so it must not read a ledger."""
-    rows = [segment.row for segment in view.segments]
-    spans = [(row.min_time_ns, row.max_time_ns) for row in rows if row.rows]
-    spans += [frame.time_range for frame in view.frames if frame.lines.height]
-    if not spans:
-        return HighWater(0, None, None)
-    lows, highs = zip(*spans, strict=True)
-    return HighWater(sum(row.rows for row in rows) + view.memory_lines, min(lows), max(highs))
