@@ -58,7 +58,7 @@ class Incident:
     """All fields are functions of lines earlier than `known_before_ns` of the mining run, and of nothing else."""
 
     incident_id: str
-    """16 hex digits from start, services and signature."""
+    """16 hex digits from the minute it starts in and the faulty service: later lines move weights, not these."""
     title: str
     start_ns: int
     end_ns: int
