@@ -28,7 +28,8 @@ def choose_segments(segments: Sequence[Segment], settings: StoreSettings) -> lis
 
 
 def _within_bounds(segments: list[Segment], settings: StoreSettings) -> list[Segment]:
-    chosen, rows, size = [], 0, 0
+    chosen: list[Segment] = []
+    rows, size = 0, 0
     for segment in segments:
         rows += segment.row.rows
         size += segment.row.message_bytes

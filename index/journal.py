@@ -113,7 +113,8 @@ def _is_torn(tail: bytes) -> bool:
     if len(tail) < HEADER.size:
         return MAGIC.startswith(tail[:4])
     _, length, _, _, header_sum = HEADER.unpack_from(tail)
-    return zlib.crc32(tail[: HEADER.size - 4]) == header_sum and len(tail) < HEADER.size + length
+    is_header: bool = zlib.crc32(tail[: HEADER.size - 4]) == header_sum
+    return is_header and len(tail) < HEADER.size + int(length)
 
 
 def _good_frames(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -8,7 +8,7 @@ import polars as pl
 
 from ingest.line_sink import LineSink
 
-STORED_SCHEMA_EXTRA = {"sequence": pl.Int64}
+STORED_SCHEMA_EXTRA = pl.Schema({"sequence": pl.Int64})
 """A store adds `sequence` to LINE_SCHEMA: the order of arrival, unique, growing, kept for ever. Tail resumes by it."""
 
 LEDGER_WINDOW_NS = 60_000_000_000

@@ -53,7 +53,7 @@ def units_of(text: str) -> tuple[Unit, ...]:
 
 
 def _parts(text: str) -> list[tuple[int, str]]:
-    found = []
+    found: list[tuple[int, str]] = []
     position = 0
     for stretch in text.split(GAP_MARK):
         found.extend((position + match.start(), match.group()) for match in _UNIT.finditer(stretch))

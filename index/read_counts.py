@@ -87,7 +87,7 @@ def _edges(
         spans.append((start_ns, low if end_ns is None else min(low, end_ns)))
     if end_ns is not None and high is not None and high < end_ns and (low is None or low <= high):
         spans.append((high, end_ns))
-    found = []
+    found: list[pl.DataFrame] = []
     for start, end in spans:
         span = dataclasses.replace(EVERYTHING, start_ns=start, end_ns=end, impossible=start >= end)
         if span.may_hold(segment.row.min_time_ns, segment.row.max_time_ns):

@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 import polars as pl
 import polars.exceptions
@@ -126,7 +128,7 @@ class Segment:
             self._blocks = tuple(Block(*row) for row in blocks.sort("index").iter_rows())
         return self._blocks
 
-    def blocks_with(self, tokens: Sequence[str]) -> Sequence[bool] | None:
+    def blocks_with(self, tokens: Sequence[str]) -> npt.NDArray[np.bool_] | None:
         """For each block whether it may hold all of these needles; None when that is not known."""
         if self._tokens is None:
             self._tokens = self._mapped_tokens()

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from index.store_parquet import ParquetStore
 
 from index.line_store import LineFilter
+from index.store_parquet import ParquetStore
 from tests.reliability.processes import Program, free_port, wait_for
 from tests.reliability.writer import FILES
 
