@@ -16,6 +16,7 @@ PREFIX = "DEJALOG_"
 CONFIG_NAME = "DEJALOG_CONFIG"
 CLIENT_NAMES = {
     "DEJALOG_URL": "The server that the command line talks to; without it the one named in the lock file.",
+    "DEJALOG_EVAL_DATA": "Labelled data that evaluation reads; a server does not.",
     CONFIG_NAME: "The TOML file to read settings from. Without it no file is read.",
 }
 """Names of the environment that are not settings of a server."""

@@ -371,11 +371,18 @@ class ParquetStore(ReadingStore):
         with self._maintenance:
             if any(_has_line_before(frame, cutoff_ns) for frame in self._views.current.frames):
                 self.flush()
-            latest: dict[tuple[int, int], int] = {}
-            for segment in self._views.current.segments:
-                key = (segment.row.day, segment.row.retain_day)
-                latest[key] = max(latest.get(key, segment.row.max_retain_ns), segment.row.max_retain_ns)
-            return self._drop({key for key, retain_ns in latest.items() if retain_ns < cutoff_ns})
+            return self._drop(self._expired(cutoff_ns))
+
+    def has_expired(self, cutoff_ns: int) -> bool:
+        """Whether `drop_before` would drop a partition that is in segments already."""
+        return bool(self._expired(cutoff_ns))
+
+    def _expired(self, cutoff_ns: int) -> set[tuple[int, int]]:
+        latest: dict[tuple[int, int], int] = {}
+        for segment in self._views.current.segments:
+            key = (segment.row.day, segment.row.retain_day)
+            latest[key] = max(latest.get(key, segment.row.max_retain_ns), segment.row.max_retain_ns)
+        return {key for key, retain_ns in latest.items() if retain_ns < cutoff_ns}
 
     def drop_to_size(self, max_bytes: int) -> int:
         """See LineStore. The oldest partitions are those from whose lines retention counts longest."""

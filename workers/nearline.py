@@ -26,6 +26,9 @@ from workers.settings import NearlineSettings
 
 _log = structlog.get_logger()
 _PAUSE_FACTOR = 10.0
+_BEGINNING_NS = -(2**62)
+_STILL_OPEN_NS = 3_600_000_000_000
+"""Incidents of the newest hour are not frozen: they may go on. A guess."""
 
 
 @dataclasses.dataclass
@@ -126,11 +129,13 @@ class Nearline:
                 cache=self._mining,
             )
 
-    def mine(self) -> Generation:
-        """Mine now, publish and save. Lines appended while it runs may or may not be in it."""
+    def mine(self, *, anew: bool = False) -> Generation:
+        """Mine now, publish and save, unless nothing was added since (`anew`: even then). Lines appended while it runs
+        may or may not be in it.
+        """
         with self._mine_lock:
             stamp = self._stamp()
-            if self._current is not None and self._current[1] == stamp:
+            if not anew and self._current is not None and self._current[1] == stamp:
                 return self._current[0]
             started = time.monotonic()
             generation = self._build(None)
@@ -140,6 +145,7 @@ class Nearline:
             save_generation(self._generation_folder, generation, stamp, embedder=self._embedder.name)
             self.progress.last_run_s = time.monotonic() - started
             self.progress.runs += 1
+            self.progress.last_error = ""
             self._publish(generation, stamp)
             _log.info(
                 "nearline.mined",
@@ -184,27 +190,22 @@ class Nearline:
         return self._has_mined(target)
 
     def apply_retention(self) -> None:
-        """Freeze what was mined, then drop the partitions that retention no longer keeps."""
-        cutoff_ns = self._now_ns() - int(self._settings.retention_s * 1e9)
-        first_ns = self._store.high_water().first_ns
-        over_disk = (
-            self._settings.max_disk_bytes is not None
-            and self._store.status().disk_bytes > self._settings.max_disk_bytes
-        )
-        if (first_ns is None or first_ns >= cutoff_ns) and not over_disk:
+        """Freeze what was mined, then drop the partitions that retention, or the limit on the disk, no longer keeps."""
+        settings = self._settings
+        cutoff_ns = self._now_ns() - int(settings.retention_s * 1e9)
+        is_over_limit = settings.max_disk_bytes is not None and self._store.disk_bytes() > settings.max_disk_bytes
+        if not is_over_limit and not self._store.has_expired(cutoff_ns):
             return
         self.mine()
         high_water = self._store.high_water()
         if high_water.last_ns is not None:
-            self._knowledge.freeze(before_ns=high_water.last_ns)
+            self._knowledge.freeze(before_ns=high_water.last_ns - _STILL_OPEN_NS)
         dropped = self._store.drop_before(cutoff_ns)
-        if self._settings.max_disk_bytes is not None:
-            dropped += self._store.drop_to_size(self._settings.max_disk_bytes)
+        if settings.max_disk_bytes is not None:
+            dropped += self._store.drop_to_size(settings.max_disk_bytes)
         self.progress.dropped_lines += dropped
         _log.info("nearline.retention", dropped_lines=dropped)
-        if dropped:
-            with self._mine_lock:
-                self._current = None if self._current is None else (self._current[0], Stamp(-2, -2))
+        self.mine(anew=True)
 
     @property
     def _generation_folder(self) -> Path:
@@ -257,6 +258,3 @@ class Nearline:
                 _log.exception("nearline.failed", step=step.__name__)
                 pause_s = max(pause_s, 1.0)
             self._stop.wait(pause_s)
-
-
-_BEGINNING_NS = -(2**62)

@@ -82,9 +82,9 @@ class World:
         self.store.close()
 
 
-def chunks_of(files: Sequence[Path], *, limit: int = CHUNK_BYTES) -> list[Chunk]:
+def chunks_of(files: Sequence[Path], *, limit: int = CHUNK_BYTES, read_ns: int = READ_NS) -> list[Chunk]:
     """All chunks of finished files, file by file, cut as the collector would."""
-    return [chunk for file in sorted(files) for chunk in _cut(file, limit)]
+    return [chunk for file in sorted(files) for chunk in _cut(file, limit, read_ns)]
 
 
 def shuffled(chunks: Sequence[Chunk], seed: int) -> list[Chunk]:
@@ -94,7 +94,7 @@ def shuffled(chunks: Sequence[Chunk], seed: int) -> list[Chunk]:
     return mixed
 
 
-def _cut(file: Path, limit: int) -> Iterator[Chunk]:
+def _cut(file: Path, limit: int, read_ns: int) -> Iterator[Chunk]:
     data = file.read_bytes()
     fields = read_path(str(file))
     source = Source(
@@ -109,5 +109,5 @@ def _cut(file: Path, limit: int) -> Iterator[Chunk]:
     start = 0
     for end in (*find_cuts(data, limit=limit, more_follows=True).ends, len(data)):
         if end > start:
-            yield Chunk(source, start, end, READ_NS, data[start:end])
+            yield Chunk(source, start, end, read_ns, data[start:end])
             start = end
