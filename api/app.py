@@ -7,6 +7,7 @@ import anyio
 from fastapi import FastAPI
 
 from api import routes_ask, routes_incidents, routes_patterns, routes_read, routes_status, routes_tail, routes_write
+from api.foreground import Foregrounding
 from api.gate import Gate
 from api.metrics import Metrics, RequestWatch
 from api.parts import Dejalog
@@ -24,6 +25,7 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     server = dejalog.settings.server
     app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
     app.add_middleware(RequestWatch, metrics=app.state.metrics)
+    app.add_middleware(Foregrounding, foreground=dejalog.foreground)
     return app
 
 

@@ -32,10 +32,13 @@ from ingest.collect import Collector
 from ingest.collect_settings import CollectSettings
 from ingest.errors import InputError, NotFoundError
 from ingest.receive import Receiver
+from workers.foreground import Foreground
 from workers.nearline import Nearline
 from workers.settings import NearlineSettings
 
 _log = structlog.get_logger()
+CHUNK_GIVES_WAY_S = 0.25
+"""Longest wait of one chunk for questions being answered: under questions without a pause 12 MB/s still come in."""
 EDIT_WAIT_S = 30.0
 """How long an edit waits for the generation that shows it."""
 
@@ -48,8 +51,18 @@ class Dejalog:
         self.store = ParquetStore.open(folder, _store_settings(settings))
         self.knowledge = Knowledge(folder / CATALOGUE_FILE)
         _take_back(folder, self.knowledge)
-        self.receiver = Receiver(self.store, zone=settings.collect.zone)
-        self.nearline = Nearline(self.store, self.knowledge, embedder, folder, _nearline_settings(settings))
+        self.foreground = Foreground()
+        self.receiver = Receiver(
+            self.store, zone=settings.collect.zone, give_way=lambda: self.foreground.give_way(CHUNK_GIVES_WAY_S)
+        )
+        self.nearline = Nearline(
+            self.store,
+            self.knowledge,
+            embedder,
+            folder,
+            _nearline_settings(settings),
+            foreground=self.foreground,
+        )
         self.host = settings.collect.host or socket.gethostname()
         self._ask_settings = _ask_settings(settings)
         self.collector: Collector | None = None

@@ -20,6 +20,7 @@ from index.incident import Note, Similar
 from index.line_store import LineStore
 from index.pattern import PatternEdit
 from ingest.chunk import ChunkSink
+from workers.foreground import Foreground
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +137,10 @@ class Dejalog(Protocol):
     @property
     def settings(self) -> Settings:
         """What it was started with."""
+
+    @property
+    def foreground(self) -> Foreground:
+        """Where requests that somebody waits for are counted."""
 
     @property
     def store(self) -> LineStore:

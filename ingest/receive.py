@@ -34,11 +34,21 @@ _log = structlog.get_logger()
 class Receiver:
     """A ChunkSink over a store. Any number of threads may call it."""
 
-    def __init__(self, sink: LineSink, *, zone: str = "", clock: Callable[[], int] = time.time_ns) -> None:
-        """`zone`: that of clocks without one when the source names none. `clock`: UTC ns, when pushed lines arrive."""
+    def __init__(
+        self,
+        sink: LineSink,
+        *,
+        zone: str = "",
+        clock: Callable[[], int] = time.time_ns,
+        give_way: Callable[[], None] | None = None,
+    ) -> None:
+        """`zone`: that of clocks without one when the source names none. `clock`: UTC ns, when pushed lines arrive.
+        `give_way` is called before each chunk is worked on, and may wait.
+        """
         self._sink = sink
         self._zone = zone
         self._clock = clock
+        self._give_way = give_way
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
         self._push_lock = threading.Lock()
         self._incarnation = secrets.token_bytes(16)
@@ -96,6 +106,8 @@ class Receiver:
 
     def _take(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
         self._count(received_chunks=1, received_bytes=len(chunk.body))
+        if self._give_way is not None:
+            self._give_way()
         with self._locks[zlib.crc32(chunk.source.id.encode()) % _LOCKS]:
             for _ in range(_ATTEMPTS):
                 try:

@@ -22,6 +22,7 @@ from index.incident_mine import MineCache, span_incident
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
+from workers.foreground import Foreground
 from workers.settings import NearlineSettings
 
 _log = structlog.get_logger()
@@ -56,13 +57,18 @@ class Nearline:
         settings: NearlineSettings,
         *,
         now_ns: Callable[[], int] = time.time_ns,
+        foreground: Foreground | None = None,
+        prepare: Callable[[Generation], object] | None = None,
     ) -> None:
+        """`prepare` is called with each generation before it is published; `foreground` is given way to."""
         self._store = store
         self._knowledge = knowledge
         self._embedder = embedder
         self._folder = folder
         self._settings = settings
         self._now_ns = now_ns
+        self._foreground = foreground or Foreground()
+        self._prepare = prepare
         self._embeddings = EmbeddingCache(folder / "embeddings.sqlite")
         self._mining = MineCache()
         self._mine_lock = threading.Lock()
@@ -231,12 +237,15 @@ class Nearline:
         )
 
     def _publish(self, generation: Generation, stamp: Stamp) -> None:
+        if self._prepare is not None:
+            self._prepare(generation)
         with self._changed:
             self._current = (generation, stamp)
             self.progress.mined_sequence = stamp.high_sequence
             self._changed.notify_all()
 
     def _maintain(self) -> None:
+        self._foreground.give_way(self._settings.give_way_s)
         self._store.maintain()
 
     def _mine_when_due(self) -> None:
@@ -245,6 +254,7 @@ class Nearline:
         with self._changed:
             while not self._stop.is_set() and not self._waiters and time.monotonic() < resume:
                 self._changed.wait(0.5)
+        self._foreground.give_way(self._settings.give_way_s)
         if not self._stop.is_set() and (self._current is None or self._current[1] != self._stamp()):
             self.mine()
 

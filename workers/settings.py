@@ -14,5 +14,7 @@ class NearlineSettings:
     retention_every_s: float = 300.0
     retention_s: float = 30 * 86400.0
     max_disk_bytes: int | None = None
+    give_way_s: float = 0.5
+    """Longest wait of a background step for questions being answered."""
     kept_generations: int = 3
     """Generations as of past times kept in memory."""
