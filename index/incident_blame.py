@@ -6,9 +6,9 @@ lines say about another is that other's deviation, and so is what was said about
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping, Sequence
 
+from index.incident_named import Named
 from index.incident_span import Feature, score_of
 
 STARVED = 0.3
@@ -17,15 +17,14 @@ _ROUNDS = 6
 """Calls are seldom nested deeper (a guess); blame that goes in a circle fades."""
 
 
-def rank_by_blame(by_service: Mapping[str, Sequence[Feature]]) -> list[str]:
-    """All these services, the faulty one first; ties by name."""
+def rank_by_blame(by_service: Mapping[str, Sequence[Feature]], named: Named) -> list[str]:
+    """All these services, the faulty one first; ties by name. `named` says whom the features speak of."""
     names = sorted(by_service)
     own, said = {}, {}
     for service in names:
-        told = {feature.name: _named(feature, names) for feature in by_service[service]}
-        own[service] = _energy([feature for feature in by_service[service] if not told[feature.name]])
+        own[service] = _energy([_part(feature, 1 - _spoken(feature, named, names)) for feature in by_service[service]])
         said[service] = {
-            peer: _energy([feature for feature in by_service[service] if peer in told[feature.name]])
+            peer: _energy([_part(feature, _share(feature, named, peer)) for feature in by_service[service]])
             for peer in names
             if peer != service
         }
@@ -60,14 +59,14 @@ def _energy(found: Sequence[Feature]) -> float:
     return score_of(weighed) ** 2
 
 
-def _named(feature: Feature, services: Sequence[str]) -> tuple[str, ...]:
-    """The other services whose full names stand in what was newly said; what fell silent accuses nobody."""
-    if feature.kind not in {"appeared", "burst"}:
-        return ()
-    return tuple(
-        service for service in services if service != feature.service and _stands_in(service, feature.template)
-    )
+def _share(feature: Feature, named: Named, peer: str) -> float:
+    return named.get(feature.name, {}).get(peer, 0.0)
 
 
-def _stands_in(service: str, template: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(service)}(?![\w-])", template) is not None
+def _spoken(feature: Feature, named: Named, peers: Sequence[str]) -> float:
+    return min(math.fsum(_share(feature, named, peer) for peer in peers), 1.0)
+
+
+def _part(feature: Feature, share: float) -> Feature:
+    """The feature with this share of its energy, which is the square of its evidence."""
+    return dataclasses.replace(feature, evidence=feature.evidence * math.sqrt(max(share, 0.0)))

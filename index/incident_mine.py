@@ -15,6 +15,7 @@ from index.incident_blame import rank_by_blame
 from index.incident_family import with_families
 from index.incident_find import Span, bar, find_spans
 from index.incident_lines import HARDLY, Shown, copy_lines, find_lines
+from index.incident_named import read_named
 from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
 from index.line_store import LineStore
@@ -127,7 +128,8 @@ def _told(
 ) -> Incident:
     """The incident in full: deviations with their lines, who failed first, evidence, title."""
     by_service = _by_service([feature for feature in found if feature.service in set(involved)])
-    ranked = rank_by_blame(by_service)[:MOST_SERVICES]
+    named = read_named(store, patterns.members, span, found, course.windows.services)
+    ranked = rank_by_blame(by_service, named)[:MOST_SERVICES]
     chosen = _chosen([by_service[service] for service in ranked])
     shown = find_lines(store, patterns, span, chosen)
     evidence_ids = _evidence_ids(shown)

@@ -3,11 +3,13 @@
 import dataclasses
 import itertools
 
+import polars as pl
 import pytest
 
 from index.incident import Incident
 from index.incident_blame import rank_by_blame
 from index.incident_family import with_families
+from index.incident_named import shares_named
 from index.incident_span import Feature, score_of, signature
 
 
@@ -97,19 +99,53 @@ def test_blame_goes_to_the_service_that_callers_name() -> None:
             "gateway": [feature("gateway", "appeared", "orders did not respond", 12)],
             "orders": [feature("orders", "appeared", "call to stock timed out", 9)],
             "stock": [feature("stock", "burst", "queue grows", 5)],
-        }
+        },
+        {"more|gateway|orders did not respond": {"orders": 1.0}, "more|orders|call to stock timed out": {"stock": 1.0}},
     )
     assert ranked == ["stock", "gateway", "orders"]
 
 
-def test_a_name_inside_another_word_accuses_nobody() -> None:
+def test_a_pattern_that_speaks_of_several_parts_its_blame_among_them() -> None:
+    complaint = {"more|gateway|could not connect": {"stock": 0.75, "orders": 0.25}}
     ranked = rank_by_blame(
         {
-            "a": [feature("a", "appeared", "reordering failed, order-history too", 6)],
-            "order": [feature("order", "burst", "x", 5)],
-        }
+            "gateway": [feature("gateway", "appeared", "could not connect", 12)],
+            "orders": [feature("orders", "burst", "x", 5)],
+            "stock": [feature("stock", "burst", "y", 5)],
+        },
+        complaint,
     )
-    assert ranked == ["a", "order"]
+    assert ranked == ["stock", "orders", "gateway"]
+
+
+@pytest.mark.parametrize(
+    ("service", "message", "is_named"),
+    [
+        ("order", "reordering failed, order-history too", False),
+        ("order", "no order 17", False),
+        ("order", "no answer from order", True),
+        ("orders", "orders answered with 503", True),
+        ("svc-stock", "could not connect to svc-stock (connection refused)", True),
+        ("svc-stock", "GET http://stock/levels failed", True),
+        ("svc-stock", "dial tcp: lookup stock:8080", True),
+        ("svc-stock", "too little stock left", False),
+        ("svc-stock", "svc-stock-history is down", False),
+        ("ts-order-service", "call of OrderService failed", True),
+        ("ts-user-profile-service", "user profile timed out", True),
+        ("paymentService", "payment-service: no answer", True),
+        ("a.*b", "a and b", False),
+        ("订单-service", "调用 订单-service 超时", True),
+    ],
+)
+def test_a_service_is_named_where_its_name_stands_by_itself(service: str, message: str, *, is_named: bool) -> None:
+    lines = pl.DataFrame({"service": ["caller"], "pattern_id": ["p"], "message": [message]})
+    assert shares_named(lines, ["caller", service]) == ({("caller", "p"): {service: 1.0}} if is_named else {})
+
+
+def test_shares_are_of_all_lines_and_nobody_names_itself() -> None:
+    said = ["to stock", "to cart", "to stock and cart", "to nobody"]
+    lines = pl.DataFrame({"service": ["cart"] * 4, "pattern_id": ["p"] * 4, "message": said})
+    assert shares_named(lines, ["cart", "stock"]) == {("cart", "p"): {"stock": 0.5}}
 
 
 def test_a_service_that_is_only_asked_less_is_not_the_faulty_one() -> None:
@@ -117,7 +153,8 @@ def test_a_service_that_is_only_asked_less_is_not_the_faulty_one() -> None:
         {
             "caller": [feature("caller", "appeared", "pool exhausted", 7)],
             "callee": [feature("callee", "vanished", "served", -14, starved=True)],
-        }
+        },
+        {},
     )
     assert ranked == ["caller", "callee"]
 
