@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from index.line_store import LineFilter
@@ -30,7 +31,8 @@ def lines_by_service(store: ParquetStore) -> dict[str, int]:
 
 
 def longest_message(store: ParquetStore) -> int:
-    return max(int(frame["message"].str.len_bytes().max()) for frame in store.scan(LineFilter(), ["message"]))
+    frames = list(store.scan(LineFilter(), ["message"]))
+    return max(frame.select(pl.col("message").str.len_bytes().max()).item() for frame in frames)
 
 
 def marks(store: ParquetStore) -> list[int]:
