@@ -31,8 +31,8 @@ def lines_by_service(store: ParquetStore) -> dict[str, int]:
 
 
 def longest_message(store: ParquetStore) -> int:
-    frames = list(store.scan(LineFilter(), ["message"]))
-    return max(frame.select(pl.col("message").str.len_bytes().max()).item() for frame in frames)
+    messages = pl.concat(store.scan(LineFilter(), ["message"]))["message"]
+    return max(messages.str.len_bytes().to_list())
 
 
 def marks(store: ParquetStore) -> list[int]:
