@@ -32,7 +32,8 @@ def lines_by_service(store: ParquetStore) -> dict[str, int]:
 
 def longest_message(store: ParquetStore) -> int:
     messages = pl.concat(store.scan(LineFilter(), ["message"]))["message"]
-    return max(messages.str.len_bytes().to_list())
+    longest: int = max(messages.str.len_bytes().to_list())
+    return longest
 
 
 def marks(store: ParquetStore) -> list[int]:
