@@ -12,7 +12,7 @@ from index.incident import Incident
 from index.vector import Vectors
 
 _FAULT_LEVELS = frozenset({"fatal", "error", "warn"})
-_PROMINENCE = 2.0
+_PROMINENCE = 3.0
 """What being all about the question adds to an incident's score (measured on few questions)."""
 _GRAVITY = 0.03
 """What doubling an incident's extent adds to its score: of two that fit alike the graver comes first (a guess)."""
@@ -109,18 +109,27 @@ def _incidents(
     }
     found = []
     prominence = prominences(question.units, index.incidents.tokens, settings)
+    is_shown_only = _is_shown_only(question, index)
     for ranked in index.rank_incidents(question, vector, among):
         incident = index.incident_of[ranked.id]
         support = support_of(
             question, ranked, index.incidents.words, index.glossary, settings, is_incident=True, is_fault=True
         )
-        is_kind_alone = bool(question.units) and all(unit.is_kind for unit in question.units)
-        # Words cannot tell incidents of one kind apart, when the kind is all that is asked for.
-        score = 0.0 if is_kind_alone else ranked.score
+        score = 0.0 if is_shown_only else ranked.score
         score += _PROMINENCE * prominence[ranked.id] + _gravity(incident)
         found.append(IncidentCandidate(incident, score, support))
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
     return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
+
+
+def _is_shown_only(question: Question, index: RetrievalIndex) -> bool:
+    """Whether words cannot tell incidents apart: all that is asked for is a kind, or a thing that no incident names
+    and some show by its signs.
+    """
+    return bool(question.units) and all(
+        unit.is_kind or (unit.signs and not any(index.incidents.words.has(token) for token in unit.tokens))
+        for unit in question.units
+    )
 
 
 def _gravity(incident: Incident) -> float:

@@ -8,6 +8,7 @@ from typing import Literal
 from api.candidate import Candidates, IncidentCandidate
 from api.evidence import Span
 from api.question import Question
+from api.question_time import LATELY_NS
 from api.retrieve import PatternFacts, RetrievalIndex
 from api.support import Support
 from index.bm25 import CONCEPT_PREFIX
@@ -60,6 +61,7 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
             fitting = _nearest_first(this, fitting)
         elif not fitting:
             fitting = [each for each in found.incidents if each.support.verdict == support.verdict]
+        fitting = _told_together(_recent_first(fitting, question, span.end_ns) if this is None else fitting)
         return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this)
     supported = found.supported(PATTERNS)
     certain = [each for each in supported if each.support.verdict == found.pattern_support.verdict] or supported
@@ -114,6 +116,20 @@ def _nearest_first(this: Incident, fitting: Sequence[IncidentCandidate]) -> list
         fitting,
         key=lambda each: (-each.score - likeness.get(each.incident.incident_id, 0.0), each.incident.incident_id),
     )
+
+
+def _recent_first(fitting: Sequence[IncidentCandidate], question: Question, as_of_ns: int) -> list[IncidentCandidate]:
+    """Asked about lately, incidents of the last days come before older ones that may fit better."""
+    since_ns = as_of_ns - LATELY_NS
+    return sorted(fitting, key=lambda each: question.lately and each.incident.end_ns <= since_ns)
+
+
+def _told_together(fitting: Sequence[IncidentCandidate]) -> list[IncidentCandidate]:
+    """Incidents of one family side by side, where the best of them stands."""
+    place: dict[str, int] = {}
+    for each in fitting:
+        place.setdefault(each.incident.family_id, len(place))
+    return sorted(fitting, key=lambda each: place[each.incident.family_id])
 
 
 def _changed(found: Candidates, index: RetrievalIndex, span: Span) -> Choice:

@@ -8,12 +8,10 @@ from api.evidence import Evidence
 from api.plan_incident import incident_claims, matching_claim
 from api.plan_pattern import count_of, identifier_claims, pattern_claims
 from api.question import Question
-from api.question_time import LATELY
+from api.question_time import LATELY, LATELY_NS
 from api.sentence import listed, quote, say, time_said
 from api.support import Support, Verdict
 from index.incident import Incident, Note, Similar
-
-_LATELY_NS = int(LATELY.total_seconds()) * 1_000_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +88,7 @@ def _closest(question: Question, incident: Incident) -> str:
 
 
 def _widened(question: Question, newest_ns: int, as_of_ns: int) -> tuple[str, ...]:
-    if not question.lately or newest_ns >= as_of_ns - _LATELY_NS:
+    if not question.lately or newest_ns >= as_of_ns - LATELY_NS:
         return ()
     return (say("verdict.widened", question.reply_in, days=LATELY.days),)
 

@@ -183,6 +183,7 @@ def _units(focus: str, matches: Sequence[Match], known: AbstractSet[_Place]) -> 
     places: dict[_Place, list[Match]] = {}
     for match in matches:
         places.setdefault((match.start, match.end), []).append(match)
+    places = _with_hints_joined(places)
     found = _with_symptoms(focus, {place: _concept_unit(focus, place, group) for place, group in places.items()})
     for word in words(focus):
         place = (word.start, word.end)
@@ -195,6 +196,25 @@ def _units(focus: str, matches: Sequence[Match], known: AbstractSet[_Place]) -> 
         found[start, end] = Unit(focus[start:end], pairs, "word")
     distinct = {unit.tokens: unit for _, unit in sorted(found.items(), reverse=True)}
     return tuple(sorted(distinct.values(), key=lambda unit: (focus.find(unit.text), unit.text)))
+
+
+def _with_hints_joined(places: dict[_Place, list[Match]]) -> dict[_Place, list[Match]]:
+    """A vague word and a word for what would be its sign mean one thing together: “exhausted” beside “pool” is the
+    exhausted pool, wherever in the question they stand.
+    """
+    named = {match.concept.id for group in places.values() for match in group}
+    joined = {
+        place: [dataclasses.replace(match, vague=False) for match in group if named.intersection(match.concept.signs)]
+        for place, group in places.items()
+        if any(match.vague and named.intersection(match.concept.signs) for match in group)
+    }
+    signs = {sign for group in joined.values() for match in group for sign in match.concept.signs}
+    kept = {
+        place: group
+        for place, group in places.items()
+        if place not in joined and not signs.issuperset(match.concept.id for match in group)
+    }
+    return {**kept, **joined}
 
 
 def _with_symptoms(focus: str, found: dict[_Place, Unit]) -> dict[_Place, Unit]:

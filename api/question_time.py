@@ -11,6 +11,7 @@ AROUND = dt.timedelta(minutes=15)
 """How far "at 14:05" reaches to both sides (a guess: clocks in people's heads are rounded)."""
 LATELY = dt.timedelta(days=7)
 """What "lately" means before the search is widened to everything retained (a guess)."""
+LATELY_NS = int(LATELY.total_seconds()) * SECOND_NS
 
 
 @dataclasses.dataclass(frozen=True)

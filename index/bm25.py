@@ -103,6 +103,10 @@ class Bm25:
         order = sorted(np.flatnonzero(total > 0).tolist(), key=lambda row: (-total[row], self.ids[row]))
         return [(self.ids[row], float(total[row])) for row in order[:limit]]
 
+    def has(self, token: str) -> bool:
+        """Whether any document has the token."""
+        return token in self.rows
+
     def rarity(self, token: str) -> float:
         """The weight a token earns by being in few documents; that of a token in none is the highest."""
         return self.idf.get(token, _idf(len(self.ids), 0))
