@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from index.deviation_mark import Course
 from index.incident import EvidenceLine
 from index.incident_find import Span
+from index.incident_onset import fall, rise, slow_from
 from index.incident_span import Feature
 from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineStore
 from index.pattern import PatternSet
@@ -18,12 +20,8 @@ from ingest.line import line_id
 LINES_EACH = 3
 """Lines kept for each deviation, the onset first (a guess)."""
 MESSAGE_CHARACTERS = 4096
-_LOOK_BACK_NS = 10 * LEDGER_WINDOW_NS
-"""So far back the last line before a silence is looked for (a guess)."""
-HARDLY = 0.25
-"""With less than this share of the usual lines a pattern has stopped, else there are fewer of it (a guess)."""
-_LONG_PAUSE = 4.0
-"""Times the usual pause between two lines; chance alone makes one in fifty of them longer."""
+LOOK_BACK_NS = 2 * LEDGER_WINDOW_NS
+"""So far before a span its first sign is looked for (a guess)."""
 _ORDER = ["time_ns", "source", "position"]
 _KEYS = {"source": pl.String, "position": pl.Int64, "time_ns": pl.Int64, "service": pl.String, "signature": pl.UInt64}
 
@@ -36,14 +34,29 @@ class Shown:
     lines: tuple[tuple[str, int], ...]
 
 
-def find_lines(store: LineStore, patterns: PatternSet, span: Span, features: Sequence[Feature]) -> list[Shown]:
-    """One entry for each feature, in their order. Three scans at most, of these services, patterns and times only."""
+def find_lines(
+    store: LineStore, patterns: PatternSet, span: Span, features: Sequence[Feature], *, floor_ns: int
+) -> list[Shown]:
+    """One entry for each feature, in their order. Three scans at most, of these services, patterns and times only.
+
+    Onsets may lie before the span, which holds whole windows and only those that stand out, but not before `floor_ns`.
+    """
     members = patterns.members
     counted = [feature for feature in features if feature.pattern_id and feature.kind != "slower"]
-    lines = _read(store, members, span, counted)
-    gaps = _read_gaps(store, members, span, [feature for feature in features if feature.kind == "slower"])
+    lines = _read(store, members, Span(floor_ns, span.end_ns), counted)
+    gaps = _read_gaps(store, members, Span(floor_ns, span.end_ns), [f for f in features if f.kind == "slower"])
     severe = _read_severe(store, span, sorted({feature.service for feature in features if not feature.pattern_id}))
-    return [_show(feature, span, lines, gaps, severe) for feature in features]
+    return [_show(feature, span, lines, gaps, severe, floor_ns) for feature in features]
+
+
+def floor_of(course: Course, span: Span, earlier_end_ns: int) -> int:
+    """How far before the span its onset may lie: no gap in the data between, and after the incident before."""
+    windows = course.windows
+    first = min(int(windows.times.searchsorted(span.start_ns)), len(windows.times) - 1)
+    if first < 0:
+        return span.start_ns
+    unbroken_ns = int(windows.times[windows.unbroken()[first]])
+    return min(max(span.start_ns - LOOK_BACK_NS, earlier_end_ns, unbroken_ns), span.start_ns)
 
 
 def _read(store: LineStore, members: pl.DataFrame, span: Span, features: Sequence[Feature]) -> pl.DataFrame:
@@ -51,7 +64,7 @@ def _read(store: LineStore, members: pl.DataFrame, span: Span, features: Sequenc
     if wanted.is_empty():
         return pl.DataFrame(schema=_KEYS | {"pattern_id": pl.String})
     where = LineFilter(
-        start_ns=span.start_ns - _LOOK_BACK_NS,
+        start_ns=span.start_ns,
         end_ns=span.end_ns,
         services=tuple(sorted({feature.service for feature in features})),
         signatures=tuple(wanted["signature"].to_list()),
@@ -90,19 +103,17 @@ def _read_gaps(store: LineStore, members: pl.DataFrame, span: Span, features: Se
     )
 
 
-def _show(feature: Feature, span: Span, lines: pl.DataFrame, gaps: pl.DataFrame, severe: pl.DataFrame) -> Shown:
+def _show(
+    feature: Feature, span: Span, lines: pl.DataFrame, gaps: pl.DataFrame, severe: pl.DataFrame, floor_ns: int
+) -> Shown:
     own = pl.col("service") == feature.service
     if feature.kind == "slower":
         pair = own & (pl.col("before_id") == feature.before_id) & (pl.col("after_id") == feature.pattern_id)
-        slow = pl.col("gap_ms") >= 1000 * math.sqrt(max(feature.expected, 1e-4) * max(feature.observed, 1e-4))
-        return _first(gaps.filter(pair & slow), span)
+        return _slow(gaps.filter(pair), feature, span)
     if not feature.pattern_id:
         return _first(severe.filter(own), span)
     found = lines.filter(own & (pl.col("pattern_id") == feature.pattern_id))
-    if feature.kind == "vanished":
-        return _stopped(found, span) if feature.observed < HARDLY * feature.expected else _fewer(found, feature, span)
-    inside = found.filter(pl.col("time_ns") >= span.start_ns)
-    return _first(inside if feature.kind == "appeared" else _from_burst(inside, feature, span), span)
+    return _fallen(found, feature, span, floor_ns) if feature.kind == "vanished" else _risen(found, feature, span)
 
 
 def _first(lines: pl.DataFrame, span: Span) -> Shown:
@@ -110,39 +121,38 @@ def _first(lines: pl.DataFrame, span: Span) -> Shown:
     return Shown(int(lines["time_ns"][0]) if ids else span.start_ns, ids)
 
 
-def _from_burst(lines: pl.DataFrame, feature: Feature, span: Span) -> pl.DataFrame:
-    """Lines from the first minute on that has twice what it should (a guess at where a burst begins)."""
-    minutes = max((span.end_ns - span.start_ns) // LEDGER_WINDOW_NS, 1)
-    counts = lines.group_by(window=pl.col("time_ns") // LEDGER_WINDOW_NS).len().sort("window")
-    begun = counts.filter(pl.col("len") >= 2 * feature.expected / minutes + 1)["window"]
-    return lines.filter(pl.col("time_ns") // LEDGER_WINDOW_NS >= begun[0]) if len(begun) else lines
-
-
-def _stopped(lines: pl.DataFrame, span: Span) -> Shown:
-    """The line before the longest pause that reaches into the span, and the one after it. What had stopped a minute or
-    more before the span is taken to have stopped when it began: there may be a gap in the data.
-    """
-    if lines.is_empty():
+def _risen(lines: pl.DataFrame, feature: Feature, span: Span) -> Shown:
+    times = lines["time_ns"].to_list()
+    if not times or times[-1] < span.start_ns:
         return Shown(span.start_ns, ())
-    times = [*lines["time_ns"].to_list(), span.end_ns]
-    pauses = [
-        (times[index + 1] - max(times[index], span.start_ns), -index)
-        for index in range(len(times) - 1)
-        if times[index + 1] > span.start_ns
-    ]
-    index = -max(pauses)[1]
-    ids = lines.slice(index, 2).select("source", "position").iter_rows()
-    stopped_ns = int(times[index])
-    return Shown(stopped_ns if stopped_ns > span.start_ns - LEDGER_WINDOW_NS else span.start_ns, tuple(ids))
+    first = rise(times, since=span.start_ns, until=span.end_ns, observed=feature.observed, expected=feature.expected)
+    return _first(lines.slice(first), span)
 
 
-def _fewer(lines: pl.DataFrame, feature: Feature, span: Span) -> Shown:
-    """Where some lines are still written, the line before the first pause that is long for what is usual."""
-    left = lines.filter(pl.col("time_ns") >= span.start_ns)
-    long_ns = _LONG_PAUSE * (span.end_ns - span.start_ns) / max(feature.expected, 1.0)
-    pauses = left["time_ns"].extend_constant(span.end_ns, 1).diff(null_behavior="drop")
-    places = (pauses >= long_ns).arg_true()
-    return _first(left.slice(int(places[0])), span) if len(places) else _first(left, span)
+def _slow(gaps: pl.DataFrame, feature: Feature, span: Span) -> Shown:
+    slow = gaps["gap_ms"] >= 1000 * math.sqrt(max(feature.expected, 1e-4) * max(feature.observed, 1e-4))
+    inside = gaps["time_ns"] >= span.start_ns
+    if not (slow & inside).any():
+        return Shown(span.start_ns, ())
+    first = slow_from(slow.to_list(), inside.to_list())
+    return _first(gaps.slice(first).filter(slow.slice(first)), span)
+
+
+def _fallen(lines: pl.DataFrame, feature: Feature, span: Span, floor_ns: int) -> Shown:
+    """The last line at the usual rate and the one after it. Where none is left the silence began with the span."""
+    times = lines["time_ns"].to_list()
+    last = fall(
+        times,
+        floor=floor_ns,
+        since=span.start_ns,
+        until=span.end_ns,
+        observed=feature.observed,
+        expected=feature.expected,
+    )
+    if last < 0:
+        return Shown(span.start_ns, tuple(lines.head(1).select("source", "position").iter_rows()))
+    ids = lines.slice(last, 2).select("source", "position").iter_rows()
+    return Shown(int(times[last]), tuple(ids))
 
 
 def copy_lines(store: LineStore, patterns: PatternSet, ids: Sequence[tuple[str, int]]) -> tuple[EvidenceLine, ...]:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from index.deviation_mark import Course, follow
-from index.incident import Deviation, Incident, Onset
+from index.incident import Deviation, Incident
 from index.incident_blame import rank_by_blame
 from index.incident_family import with_families
 from index.incident_find import Span, bar, find_spans
-from index.incident_lines import HARDLY, Shown, copy_lines, find_lines
+from index.incident_first import is_bystander, onsets
+from index.incident_lines import Shown, copy_lines, find_lines, floor_of
 from index.incident_named import read_named
 from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
@@ -48,8 +49,12 @@ def mine_incidents(
 ) -> list[Incident]:
     """All incidents in the lines before `before_ns`, by (start_ns, incident_id), with their families."""
     course = read_course(store, patterns, before_ns=before_ns, cache=cache)
-    found = [_incident(store, patterns, course, span, before_ns) for span in find_spans(course)]
-    return with_families([incident for incident in found if incident is not None])
+    found: list[Incident] = []
+    for span in find_spans(course):
+        incident = _incident(store, patterns, course, span, before_ns, earlier_end_ns=found[-1].end_ns if found else 0)
+        if incident is not None:
+            found.append(incident)
+    return with_families(found)
 
 
 def span_incident(
@@ -67,7 +72,8 @@ def span_incident(
     end_ns = end_ns if before_ns is None else min(end_ns, before_ns)
     span = Span(window_start(start_ns), end_ns)
     found = [feature for feature in features(course, *dataclasses.astuple(span)) if _among(feature, services)]
-    return _told(store, patterns, course, span, found, sorted({feature.service for feature in found}))
+    services = sorted({feature.service for feature in found})
+    return _told(store, patterns, course, span, found, services, floor_ns=span.start_ns)
 
 
 def read_course(
@@ -97,7 +103,7 @@ def _among(feature: Feature, services: Sequence[str]) -> bool:
 
 
 def _incident(
-    store: LineStore, patterns: PatternSet, course: Course, span: Span, before_ns: int | None
+    store: LineStore, patterns: PatternSet, course: Course, span: Span, before_ns: int | None, *, earlier_end_ns: int
 ) -> Incident | None:
     found = features(course, span.start_ns, span.end_ns)
     height = bar(course)
@@ -108,7 +114,8 @@ def _incident(
         return None
     end_ns = span.end_ns if before_ns is None else min(span.end_ns, before_ns)
     of_them = [feature for feature in found if feature.service in set(involved)]
-    return _told(store, patterns, course, Span(span.start_ns, end_ns), of_them, involved)
+    floor_ns = floor_of(course, span, earlier_end_ns)
+    return _told(store, patterns, course, Span(span.start_ns, end_ns), of_them, involved, floor_ns=floor_ns)
 
 
 def _by_service(found: Sequence[Feature]) -> dict[str, list[Feature]]:
@@ -125,33 +132,27 @@ def _told(
     span: Span,
     found: list[Feature],
     involved: list[str],
+    *,
+    floor_ns: int,
 ) -> Incident:
     """The incident in full: deviations with their lines, who failed first, evidence, title."""
     by_service = _by_service([feature for feature in found if feature.service in set(involved)])
     named = read_named(store, patterns.members, span, found, course.windows.services)
-    ranked = rank_by_blame(by_service, named)[:MOST_SERVICES]
+    ranked = _without_bystanders(rank_by_blame(by_service, named), by_service)[:MOST_SERVICES]
     chosen = _chosen([by_service[service] for service in ranked])
-    shown = find_lines(store, patterns, span, chosen)
-    evidence_ids = _evidence_ids(shown)
-    evidence = copy_lines(store, patterns, evidence_ids)
+    shown = find_lines(store, patterns, span, chosen, floor_ns=floor_ns)
+    evidence = copy_lines(store, patterns, _evidence_ids(shown))
     present = {line.id for line in evidence}
     templates = dict(patterns.patterns.select("pattern_id", "template").iter_rows())
-    deviations = tuple(
-        _deviation(feature, lines, present, templates) for feature, lines in zip(chosen, shown, strict=True)
-    )
-    deviations = tuple(
-        sorted(deviations, key=lambda d: (-abs(d.surprise), d.service, d.kind, d.pattern_id, d.template))
-    )
-    onset = _onsets(ranked, deviations, span)
-    start_ns = max(min((first.time_ns for first in onset), default=span.start_ns), span.start_ns)
-    services = (
-        tuple(ranked[:1]) + tuple(first.service for first in onset if first.service != ranked[0]) if ranked else ()
-    )
+    told = [_deviation(feature, lines, present, templates) for feature, lines in zip(chosen, shown, strict=True)]
+    deviations = tuple(sorted(told, key=lambda d: (-abs(d.surprise), d.service, d.kind, d.pattern_id, d.template)))
+    onset = onsets(ranked, list(zip(chosen, told, strict=True)), span.start_ns)
+    services = tuple(ranked[:1]) + tuple(first.service for first in onset if first.service != ranked[0])
     scores = [score_of(by_service[service]) for service in ranked]
     return Incident(
         incident_id=_id(span, services),
         title=title_of(services, deviations, span.start_ns, span.end_ns),
-        start_ns=start_ns,
+        start_ns=min((first.time_ns for first in onset), default=span.start_ns),
         end_ns=span.end_ns,
         severity=severity_of(scores, deviations, bar(course)),
         services=services,
@@ -162,6 +163,11 @@ def _told(
         signature=signature(found),
         line_count=_line_count(course, span, services),
     )
+
+
+def _without_bystanders(ranked: list[str], by_service: dict[str, list[Feature]]) -> list[str]:
+    """All but those who were only asked less while others failed; the first stays, whatever it is."""
+    return [service for place, service in enumerate(ranked) if not place or not is_bystander(by_service[service])]
 
 
 def _chosen(by_service: list[list[Feature]]) -> list[Feature]:
@@ -201,27 +207,6 @@ def _deviation(feature: Feature, shown: Shown, present: set[str], templates: dic
         evidence=tuple(name for name in ids if name in present),
         before_template=templates.get(feature.before_id, ""),
     )
-
-
-def _onsets(services: Sequence[str], deviations: Sequence[Deviation], span: Span) -> tuple[Onset, ...]:
-    """Each service's first sign, by time. Only its surer deviations are asked: a weak one may be chance."""
-    onsets = []
-    for service in services:
-        own = [deviation for deviation in deviations if deviation.service == service]
-        surest = max((abs(deviation.surprise) for deviation in own), default=0.0)
-        sure = [deviation for deviation in own if abs(deviation.surprise) >= surest / 2 and deviation.evidence]
-        sure = [deviation for deviation in sure if not _only_fewer(deviation)] or sure
-        if not sure:
-            onsets.append(Onset(service, span.start_ns, next((d.evidence[0] for d in own if d.evidence), "")))
-            continue
-        first = min(sure, key=lambda deviation: (deviation.onset_ns, deviation.evidence))
-        onsets.append(Onset(service, first.onset_ns, first.evidence[0]))
-    return tuple(sorted(onsets, key=lambda onset: (onset.time_ns, onset.service)))
-
-
-def _only_fewer(deviation: Deviation) -> bool:
-    """Of lines that are still written nobody can tell from which moment on there were too few."""
-    return deviation.kind == "vanished" and deviation.observed >= HARDLY * deviation.expected
 
 
 def _line_count(course: Course, span: Span, services: Sequence[str]) -> int:

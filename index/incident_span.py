@@ -6,6 +6,7 @@ The same function describes a mined incident and any span that a person points a
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -132,10 +133,15 @@ def _minutes(course: Course, column: int, windows: range, expected: float) -> in
     return int((all_windows.count[mine] > expected / len(windows)).sum())
 
 
-def lasting(found: list[Feature]) -> int:
-    """The most windows in which one of the surer features of a service shows."""
+def surer(found: Sequence[Feature]) -> list[Feature]:
+    """Of one service's features those that count at least half of what the surest does."""
     surest = max((feature.evidence for feature in found), default=0.0)
-    return max((feature.minutes for feature in found if feature.evidence >= surest / 2), default=0)
+    return [feature for feature in found if feature.evidence >= surest / 2]
+
+
+def lasting(found: Sequence[Feature]) -> int:
+    """The most windows in which one of the surer features of a service shows."""
+    return max((feature.minutes for feature in surer(found)), default=0)
 
 
 def _slow_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
