@@ -16,6 +16,8 @@ _PROMINENCE = 3.0
 """What being all about the question adds to an incident's score (measured on few questions)."""
 _GRAVITY = 0.03
 """What doubling an incident's extent adds to its score: of two that fit alike the graver comes first (a guess)."""
+_GRAVITY_OF_SIGNS = 0.15
+"""The same where only signs tell incidents apart: a few lines of a sign come with many things (a guess)."""
 UNION = 5
 """So many of the best patterns may together cover what a question names (a guess)."""
 
@@ -115,8 +117,8 @@ def _incidents(
         support = support_of(
             question, ranked, index.incidents.words, index.glossary, settings, is_incident=True, is_fault=True
         )
-        score = 0.0 if is_shown_only else ranked.score
-        score += _PROMINENCE * prominence[ranked.id] + _gravity(incident)
+        gravity = (_GRAVITY_OF_SIGNS if is_shown_only else _GRAVITY) * _extent(incident)
+        score = (0.0 if is_shown_only else ranked.score) + _PROMINENCE * prominence[ranked.id] + gravity
         found.append(IncidentCandidate(incident, score, support))
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
     return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
@@ -132,13 +134,13 @@ def _is_shown_only(question: Question, index: RetrievalIndex) -> bool:
     )
 
 
-def _gravity(incident: Incident) -> float:
-    """By extent: the strongest sign of something new or slow of each service, summed over services."""
+def _extent(incident: Incident) -> float:
+    """In doublings: the strongest sign of something new or slow of each service, summed over services."""
     strongest: dict[str, float] = {}
     for deviation in incident.deviations:
         if deviation.kind in {"appeared", "burst", "slower"}:
             strongest[deviation.service] = max(strongest.get(deviation.service, 0.0), deviation.surprise)
-    return _GRAVITY * math.log2(1 + math.fsum(strongest.values()) / 10)
+    return math.log2(1 + math.fsum(strongest.values()) / 10)
 
 
 def _is_of(question: Question, services: tuple[str, ...]) -> bool:

@@ -32,6 +32,7 @@ from index.line_store import LineFilter, LineStore
 from ingest.errors import InputError
 from ingest.line import split_line_id
 
+_DAY_NS = 86_400_000_000_000
 _QUOTED = re.compile("“[^”]*”")
 _NUMBER = re.compile(r"\d+(?:[.:T-]\d+)*Z?")
 
@@ -46,7 +47,7 @@ class Checked:
 
 
 def check(claims: Sequence[Claim], *, store: LineStore, generation: Generation) -> Checked:
-    """One round trip: all cited lines in one read, one ledger for each distinct span that is counted over."""
+    """One round trip: all cited lines in one read, one count for each distinct number that is claimed."""
     records = _Records(claims, store, generation)
     kept = tuple(claim for claim in claims if _holds(claim, records))
     cited = {line: records.lines[line] for claim in kept for line in claim.citations}
@@ -54,7 +55,7 @@ def check(claims: Sequence[Claim], *, store: LineStore, generation: Generation) 
 
 
 class _Records:
-    """What claims are held against: lines read again, the ledger, incidents and notes."""
+    """What claims are held against: lines read again, counts, incidents and notes."""
 
     def __init__(self, claims: Sequence[Claim], store: LineStore, generation: Generation) -> None:
         facts = [fact for claim in claims for fact in claim.facts]
@@ -63,7 +64,8 @@ class _Records:
         self.notes = {note.note_id: note for note in generation.notes}
         self.pattern_of = dict(generation.patterns.members.iter_rows())
         self.lines = self._read(claims, store)
-        self.ledgers = {span: self._ledger(store, *span) for span in _spans(facts)}
+        self._store = store
+        self._counts: dict[tuple[str, int | None, int, tuple[str, ...]], int] = {}
         self.services = {quote(service, 80) for service in generation.counts["service"].unique() if service}
         self.text_totals = {fact: _text_total(store, fact) for fact in facts if isinstance(fact, TextCountFact)}
 
@@ -80,16 +82,26 @@ class _Records:
         copies = {line.id: line for incident in self.incidents.values() for line in incident.evidence}
         return {**{line: copies[line] for line in cited if line in copies}, **found}
 
-    def _ledger(self, store: LineStore, start_ns: int | None, end_ns: int) -> pl.DataFrame:
-        """Rows (service, pattern_id, count, first_ns, last_ns)."""
-        rows = store.ledger(start_ns=start_ns, end_ns=end_ns)
-        names = self.generation.patterns.members
-        return rows.select("service", "signature", "count", "first_ns", "last_ns").join(names, on="signature")
+    def count(self, pattern_id: str, start_ns: int | None, end_ns: int, services: tuple[str, ...]) -> int:
+        """Lines of the pattern in the span, of these services or of all. Each is counted once."""
+        key = (pattern_id, start_ns, end_ns, services)
+        if key not in self._counts:
+            signatures = tuple(sorted(each for each, name in self.pattern_of.items() if name == pattern_id))
+            where = LineFilter("*", start_ns, end_ns, services, (), signatures)
+            self._counts[key] = _lines_of(self._store, where) if signatures and end_ns > (start_ns or 0) else 0
+        return self._counts[key]
+
+    def holds_nothing(self, start_ns: int | None, end_ns: int) -> bool:
+        """Whether no line of the span is retained."""
+        key = ("", start_ns, end_ns, ())
+        if key not in self._counts:
+            self._counts[key] = _lines_of(self._store, LineFilter("*", start_ns, end_ns))
+        return self._counts[key] == 0
 
 
-def _spans(facts: Sequence[Fact]) -> list[tuple[int | None, int]]:
-    counted = [(fact.start_ns, fact.end_ns) for fact in facts if isinstance(fact, CountFact | ExtremeFact)]
-    return list(dict.fromkeys(counted))
+def _lines_of(store: LineStore, where: LineFilter) -> int:
+    """Counted by the store over whole days, from its ledger."""
+    return int(store.histogram(where, step_ns=_DAY_NS).rows["count"].sum())
 
 
 def _place(line: str) -> tuple[str, int] | None:
@@ -160,16 +172,10 @@ def _cited(line: str, claim: Claim, records: _Records) -> EvidenceLine | None:
     return records.lines.get(line) if line in claim.citations else None
 
 
-def _rows(fact: CountFact | ExtremeFact, records: _Records) -> pl.DataFrame:
-    rows = records.ledgers[fact.start_ns, fact.end_ns].filter(pl.col("pattern_id") == fact.pattern_id)
-    return rows.filter(pl.col("service").is_in(list(fact.services))) if fact.services else rows
-
-
 def _count(fact: CountFact, records: _Records) -> int:
-    """From the ledger; from the incident's record where nothing of its span is retained any more."""
-    rows = _rows(fact, records)
+    """From the store; from the incident's record where nothing of its span is retained any more."""
     incident = records.incidents.get(fact.incident_id)
-    if incident is not None and records.ledgers[fact.start_ns, fact.end_ns].is_empty():
+    if incident is not None and records.holds_nothing(fact.start_ns, fact.end_ns):
         return sum(
             round(deviation.observed)
             for deviation in incident.deviations
@@ -177,16 +183,19 @@ def _count(fact: CountFact, records: _Records) -> int:
             and deviation.service in fact.services
             and deviation.kind in {"appeared", "burst", "vanished"}
         )
-    return int(rows["count"].sum())
+    return records.count(fact.pattern_id, fact.start_ns, fact.end_ns, fact.services)
 
 
 def _is_extreme(fact: ExtremeFact, claim: Claim, records: _Records) -> bool:
+    """The cited line is one of those asked about, and none of them lies beyond it."""
     line = _cited(fact.line, claim, records)
-    rows = _rows(fact, records)
-    if line is None or rows.is_empty() or line.pattern_id != fact.pattern_id:
+    if line is None or line.pattern_id != fact.pattern_id or line.time_ns != fact.time_ns:
         return False
-    edge = rows["first_ns"].min() if fact.which == "first" else rows["last_ns"].max()
-    return line.time_ns == fact.time_ns == edge
+    is_inside = line.time_ns < fact.end_ns and (fact.start_ns is None or fact.start_ns <= line.time_ns)
+    if not is_inside or (fact.services and line.service not in fact.services):
+        return False
+    beyond = (fact.start_ns, line.time_ns) if fact.which == "first" else (line.time_ns + 1, fact.end_ns)
+    return records.count(fact.pattern_id, *beyond, fact.services) == 0
 
 
 def _deviation(fact: UsualFact, records: _Records) -> Deviation | None:

@@ -12,8 +12,10 @@ from index.incident import EvidenceLine
 from index.line_store import HighWater, LineFilter, LineStore
 from ingest.line import line_id
 
-LINES = 60
-"""Lines fetched from each end of the patterns in question (a guess: enough for every pattern to show one)."""
+LINES = 3
+"""Lines fetched from each end of a pattern, and of what was quoted."""
+COUNT_STEP_NS = 86_400_000_000_000
+"""Lines are counted by the day and summed: whole windows of the ledger, so no line is read for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What the store said. Lines are EvidenceLines by id; counts are by (pattern_id, service)."""
+    """What the store said."""
 
     high_water: HighWater
     span: Span
@@ -38,10 +40,12 @@ class Evidence:
     """The part of the span that the generation covers. Lines that came since may still be on their way in: counting
     stops before them, so that a number read twice is the same.
     """
-    counts: Mapping[tuple[str, str], int]
-    """Of `counted`."""
+    counts: Mapping[str, int]
+    """Of `counted`, by pattern id: for patterns that claims are made about from the store; others, when all that is
+    retained is asked about, from the generation.
+    """
     incident_counts: Mapping[tuple[str, str], int]
-    """Of the best incident's span."""
+    """Of the best incident's span, by (pattern_id, service)."""
     oldest: tuple[EvidenceLine, ...]
     newest: tuple[EvidenceLine, ...]
     """Lines of the best patterns from either end of the span, in that order."""
@@ -58,18 +62,20 @@ def gather(
     span: Span,
     *,
     pattern_ids: Sequence[str],
+    shown_ids: Sequence[str] = (),
     incident_span: Span | None,
     as_of_ns: int,
 ) -> Evidence:
-    """One round trip: every call depends only on the question and the generation, none on another's result."""
-    signatures = signatures_of(generation, pattern_ids)
-    # Then nothing is claimed of these counts; they only stand beside the patterns that retrieval found.
-    is_told_by_incidents = not pattern_ids and span.start_ns is None and question.end_ns is None
-    is_told_by_incidents = is_told_by_incidents and not question.services
+    """One round trip: every call depends only on the question and the generation, none on another's result.
+
+    `pattern_ids` are what claims are made about; `shown_ids` only stand beside them with their counts.
+    """
     counted = Span(span.start_ns, min(span.end_ns, _covered_ns(generation)))
-    where = LineFilter(
-        start_ns=counted.start_ns, end_ns=counted.end_ns, services=question.services, signatures=signatures
-    )
+    patterns = [
+        (pattern_id, LineFilter("*", counted.start_ns, counted.end_ns, question.services, (), signatures))
+        for pattern_id in pattern_ids
+        if (signatures := signatures_of(generation, [pattern_id]))
+    ]
     identified = LineFilter(
         query=" ".join(phrase(text) for text in question.identifiers),
         start_ns=span.start_ns,
@@ -77,19 +83,32 @@ def gather(
         services=question.services,
     )
     page = store.search(identified, limit=LINES) if question.identifiers else None
+    is_all = span.start_ns is None and question.end_ns is None
+    shown = (
+        _in_generation(generation, question.services)
+        if is_all
+        else {each: _count(store, generation, counted, question.services, each) for each in shown_ids}
+    )
+    ends = [_ends(store, generation, pattern_id, where) for pattern_id, where in patterns]
     return Evidence(
-        high_water=store.high_water(before_ns=as_of_ns),
+        high_water=high_water(store, as_of_ns),
         span=span,
         counted=counted,
-        counts=_in_generation(generation)
-        if is_told_by_incidents
-        else _counted(store, generation, counted, question.services),
-        incident_counts={} if incident_span is None else _counted(store, generation, incident_span, ()),
-        oldest=_lines(store, generation, where, "oldest") if signatures else (),
-        newest=_lines(store, generation, where, "newest") if signatures else (),
+        counts={**shown, **{pattern_id: _counted(store, where) for pattern_id, where in patterns}},
+        incident_counts={} if incident_span is None else _by_service(store, generation, incident_span),
+        oldest=tuple(line for oldest, _ in ends for line in oldest),
+        newest=tuple(line for _, newest in ends for line in newest),
         identified=() if page is None else as_evidence(page.lines, generation),
         identified_total=None if page is None or page.partial or not page.total_exact else page.total,
     )
+
+
+def high_water(store: LineStore, before_ns: int) -> HighWater:
+    """What the store holds of lines earlier than `before_ns`; at once when that is everything."""
+    held = store.high_water()
+    if held.last_ns is None or held.last_ns < before_ns:
+        return held
+    return store.high_water(before_ns=before_ns)
 
 
 def _covered_ns(generation: Generation) -> int:
@@ -129,25 +148,51 @@ def as_evidence(lines: pl.DataFrame, generation: Generation) -> tuple[EvidenceLi
     )
 
 
+def _ends(
+    store: LineStore, generation: Generation, pattern_id: str, where: LineFilter
+) -> tuple[tuple[EvidenceLine, ...], tuple[EvidenceLine, ...]]:
+    """The oldest and the newest lines of a pattern. The generation knows at which moment to look for them; should a
+    line have come late from before or after that, the checker will notice.
+    """
+    rows = generation.counts.filter(pl.col("pattern_id") == pattern_id)
+    if where.services:
+        rows = rows.filter(pl.col("service").is_in(list(where.services)))
+    if rows.is_empty() or where.end_ns is None:
+        return (), ()
+    first_ns, last_ns = rows.select(pl.col("first_ns").min(), pl.col("last_ns").max()).row(0)
+    from_first, from_last = where, where
+    if (where.start_ns is None or where.start_ns <= first_ns) and first_ns < where.end_ns:
+        from_first = dataclasses.replace(where, start_ns=first_ns, end_ns=first_ns + 1)
+    if (where.start_ns is None or where.start_ns <= last_ns) and last_ns < where.end_ns:
+        from_last = dataclasses.replace(where, start_ns=last_ns)
+    return _lines(store, generation, from_first, "oldest"), _lines(store, generation, from_last, "newest")
+
+
 def _lines(
     store: LineStore, generation: Generation, where: LineFilter, order: Literal["newest", "oldest"]
 ) -> tuple[EvidenceLine, ...]:
     return as_evidence(store.search(where, limit=LINES, order=order).lines, generation)
 
 
-def _in_generation(generation: Generation) -> dict[tuple[str, str], int]:
-    summed = generation.counts.group_by("pattern_id", "service").agg(pl.col("count").sum())
-    return {(pattern_id, service): int(count) for pattern_id, service, count in summed.iter_rows()}
+def _in_generation(generation: Generation, services: Sequence[str]) -> dict[str, int]:
+    rows = generation.counts.filter(pl.col("service").is_in(list(services))) if services else generation.counts
+    summed = rows.group_by("pattern_id").agg(pl.col("count").sum()).sort("pattern_id")
+    return {pattern_id: int(count) for pattern_id, count in summed.iter_rows()}
 
 
-def _counted(
-    store: LineStore, generation: Generation, span: Span, services: Sequence[str]
-) -> dict[tuple[str, str], int]:
-    ledger = store.ledger(start_ns=span.start_ns, end_ns=span.end_ns)
-    if services:
-        ledger = ledger.filter(pl.col("service").is_in(list(services)))
+def _count(store: LineStore, generation: Generation, span: Span, services: Sequence[str], pattern_id: str) -> int:
+    signatures = signatures_of(generation, [pattern_id])
+    return _counted(store, LineFilter("*", span.start_ns, span.end_ns, tuple(services), (), signatures))
+
+
+def _counted(store: LineStore, where: LineFilter) -> int:
+    return int(store.histogram(where, step_ns=COUNT_STEP_NS).rows["count"].sum())
+
+
+def _by_service(store: LineStore, generation: Generation, span: Span) -> dict[tuple[str, str], int]:
     counted = (
-        ledger.join(generation.patterns.members, on="signature")
+        store.ledger(start_ns=span.start_ns, end_ns=span.end_ns)
+        .join(generation.patterns.members, on="signature")
         .group_by("pattern_id", "service")
         .agg(pl.col("count").sum())
         .sort("pattern_id", "service")
