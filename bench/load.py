@@ -72,12 +72,12 @@ def _lines(client: httpx.Client) -> int:
 
 
 def _feed(folder: Path, logs: Path, stop: threading.Event) -> None:
-    """Copies of the files, each with another first line so that it is another file, faster than they are read."""
+    """Copies of the files as of other containers (another id and first line), faster than they are read."""
     for turn in range(1000):
         for number, file in enumerate(sorted(folder.iterdir())):
             if stop.is_set():
                 return
-            with (logs / f"copy{turn}-{number}.log").open("wb") as copy:
+            with (logs / f"{file.stem[:-4]}{turn:04x}.log").open("wb") as copy:
                 copy.write(
                     f'{{"log":"copy {turn} {number}\\n","stream":"stdout","time":"2023-01-30T12:00:00Z"}}\n'.encode()
                 )
