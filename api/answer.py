@@ -1,7 +1,6 @@
 """From a question to a checked answer: read, retrieve, gather evidence, claim, check. No model writes anything here."""
 
 import dataclasses
-import functools
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
@@ -16,12 +15,11 @@ from api.evidence import Evidence, Span, gather, phrase
 from api.plan import Draft, draft
 from api.plan_pattern import count_of
 from api.question import Question, describe, read_question
-from api.retrieve import RetrieveSettings, retrieval_of
+from api.retrieve import RetrieveSettings, own_glossary, retrieval_of
 from api.sentence import quote, say
 from api.support import SupportSettings, Verdict
 from api.time_text import format_time
 from index.generation import Generation
-from index.glossary import Glossary, load_glossary
 from index.incident import EvidenceLine, Incident, Similar
 from index.line_store import HighWater, LineStore
 from index.vector import Embedder
@@ -88,11 +86,6 @@ class Answer:
     took_ms: int
 
 
-@functools.cache
-def _glossary() -> Glossary:
-    return load_glossary()
-
-
 def ask(
     question: str,
     *,
@@ -114,7 +107,7 @@ def ask(
     began = time.perf_counter()
     settings = settings or AskSettings()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
-    index = retrieval_of(generation, _glossary(), settings.retrieve)
+    index = retrieval_of(generation, own_glossary(), settings.retrieve)
     read = read_question(
         question,
         now_ns=as_of_ns,

@@ -1,7 +1,8 @@
 """What the word arm sees of patterns and incidents: weighted tokens of their texts."""
 
 import dataclasses
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Mapping
 
 from index.bm25 import CONCEPT_PREFIX, TokenSettings, add_tokens, tokens
 from index.glossary import Glossary
@@ -9,6 +10,8 @@ from index.incident import Incident, Note
 from index.pattern import WILDCARD
 
 EXAMPLE_CHARACTERS = 1000
+REMEMBERED_TEXTS = 20_000
+"""Texts whose tokens are kept for the next generation, which has nearly the same (a guess: about 100 MB)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +46,10 @@ def pattern_tokens(
 ) -> dict[str, float]:
     """Tokens of one pattern."""
     found: dict[str, float] = {}
+    read_with = _Same(glossary)
 
     def add(text: str, weight: float) -> None:
-        add_tokens(found, tokens(text, glossary, "document", settings.tokens), weight)
+        add_tokens(found, _read(text, read_with, settings.tokens), weight)
 
     add(template.replace(WILDCARD, " "), 1.0)
     if name != template:
@@ -64,9 +68,10 @@ def incident_tokens(
     that says the same again in words of its own (then, followed), which the lines do not have.
     """
     found: dict[str, float] = {}
+    read_with = _Same(glossary)
 
     def add(text: str, weight: float) -> None:
-        add_tokens(found, tokens(text, glossary, "document", settings.tokens), weight)
+        add_tokens(found, _read(text, read_with, settings.tokens), weight)
 
     for concept in glossary.concepts:
         if concept.kind and concept.kind in incident.kinds:
@@ -81,6 +86,24 @@ def incident_tokens(
     for note in notes:
         add(_note_text(note), settings.note_weight)
     return dict(sorted(found.items()))
+
+
+class _Same:
+    """A glossary as a cache key: it is the one object."""
+
+    def __init__(self, glossary: Glossary) -> None:
+        self.glossary = glossary
+
+    def __hash__(self) -> int:
+        return id(self.glossary)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.glossary is other.glossary
+
+
+@functools.lru_cache(maxsize=REMEMBERED_TEXTS)
+def _read(text: str, read_with: _Same, settings: TokenSettings) -> Mapping[str, float]:
+    return tokens(text, read_with.glossary, "document", settings)
 
 
 def _note_text(note: Note) -> str:

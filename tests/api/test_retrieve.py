@@ -8,7 +8,14 @@ import pytest
 
 from api.fuse import Arm, fuse
 from api.question import Question, read_question
-from api.retrieve import RetrievalIndex, RetrieveSettings, build_retrieval, retrieval_of
+from api.retrieve import (
+    RetrievalIndex,
+    RetrieveSettings,
+    build_retrieval,
+    own_glossary,
+    prepare,
+    retrieval_of,
+)
 from index.glossary import Glossary, load_glossary
 from index.incident import Note
 from index.pattern import PatternSet
@@ -98,6 +105,13 @@ def test_retrieval_is_remembered_for_a_generation_and_made_anew_for_another(
     other = dataclasses.replace(shop.generation, id="0" * 16)
     assert once is again
     assert retrieval_of(other, glossary, settings) is not once
+
+
+def test_what_is_prepared_is_what_the_first_question_takes(shop: SmallShop) -> None:
+    prepared = dataclasses.replace(shop.generation, id="f" * 16)
+    prepare(prepared)
+    alike = dataclasses.replace(prepared)
+    assert retrieval_of(alike, own_glossary(), RetrieveSettings()).generation is prepared
 
 
 def test_only_what_is_among_the_allowed_is_ranked(shop: SmallShop, index: RetrievalIndex) -> None:
