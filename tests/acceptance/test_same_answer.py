@@ -11,6 +11,7 @@ from index.incident import Note
 from index.pattern import PatternEdit
 from index.vector import Embedder
 from ingest.chunk import Chunk
+from ingest.line import split_line_id
 from ingest.simulate import SimulationResult, simulate
 from tests.acceptance.world import READ_NS, World, chunks_of, shuffled
 
@@ -37,7 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> SimulationResult:
         seed=3,
         start_ns=START_NS,
         end_ns=END_NS,
-        lines=120_000,
+        lines=80_000,
         faults=["avalanche", "avalanche", "oom_kill"],
     )
 
@@ -57,9 +58,26 @@ def test_the_order_and_the_batches_of_ingestion_change_no_answer(
     order = sorted(small, key=lambda chunk: (chunk.start, chunk.source.id)) if how == "live" else shuffled(small, 5)
     other = World(tmp_path, embedder)
     other.load(order, flush_every=60)
-    for question in QUESTIONS:
-        assert other.ask(question, now_ns=READ_NS).stable == bulk.ask(question, now_ns=READ_NS).stable
+    assert stable(other) == stable(bulk)
     other.close()
+
+
+def test_the_avalanche_is_found_in_both_languages_and_what_never_happened_is_not(
+    shop: SimulationResult, bulk: World
+) -> None:
+    english, chinese, _, never = (asked.answer for asked in bulk.ask(QUESTIONS, now_ns=READ_NS))
+    injected = [label for label in shop.labels if label.kind == "avalanche"]
+    for answer in (english, chinese):
+        assert answer["verdict"] == "found"
+        first = next(i for i in bulk.generation().incidents if i.incident_id == answer["similar"][0]["incident_id"])
+        assert any(first.start_ns < label.end_ns and label.start_ns < first.end_ns for label in injected)
+        assert len(answer["similar"][0]["onset"]) >= 3
+        assert answer["dropped_claims"] == 0
+        cited = {citation["id"] for citation in answer["citations"]}
+        assert cited >= {line for claim in answer["claims"] for line in claim["citations"]}
+        assert bulk.store.read([split_line_id(line) for line in sorted(cited)]).height == len(cited)
+    assert never["verdict"] == "not_found"
+    assert never["claims"] == []
 
 
 def test_poison_after_as_of_changes_no_byte_of_an_answer(
@@ -68,13 +86,16 @@ def test_poison_after_as_of_changes_no_byte_of_an_answer(
     as_of_ns = END_NS
     world = World(tmp_path, embedder)
     world.load(chunks_of(shop.files))
-    before = [world.ask(question, now_ns=READ_NS, as_of_ns=as_of_ns).stable for question in QUESTIONS]
+    before = stable(world, as_of_ns)
     poison(world, as_of_ns)
-    after = [world.ask(question, now_ns=READ_NS, as_of_ns=as_of_ns).stable for question in QUESTIONS]
-    assert after == before
-    now = [world.ask(question, now_ns=READ_NS).stable for question in QUESTIONS]
-    assert now != before, "the poison must be visible without as_of, or this test proves nothing"
+    assert stable(world, as_of_ns) == before
+    assert stable(world) != before, "the poison must be visible without as_of, or this test proves nothing"
     world.close()
+
+
+def stable(world: World, as_of_ns: int | None = None) -> list[bytes]:
+    """What must not change of the answers to all questions."""
+    return [asked.stable for asked in world.ask(QUESTIONS, now_ns=READ_NS, as_of_ns=as_of_ns)]
 
 
 def poison(world: World, as_of_ns: int) -> None:

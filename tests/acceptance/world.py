@@ -63,19 +63,26 @@ class World:
             mining=MineCache(),
         )
 
-    def ask(self, question: str, *, now_ns: int, as_of_ns: int | None = None) -> Asked:
-        """Ask over a generation mined for it."""
-        answer = answer_json(
-            ask(
-                question,
-                store=self.store,
-                generation=self.generation(as_of_ns),
-                embedder=self._embedder,
-                now_ns=now_ns,
-                as_of_ns=as_of_ns,
+    def ask(self, questions: Sequence[str], *, now_ns: int, as_of_ns: int | None = None) -> list[Asked]:
+        """Ask all of them over one generation mined for it."""
+        generation = self.generation(as_of_ns)
+        answers = [
+            answer_json(
+                ask(
+                    question,
+                    store=self.store,
+                    generation=generation,
+                    embedder=self._embedder,
+                    now_ns=now_ns,
+                    as_of_ns=as_of_ns,
+                )
             )
-        )
-        return Asked(answer, orjson.dumps({name: value for name, value in answer.items() if name != "took_ms"}))
+            for question in questions
+        ]
+        return [
+            Asked(answer, orjson.dumps({name: value for name, value in answer.items() if name != "took_ms"}))
+            for answer in answers
+        ]
 
     def close(self) -> None:
         self.knowledge.close()
