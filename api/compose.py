@@ -14,7 +14,7 @@ import structlog
 from api.answer import AskSettings, answer_json, ask
 from api.lock import DataDirLock
 from api.parts import NearlineStep, Question, SourceStatus, Status
-from api.retrieve import RetrieveSettings
+from api.retrieve import RetrieveSettings, prepare
 from api.settings import Settings
 from index.catalogue import CATALOGUE_FILE
 from index.embed_minilm import MiniLMEmbedder
@@ -62,6 +62,7 @@ class Dejalog:
             folder,
             _nearline_settings(settings),
             foreground=self.foreground,
+            prepare=prepare,
         )
         self.host = settings.collect.host or socket.gethostname()
         self._ask_settings = _ask_settings(settings)
