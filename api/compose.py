@@ -48,6 +48,7 @@ class Dejalog:
 
     def __init__(self, settings: Settings, folder: Path, embedder: Embedder) -> None:
         self.settings = settings
+        self._ask_settings = _ask_settings(settings)
         self.store = ParquetStore.open(folder, _store_settings(settings))
         self.knowledge = Knowledge(folder / CATALOGUE_FILE)
         _take_back(folder, self.knowledge)
@@ -62,10 +63,9 @@ class Dejalog:
             folder,
             _nearline_settings(settings),
             foreground=self.foreground,
-            prepare=prepare,
+            prepare=lambda generation: prepare(generation, self._ask_settings.retrieve),
         )
         self.host = settings.collect.host or socket.gethostname()
-        self._ask_settings = _ask_settings(settings)
         self.collector: Collector | None = None
         self.waiting_for = ""
         """What keeps this process from answering questions yet; empty when nothing does."""
