@@ -3,6 +3,7 @@
 import polars as pl
 
 from index.line_store import LEDGER_WINDOW_NS
+from ingest.signature import is_beyond_mask
 
 LEDGER_SCHEMA = pl.Schema(
     {
@@ -19,6 +20,11 @@ LEDGER_SCHEMA = pl.Schema(
 LEDGER_KEYS = ["window_ns", "service", "level", "signature", "shape"]
 LEDGER_LINE_COLUMNS = ("time_ns", "service", "level", "signature", "shape")
 """Columns of lines that a ledger is computed from."""
+TALLY_SCHEMA = pl.Schema(
+    {name: kind for name, kind in LEDGER_SCHEMA.items() if name != "window_ns"} | {"is_vague": pl.Boolean}
+)
+"""A ledger summed over all its windows. `is_vague`: some line of this signature says more than the signature tells."""
+TALLY_KEYS = LEDGER_KEYS[1:]
 
 SIGNATURE_SCHEMA = pl.Schema(
     {
@@ -48,6 +54,22 @@ def ledger_of(lines: pl.DataFrame) -> pl.DataFrame:
         )
         .sort(LEDGER_KEYS)
         .select(LEDGER_SCHEMA.names())
+    )
+
+
+def with_vagueness(ledger: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """The ledger of the lines with the column `is_vague`, see TALLY_SCHEMA."""
+    vague = lines.filter(is_beyond_mask(pl.col("message")))["signature"].unique()
+    return ledger.with_columns(pl.col("signature").is_in(vague.implode()).alias("is_vague"))
+
+
+def tally_of(ledger: pl.DataFrame) -> pl.DataFrame:
+    """TALLY_SCHEMA, by its keys, of a ledger `with_vagueness`."""
+    return (
+        ledger.group_by(TALLY_KEYS)
+        .agg(pl.col("count").sum(), pl.col("first_ns").min(), pl.col("last_ns").max(), pl.col("is_vague").any())
+        .sort(TALLY_KEYS)
+        .select(TALLY_SCHEMA.names())
     )
 
 

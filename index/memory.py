@@ -5,7 +5,7 @@ import functools
 
 import polars as pl
 
-from index.ledger import first_lines, ledger_of
+from index.ledger import first_lines, ledger_of, tally_of, with_vagueness
 
 MERGED_LINES = 65_536
 """Frames are not joined beyond this; a guess, twice a row group."""
@@ -27,6 +27,11 @@ class MemoryFrame:
     def ledger(self) -> pl.DataFrame:
         """The ledger of its lines."""
         return ledger_of(self.lines)
+
+    @functools.cached_property
+    def tally(self) -> pl.DataFrame:
+        """The ledger summed over its windows: TALLY_SCHEMA."""
+        return tally_of(with_vagueness(self.ledger, self.lines))
 
     @functools.cached_property
     def firsts(self) -> pl.DataFrame:

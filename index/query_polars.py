@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import polars as pl
@@ -65,6 +65,8 @@ class Plan:
     """No line can match."""
     ascii_predicate: pl.Expr | None = None
     """The same for lines whose messages are all ASCII, cheaper; None when there is no difference."""
+    first: pl.Expr | None = None
+    """What lines fulfil too, by columns of the ledger alone: applied before `predicate`, which costs more."""
     needles: tuple[str, ...] = ()
     """Ids and the like that every matching message holds, see `index.tokens`."""
 
@@ -72,6 +74,11 @@ class Plan:
     def is_counted(self) -> bool:
         """The ledger alone can tell how many lines match."""
         return self.columns <= LEDGER_COLUMNS
+
+    @property
+    def coarse(self) -> pl.Expr | None:
+        """What a row of the ledger fulfils when one of its lines may match; None when nothing is known."""
+        return self.predicate if self.is_counted else self.first
 
     def may_hold(self, min_time_ns: int, max_time_ns: int) -> bool:
         """Whether lines between these times (inclusive) can match."""
@@ -84,9 +91,9 @@ class Plan:
         starts_before = self.start_ns is None or self.start_ns <= min_time_ns
         return starts_before and (self.end_ns is None or max_time_ns < self.end_ns)
 
-    def for_piece(self, piece: "Piece") -> pl.Expr | None:
-        """What the lines of a piece must fulfil; None when all of them match."""
-        is_cheaper = piece.is_ascii and self.ascii_predicate is not None
+    def for_piece(self, piece: "Piece", *, is_ascii: bool | None = None) -> pl.Expr | None:
+        """What the lines of a piece must fulfil, or those of its lines that are ASCII; None when all of them match."""
+        is_cheaper = (piece.is_ascii if is_ascii is None else is_ascii) and self.ascii_predicate is not None
         predicate = self.ascii_predicate if is_cheaper else self.predicate
         if self.whole(piece.min_time_ns, piece.max_time_ns):
             return predicate
@@ -132,8 +139,8 @@ def make_plan(where: LineFilter, view: View) -> Plan:
         columns.update(("signature",) if view.known.is_empty() else ("signature", "shape"))
     start_ns, end_ns = _span(where, node)
     return Plan(
-        predicate=_all_of(parts if isinstance(node, Everything) else [*parts, _expression(node, columns)]),
-        ascii_predicate=_all_of([*parts, _expression(node, columns, is_ascii=True)]) if _has_words(node) else None,
+        predicate=_all_of(parts if isinstance(node, Everything) else [*parts, expression(node, columns)]),
+        ascii_predicate=_all_of([*parts, expression(node, columns, is_ascii=True)]) if _has_words(node) else None,
         columns=frozenset(columns),
         start_ns=start_ns,
         end_ns=end_ns,
@@ -205,16 +212,28 @@ def _span(where: LineFilter, node: Node) -> tuple[int | None, int | None]:
     return max(known_starts, default=None), min(known_ends, default=None)
 
 
-def _expression(node: Node, columns: set[str], *, is_ascii: bool = False) -> pl.Expr:
+def expression(
+    node: Node, columns: set[str], *, is_ascii: bool = False, decided: Mapping[Words, pl.Expr] | None = None
+) -> pl.Expr:
+    """What the lines of a tree fulfil; the columns that it reads are added to `columns`. `is_ascii`: all messages are.
+    `decided`: words that the signature tells.
+    """
+
+    def of(part: Node) -> pl.Expr:
+        return expression(part, columns, is_ascii=is_ascii, decided=decided)
+
     match node:
         case Everything():
             return TRUE
         case AllOf(parts):
-            return functools.reduce(operator.and_, [_expression(part, columns, is_ascii=is_ascii) for part in parts])
+            return functools.reduce(operator.and_, [of(part) for part in parts])
         case AnyOf(parts):
-            return functools.reduce(operator.or_, [_expression(part, columns, is_ascii=is_ascii) for part in parts])
+            return functools.reduce(operator.or_, [of(part) for part in parts])
         case NoneOf(part):
-            return ~_expression(part, columns, is_ascii=is_ascii)
+            return ~of(part)
+        case Words() if decided is not None and node in decided:
+            columns.add("signature")
+            return decided[node]
         case Words("message", units):
             columns.add("message")
             return pl.col("message").str.contains(words_regex(units, is_ascii=is_ascii))

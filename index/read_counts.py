@@ -8,20 +8,21 @@ from typing import Protocol
 import orjson
 import polars as pl
 
-from index.ledger import LEDGER_LINE_COLUMNS, LEDGER_SCHEMA, folded, joined_ledgers, ledger_of
+from index.ledger import LEDGER_LINE_COLUMNS, LEDGER_SCHEMA, TALLY_SCHEMA, folded, joined_ledgers, ledger_of
 from index.line_store import LEDGER_WINDOW_NS, Counted, LineFilter
 from index.piece import (
     Deadline,
     MemoryPiece,
     Piece,
     SegmentPiece,
-    all_pieces,
     blocks_of,
     memory_pieces,
+    planned_pieces,
     runs,
     segments_of,
 )
-from index.query_polars import EVERYTHING, Plan, make_plan, value_of
+from index.query_decide import make_plans
+from index.query_polars import EVERYTHING, Plan, value_of
 from index.query_scan import FIELDS_BUILT_IN
 from index.segment import Segment
 from index.view import View
@@ -120,15 +121,28 @@ def count_lines(
     view: View, ledgers: Ledgers, plan: Plan, *, seen: Mapping[Piece, int], deadline: Deadline
 ) -> tuple[int, bool]:
     """How many lines match, and whether that is exact. `seen` are counts of pieces that were read already."""
+    if plan.is_counted and plan.start_ns is None and plan.end_ns is None:
+        rows = tally(view)
+        return int((rows if plan.predicate is None else rows.filter(plan.predicate))["count"].sum()), True
     if plan.is_counted:
         return int(_counted_ledger(view, ledgers, plan)["count"].sum()), True
     total = sum(seen.values())
     for piece in _unseen(view, plan, seen):
         if deadline.passed:
             return total, False
-        predicate = plan.for_piece(piece)
-        total += piece.rows if predicate is None else piece.read([], predicate).height
+        is_whole = plan.for_piece(piece) is None
+        total += piece.rows if is_whole else piece.find(plan, []).height
     return total, True
+
+
+def tally(view: View) -> pl.DataFrame:
+    """The ledger of all lines summed over its windows; rows of the same keys may occur several times."""
+    parts = [segment.tally() for segment in view.segments] + [frame.tally for frame in view.frames]
+    rows = pl.concat([TALLY_SCHEMA.to_frame(), *parts])
+    if view.known.is_empty():
+        return rows
+    is_known = pl.col("signature").is_in(view.known.implode())
+    return rows.with_columns(pl.when(is_known).then("signature").otherwise("shape").alias("signature"))
 
 
 def _unseen(view: View, plan: Plan, seen: Mapping[Piece, int]) -> list[Piece]:
@@ -152,20 +166,25 @@ def histogram(view: View, ledgers: Ledgers, where: LineFilter, *, step_ns: int, 
     """See `LineStore.histogram`. Buckets start at multiples of the step."""
     if step_ns <= 0:
         raise InputError(f"the step is {step_ns} ns; it must be greater than 0")
-    plan = make_plan(where, view)
-    if plan.is_counted and step_ns % LEDGER_WINDOW_NS == 0:
-        rows = _counted_ledger(view, ledgers, plan)
-        bucket = (pl.col("window_ns") // step_ns * step_ns).alias("bucket_ns")
-        return Counted(_summed(rows.select(bucket, "level", "count"), HISTOGRAM_SCHEMA), partial=False)
+    told, read = _divided(make_plans(where, view), can_tell=step_ns % LEDGER_WINDOW_NS == 0)
     parts, partial = [], False
-    for piece in all_pieces(view, plan):
+    for plan in told:
+        bucket = (pl.col("window_ns") // step_ns * step_ns).alias("bucket_ns")
+        parts.append(_counted_ledger(view, ledgers, plan).select(bucket, "level", "count"))
+    for plan, piece in planned_pieces(view, read):
         if deadline.passed:
             partial = True
             break
-        found = piece.read(["time_ns", "level"], plan.for_piece(piece))
         bucket = (pl.col("time_ns") // step_ns * step_ns).alias("bucket_ns")
+        found = piece.find(plan, ["time_ns", "level"])
         parts.append(found.group_by(bucket, "level").agg(pl.len().cast(pl.Int64).alias("count")))
     return Counted(_summed(_together(parts, HISTOGRAM_SCHEMA), HISTOGRAM_SCHEMA), partial=partial)
+
+
+def _divided(plans: Sequence[Plan], *, can_tell: bool) -> tuple[list[Plan], list[Plan]]:
+    """The plans that the ledger answers, if it `can_tell` what is asked; and those whose lines must be read."""
+    told = [plan for plan in plans if can_tell and plan.is_counted]
+    return told, [plan for plan in plans if plan not in told]
 
 
 def _together(parts: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
@@ -181,21 +200,19 @@ def facets(
     view: View, ledgers: Ledgers, where: LineFilter, names: Sequence[str], *, limit: int, deadline: Deadline
 ) -> Counted:
     """See `LineStore.facets`. Lines without a value of the field are not counted for it."""
-    plan = make_plan(where, view)
-    if plan.is_counted and set(names) <= {"service", "level"}:
-        rows = _counted_ledger(view, ledgers, plan)
-        counts = [_facet(rows, name, pl.col(name), pl.col("count").sum()) for name in names]
-        return Counted(
-            _most_frequent(_summed(_together(counts, FACET_SCHEMA), FACET_SCHEMA), names, limit), partial=False
-        )
+    told, read = _divided(make_plans(where, view), can_tell=set(names) <= {"service", "level"})
     columns: set[str] = set()
     values = {name: value_of(name, columns) for name in names}
     held, partial = FACET_SCHEMA.to_frame(), False
-    for piece in all_pieces(view, plan):
+    for plan in told:
+        rows = _counted_ledger(view, ledgers, plan)
+        counts = [_facet(rows, name, value, pl.col("count").sum()) for name, value in values.items()]
+        held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
+    for plan, piece in planned_pieces(view, read):
         if deadline.passed:
             partial = True
             break
-        found = piece.read(sorted(columns), plan.for_piece(piece))
+        found = piece.find(plan, sorted(columns))
         counts = [_facet(found, name, value, pl.len()) for name, value in values.items()]
         held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
         if held.height > MOST_FACET_VALUES * len(names):
@@ -217,15 +234,14 @@ def _most_frequent(counts: pl.DataFrame, names: Sequence[str], limit: int) -> pl
 
 def fields(view: View, where: LineFilter, *, deadline: Deadline) -> Counted:
     """See `LineStore.fields`, by count then name."""
-    plan = make_plan(where, view)
     built_in = [name for name in FIELDS_BUILT_IN if name != "message"]
     counts: Counter[str] = Counter()
     partial = False
-    for piece in all_pieces(view, plan):
+    for plan, piece in planned_pieces(view, make_plans(where, view)):
         if deadline.passed:
             partial = True
             break
-        found = piece.read([*built_in, "attributes"], plan.for_piece(piece))
+        found = piece.find(plan, [*built_in, "attributes"])
         present = found.select([(pl.col(name) != "").sum() for name in built_in])
         counts.update(dict(zip(built_in, present.row(0), strict=True)))
         counts.update({"message": found.height})

@@ -16,14 +16,15 @@ from index.line_store import LineFilter, LinePage
 from index.piece import (
     Deadline,
     Piece,
-    all_pieces,
     block_piece,
     blocks_of,
     memory_pieces,
+    planned_pieces,
     runs,
     segments_of,
 )
-from index.query_polars import EVERYTHING, Plan, make_plan
+from index.query_decide import make_plans
+from index.query_polars import EVERYTHING, Plan
 from index.read_counts import Ledgers, count_lines
 from index.segment import ORDER, STORED_SCHEMA, Segment
 from index.view import View
@@ -49,15 +50,16 @@ def search(
     """
     if not 0 <= limit <= MOST_LINES:
         raise InputError(f"limit is {limit}; 0 to {MOST_LINES} are accepted")
-    plan = make_plan(where, view)
+    plans = make_plans(where, view)
     after = None if cursor is None else _key_of(cursor, order)
-    chosen = _choose(view, plan, limit=limit, after=after, order=order, deadline=deadline)
+    chosen = _choose(view, plans, limit=limit, after=after, order=order, deadline=deadline)
     lines = _fetch(chosen, order)
-    total, is_exact = count_lines(view, ledgers, plan, seen=chosen.counted, deadline=deadline)
+    counts = [count_lines(view, ledgers, plan, seen=chosen.counted_by(plan), deadline=deadline) for plan in plans]
+    is_exact = all(is_exact for _, is_exact in counts)
     follows = chosen.more and lines.height > 0
     return LinePage(
         lines=lines,
-        total=total,
+        total=sum(count for count, _ in counts),
         total_exact=is_exact,
         cursor=_cursor(lines, order) if follows else None,
         partial=chosen.partial or not is_exact,
@@ -70,26 +72,32 @@ class _Choice:
 
     keys: pl.DataFrame
     pieces: list[Piece] = dataclasses.field(default_factory=list)
-    counted: dict[Piece, int] = dataclasses.field(default_factory=dict)
+    counted: dict[tuple[Plan, Piece], int] = dataclasses.field(default_factory=dict)
     """Matching lines of pieces that were read."""
     more: bool = False
     partial: bool = False
 
+    def counted_by(self, plan: Plan) -> dict[Piece, int]:
+        """Those of one plan."""
+        return {piece: count for (its_plan, piece), count in self.counted.items() if its_plan is plan}
 
-def _choose(view: View, plan: Plan, *, limit: int, after: Key | None, order: Order, deadline: Deadline) -> _Choice:
+
+def _choose(
+    view: View, plans: Sequence[Plan], *, limit: int, after: Key | None, order: Order, deadline: Deadline
+) -> _Choice:
     is_newest = order == "newest"
     choice = _Choice(
         keys=pl.DataFrame(schema={**{name: STORED_SCHEMA[name] for name in ORDER}, "piece": pl.Int64, "row": pl.UInt32})
     )
-    for piece in _in_order(view, plan, is_newest=is_newest):
+    for plan, piece in _in_order(view, plans, is_newest=is_newest):
         if choice.keys.height > limit and _is_beyond(piece, choice.keys, limit, is_newest=is_newest):
             break
         if after is not None and _is_before_cursor(piece, after, is_newest=is_newest):
             continue
         if choice.pieces and deadline.passed:
             return _certain(choice, piece, limit, is_newest=is_newest)
-        found = piece.read(ORDER, plan.for_piece(piece))
-        choice.counted[piece] = found.height
+        found = piece.find(plan, ORDER)
+        choice.counted[plan, piece] = found.height
         if after is not None:
             found = found.filter(_beyond(after, is_newest=is_newest))
         number = pl.lit(len(choice.pieces), dtype=pl.Int64).alias("piece")
@@ -101,26 +109,28 @@ def _choose(view: View, plan: Plan, *, limit: int, after: Key | None, order: Ord
     return choice
 
 
-def _in_order(view: View, plan: Plan, *, is_newest: bool) -> Iterator[Piece]:
-    """All pieces that may hold lines of the plan, one row group each, from the asked end of time. Segments are only
+def _in_order(view: View, plans: Sequence[Plan], *, is_newest: bool) -> Iterator[tuple[Plan, Piece]]:
+    """All pieces that may hold lines of the plans, one row group each, from the asked end of time. Segments are only
     opened when their turn has come.
     """
-    waiting: list[tuple[int, int, Piece | Segment]] = []
-    for number, piece in enumerate(memory_pieces(view, plan)):
-        waiting.append((-piece.max_time_ns if is_newest else piece.min_time_ns, number, piece))
-    for segment in segments_of(view, plan):
-        waiting.append((-segment.row.max_time_ns if is_newest else segment.row.min_time_ns, len(waiting), segment))
+    waiting: list[tuple[int, int, Plan, Piece | Segment]] = []
+    for plan in plans:
+        for piece in memory_pieces(view, plan):
+            waiting.append((-piece.max_time_ns if is_newest else piece.min_time_ns, len(waiting), plan, piece))
+        for segment in segments_of(view, plan):
+            key = -segment.row.max_time_ns if is_newest else segment.row.min_time_ns
+            waiting.append((key, len(waiting), plan, segment))
     heapq.heapify(waiting)
     count = len(waiting)
     while waiting:
-        _, _, item = heapq.heappop(waiting)
+        _, _, plan, item = heapq.heappop(waiting)
         if not isinstance(item, Segment):
-            yield item
+            yield plan, item
             continue
         for block in blocks_of(item, plan):
             count += 1
             key = -block.max_time_ns if is_newest else block.min_time_ns
-            heapq.heappush(waiting, (key, count, block_piece(item, [block])))
+            heapq.heappush(waiting, (key, count, plan, block_piece(item, [block])))
 
 
 def _is_beyond(piece: Piece, keys: pl.DataFrame, limit: int, *, is_newest: bool) -> bool:
@@ -262,24 +272,19 @@ def _read_segment(segment: Segment, near: pl.DataFrame, wanted: pl.DataFrame) ->
 
 def tail(view: View, where: LineFilter, *, after: int, limit: int) -> pl.DataFrame:
     """See `LineStore.tail`. Lines that came after `after` are mostly in memory or in the newest segments."""
-    plan = make_plan(where, view)
-    is_newer = pl.col("sequence") > after
     frames = [STORED_SCHEMA.to_frame()]
-    for piece in all_pieces(view, plan):
-        if piece.max_sequence <= after:
-            continue
-        timed = plan.for_piece(piece)
-        found = piece.read(STORED_SCHEMA.names(), is_newer if timed is None else is_newer & timed)
-        frames.append(found.select(STORED_SCHEMA.names()).bottom_k(limit, by="sequence"))
+    for plan, piece in planned_pieces(view, make_plans(where, view)):
+        if piece.max_sequence > after:
+            found = piece.find(plan, STORED_SCHEMA.names(), also=pl.col("sequence") > after)
+            frames.append(found.select(STORED_SCHEMA.names()).bottom_k(limit, by="sequence"))
     return pl.concat(frames).sort("sequence").head(limit)
 
 
 def scan(view: View, where: LineFilter, columns: Sequence[str], *, deadline: Deadline) -> Iterator[pl.DataFrame]:
     """See `LineStore.scan`."""
-    plan = make_plan(where, view)
-    for piece in all_pieces(view, plan):
+    for plan, piece in planned_pieces(view, make_plans(where, view)):
         if deadline.passed:
             raise TimeoutError("the deadline of the scan has passed")
-        found = piece.read(columns, plan.for_piece(piece)).select(columns)
+        found = piece.find(plan, columns).select(columns)
         if found.height:
             yield found

@@ -16,7 +16,7 @@ import polars.exceptions
 import structlog
 
 from index.catalogue import SegmentRow
-from index.ledger import LEDGER_LINE_COLUMNS, ledger_of
+from index.ledger import LEDGER_LINE_COLUMNS, LEDGER_SCHEMA, ledger_of, tally_of, with_vagueness
 from index.line_store import STORED_SCHEMA_EXTRA
 from index.tokens import blocks_with
 from ingest.errors import DamagedError
@@ -25,8 +25,9 @@ from ingest.line import LINE_SCHEMA
 log = structlog.get_logger()
 
 STORED_SCHEMA = pl.Schema({**LINE_SCHEMA, **STORED_SCHEMA_EXTRA})
-HELD_SOURCES_BYTES = 64 << 10
-"""Larger tables of blocks and sources are read again each time: a thousand segments must fit in memory."""
+HELD_BYTES = 64 << 10
+"""Larger tables (of blocks and sources, of signatures) are read again each time: a thousand segments must fit in
+memory."""
 ORDER = ("time_ns", "source", "position")
 """The total order of lines, everywhere."""
 DAY_NS = 86_400_000_000_000
@@ -66,6 +67,7 @@ class Segment:
         self._lock = threading.Lock()
         self._blocks: tuple[Block, ...] | None = None
         self._sources: pl.DataFrame | None = None
+        self._tally: pl.DataFrame | None = None
         self._tokens: memoryview | None = None
 
     def path(self, suffix: str = LINES) -> Path:
@@ -97,8 +99,23 @@ class Segment:
 
     def ledger(self) -> pl.DataFrame:
         """Its ledger; computed anew from its lines when the side file is damaged."""
+        return self._full_ledger().select(LEDGER_SCHEMA.names())
+
+    def tally(self) -> pl.DataFrame:
+        """Its ledger summed over the windows: TALLY_SCHEMA."""
+        if self._tally is not None:
+            return self._tally
+        tally = tally_of(self._full_ledger())
+        if tally.estimated_size() <= HELD_BYTES:
+            self._tally = tally
+        return tally
+
+    def _full_ledger(self) -> pl.DataFrame:
         stored = self._side_frame(LEDGER)
-        return ledger_of(self._collected(self._scan().select(LEDGER_LINE_COLUMNS))) if stored is None else stored
+        if stored is not None and "is_vague" in stored.columns:
+            return stored
+        lines = self._collected(self._scan().select(*LEDGER_LINE_COLUMNS, "message"))
+        return with_vagueness(ledger_of(lines), lines)
 
     def block_sources(self) -> pl.DataFrame:
         """What each block holds of which source, see `block_sources_of`; computed anew when its file is damaged."""
@@ -108,7 +125,7 @@ class Segment:
         if found is None:
             lines = self._collected(self._scan().select(BLOCK_LINE_COLUMNS))
             found = block_sources_of(lines, self.row.block_lines)
-        if found.estimated_size() <= HELD_SOURCES_BYTES:
+        if found.estimated_size() <= HELD_BYTES:
             self._sources = found
         return found
 

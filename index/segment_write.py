@@ -12,7 +12,7 @@ import polars as pl
 import polars.exceptions
 
 from index.catalogue import SegmentRow
-from index.ledger import folded, ledger_of
+from index.ledger import folded, ledger_of, with_vagueness
 from index.memory import is_ascii
 from index.quarantine import sync_folder
 from index.segment import (
@@ -103,7 +103,7 @@ def write_segment(
     files = {
         TOKENS: token_filters(lines["message"], block_lines),
         BLOCKS: _parquet(block_sources_of(lines, block_lines)),
-        LEDGER: _parquet(folded(ledger_of(lines), known)),
+        LEDGER: _parquet(with_vagueness(folded(ledger_of(lines), known), lines)),
         LINES: _parquet(
             lines.select(STORED_SCHEMA.names()),
             level=settings.compression_level,

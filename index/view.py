@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from index.ledger import SIGNATURE_SCHEMA, admitted
+from index.ledger import SIGNATURE_SCHEMA, admitted, joined_first_lines
 from index.memory import MemoryFrame
 from index.segment import Segment
+from ingest.signature import is_beyond_mask
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,10 +29,10 @@ class View:
     @functools.cached_property
     def signatures(self) -> pl.DataFrame:
         """Every signature ever stored, those of lines in memory included: SIGNATURE_SCHEMA, by signature."""
-        table = self.flushed_signatures
-        for frame in self.frames:
-            table = admitted(table, frame.firsts, self.signature_budget)
-        return table
+        if not self.frames:
+            return self.flushed_signatures
+        firsts = joined_first_lines([frame.firsts for frame in self.frames])
+        return admitted(self.flushed_signatures, firsts, self.signature_budget)
 
     @functools.cached_property
     def known(self) -> pl.Series:
@@ -40,6 +41,14 @@ class View:
         if signatures.filter(pl.col("signature") == pl.col("shape")).is_empty():
             return pl.Series("signature", [], dtype=pl.UInt64)
         return signatures["signature"]
+
+    @functools.cached_property
+    def vague(self) -> pl.Series:
+        """The signatures that do not tell which words their lines hold: UInt64. Raises DamagedError."""
+        tallies = [segment.tally() for segment in self.segments] + [frame.tally for frame in self.frames]
+        parts = [tally.filter("is_vague")["signature"] for tally in tallies]
+        beyond = is_beyond_mask(pl.col("message"))
+        return pl.concat([self.signatures.filter(beyond)["signature"], *parts]).unique()
 
     @property
     def memory_bytes(self) -> int:

@@ -25,6 +25,13 @@ _FRAMES = r"\n[ \t][^\n]*"
 """The indented lines of a stack trace."""
 
 
+def is_beyond_mask(text: pl.Expr) -> pl.Expr:
+    """Whether the text holds something that its signature does not tell but for the digits and hex of its runs: more
+    than the head, frames of a stack trace, or a placeholder that was no run.
+    """
+    return (text.str.len_chars() > HEAD_CHARACTERS) | text.str.contains(rf"\n[ \t]|{re.escape(PLACEHOLDER)}")
+
+
 def mask(text: pl.Expr) -> pl.Expr:
     """The text with its runs of digits and hex as `<*>`, without the frames of a stack trace, cut to the head."""
     return text.str.head(HEAD_CHARACTERS).str.replace_all(_FRAMES, "").str.replace_all(_RUN, PLACEHOLDER)
