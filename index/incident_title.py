@@ -7,8 +7,11 @@ from typing import Literal
 from index.incident import Deviation
 from index.pattern import WILDCARD
 
-TITLE_TEMPLATE = 90
-"""Longer templates lose their beginning, where logger and trace stand; what happened is said last (a guess)."""
+TITLE_CHARACTERS = 120
+"""A line in a chat or a narrow page (a guess)."""
+_LEAST_WORDS, _WANTED_WORDS = 30, 45
+"""Characters that the quoted words get whatever else the title says, and before those who followed are named."""
+_NAMED = 3
 AVALANCHE_SERVICES = 3
 """DESIGN.md: deviations spreading over three services or more in onset order."""
 _SURE = 4.0
@@ -17,23 +20,80 @@ _START_WORDS = re.compile(
     r"|shut(?:ting)?[ -]?down|terminat(?:ed|ing))\b",
     re.IGNORECASE,
 )
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_IDENTIFIER = re.compile(
+    rf"""[\[(]?\b(?:trace|span|request|req|correlation|transaction)(?:[ _-]?id)?["']?\s*[:= ]\s*
+        ["']?{re.escape(WILDCARD)}["']?[\])]?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_PREFIX = re.compile(
+    r"""(?:\s*(?:
+        (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|[DIWEF])\b:?(?=\s|$)
+        | (?i:trace|debug|info|notice|warn|warning|error|err|severe|critical|crit|fatal):(?=\s|$)
+        | (?:in\s+)?[\[(]?(?!\S*(?:Exception|Error)\b)  # a logger, but not what was thrown
+          [A-Za-z_$][\w$-]*(?:[./][\w$<*>-]+)+(?:[:#]\S*)?[\])]?:?(?=\s|$)
+        | \[\s*(?:[^\[\]]*<\*>[^\[\]]*|main|(?i:trace|debug|info|notice|warn|warning|error|fatal))\s*\]:?
+        | [^\w\s"'/]*<\*>\S*(?=\s|$)
+        | [^\w\s"'/]+(?=\s|$)
+        | \d[\d:.,TZ+-]*(?=\s|$)
+    ))*\s*""",
+    re.VERBOSE,
+)
 _VERBS = {"appeared": "appeared", "burst": "burst", "vanished": "stopped", "slower": "slowed down", "level": "rose"}
 
 
 def title_of(services: Sequence[str], deviations: Sequence[Deviation], start_ns: int, end_ns: int) -> str:
-    """For example: `checkout: 'connection pool exhausted' appeared, then payment, cart followed`."""
+    """For example: `checkout: "connection pool exhausted" appeared, then payment, cart followed`.
+
+    At most TITLE_CHARACTERS, if names of services leave room.
+    """
     if not services or not deviations:
         minutes = max(round((end_ns - start_ns) / 60e9), 1)
         return f"{minutes} minutes as usual"
     own = [deviation for deviation in deviations if deviation.service == services[0]]
     first = max(own or deviations, key=lambda deviation: (_telling(deviation), deviation.template))
-    told = f"{services[0]}: {_quoted(first.template)} {_VERBS[first.kind]}"
+    verb = _VERBS[first.kind]
     if first.kind == "slower":
-        told += f" ({_duration(first.expected)} to {_duration(first.observed)})"
-    if len(services) == 1:
-        return told
-    more = f" and {len(services) - 4} more" if len(services) > 4 else ""
-    return f"{told}, then {', '.join(services[1:4])}{more} followed"
+        verb += f" ({_duration(first.expected)} to {_duration(first.observed)})"
+    words = telling_words(first.template)
+    for named in (_NAMED, 2, 1, 0):
+        follow = _follow(services[1:], named)
+        room = TITLE_CHARACTERS - len(f'{services[0]}: "" {verb}{follow}')
+        if room >= min(len(words), _WANTED_WORDS):
+            break
+    return f'{services[0]}: "{_cut(words, max(room, _LEAST_WORDS))}" {verb}{follow}'
+
+
+def _follow(others: Sequence[str], named: int) -> str:
+    if not others:
+        return ""
+    more = len(others) - named
+    if named <= 0:
+        return f", then {len(others)} more followed"
+    return f", then {', '.join(others[:named])}{f' and {more} more' if more > 0 else ''} followed"
+
+
+def telling_words(template: str) -> str:
+    """What a template says, without what stands before the message in each line: clock, level, thread, logger, trace;
+    without identifiers of requests and without the stack trace. Whatever varies is `…`.
+    """
+    lines = [line for line in (" ".join(line.split()) for line in template.split("\n")) if line]
+    if not lines:
+        return ""
+    line = _IDENTIFIER.sub(" ", lines[0])
+    message = line[_PREFIX.match(line).end() :]  # type: ignore[union-attr]  # it matches the empty text too
+    if len(_LETTERS.findall(message)) < 2:
+        message = line if len(_LETTERS.findall(line)) >= 2 else " ".join(lines)
+    text = re.sub(rf"[\[(]*{re.escape(WILDCARD)}(?:[\s\])(\[:,;/|-]*{re.escape(WILDCARD)})*[\])]*", "…", message)
+    return " ".join(text.split()).lstrip(" -:|,;])…").rstrip(" -:|,;[(…") or template.strip()
+
+
+def _cut(text: str, most: int) -> str:
+    """At most so many characters, cut between words if there are any."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    return (head.rsplit(" ", 1)[0] if " " in head[most // 2 :] else head).rstrip(" -:|,;([…") + "…"
 
 
 def kinds_of(services: Sequence[str], deviations: Sequence[Deviation]) -> tuple[str, ...]:
@@ -60,18 +120,12 @@ def severity_of(
 
 
 def _telling(deviation: Deviation) -> float:
-    """What was newly said tells a reader more than what fell silent, and that more than what took longer."""
+    """What was newly said tells a reader more than what fell silent, and that more than what took longer; and a
+    sentence more than a word.
+    """
     factor = {"appeared": 3.0, "burst": 2.0, "vanished": 1.0, "slower": 0.8, "level": 0.5}[deviation.kind]
-    return round(factor * abs(deviation.surprise), 3)
-
-
-def _quoted(template: str) -> str:
-    text = re.sub(rf"(?:[\s:=,;|#]*{re.escape(WILDCARD)}[\s:=,;|#]*)+", f" {WILDCARD} ", template).strip()
-    text = re.sub(rf"^(?:{re.escape(WILDCARD)}\s*)+", "", text)
-    if len(text) > TITLE_TEMPLATE:
-        tail = text[-TITLE_TEMPLATE + 1 :]
-        text = "…" + (tail.split(" ", 1)[1] if " " in tail[: TITLE_TEMPLATE // 2] else tail)
-    return f"'{text}'"
+    spoken = min(len(_LETTERS.findall(telling_words(deviation.template))), 3) / 3
+    return round(factor * spoken * abs(deviation.surprise), 3)
 
 
 def _duration(seconds: float) -> str:

@@ -81,7 +81,7 @@ def test_a_slow_request_is_told_by_the_time_between_its_lines(incidents: list[In
 
 
 def test_new_errors_are_told_in_the_title_with_who_followed(incidents: list[Incident]) -> None:
-    assert incidents[1].title.startswith("orders: 'connection pool exhausted")
+    assert incidents[1].title.startswith('orders: "connection pool exhausted')
     assert "gateway" in incidents[1].title
     assert "errors" in incidents[1].kinds
 
