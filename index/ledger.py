@@ -95,10 +95,15 @@ def folded(ledger: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
 
     `known` is empty while no service is over its budget, which means: all are known.
     """
+    return ledger if known.is_empty() else summed(folded_tally(ledger, known))
+
+
+def folded_tally(rows: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
+    """As `folded`, rows of the same keys left as they are."""
     if known.is_empty():
-        return ledger
+        return rows
     is_known = pl.col("signature").is_in(known.implode())
-    return summed(ledger.with_columns(pl.when(is_known).then("signature").otherwise("shape").alias("signature")))
+    return rows.with_columns(pl.when(is_known).then("signature").otherwise("shape").alias("signature"))
 
 
 def first_lines(lines: pl.DataFrame) -> pl.DataFrame:

@@ -113,6 +113,11 @@ class LineStore(LineSink, Protocol):
         lines inside it. Counts sum to the number of lines of the span, always.
         """
 
+    def tally(self, *, start_ns: int | None = None, end_ns: int | None = None) -> pl.DataFrame:
+        """The ledger summed over windows and shapes: rows (`service`, `level`, `signature`, `count`, `first_ns`,
+        `last_ns`), by the first three. Cheap where the span does not cut what is stored together.
+        """
+
     def signatures(self, *, before_ns: int | None = None) -> pl.DataFrame:
         """Every signature ever stored with a line earlier than `before_ns`: rows (`signature`, `shape`, `service`,
         `level`, `first_ns`, `source`, `position`, `message`). The last six are those of its earliest line by

@@ -93,7 +93,7 @@ def with_pattern_ids(counted: pl.DataFrame, patterns: PatternSet) -> pl.DataFram
 
 
 def _from_ledger(store: LineStore, where: LineFilter) -> pl.DataFrame:
-    rows = store.ledger(start_ns=where.start_ns, end_ns=where.end_ns)
+    rows = store.tally(start_ns=where.start_ns, end_ns=where.end_ns)
     if where.services:
         rows = rows.filter(pl.col("service").is_in(where.services))
     if where.levels:

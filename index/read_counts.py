@@ -8,7 +8,15 @@ from typing import Protocol
 import orjson
 import polars as pl
 
-from index.ledger import LEDGER_LINE_COLUMNS, LEDGER_SCHEMA, TALLY_SCHEMA, folded, joined_ledgers, ledger_of
+from index.ledger import (
+    LEDGER_LINE_COLUMNS,
+    LEDGER_SCHEMA,
+    TALLY_SCHEMA,
+    folded,
+    folded_tally,
+    joined_ledgers,
+    ledger_of,
+)
 from index.line_store import LEDGER_WINDOW_NS, Counted, LineFilter
 from index.piece import (
     Deadline,
@@ -32,6 +40,7 @@ HISTOGRAM_SCHEMA = pl.Schema({"bucket_ns": pl.Int64, "level": pl.String, "count"
 FACET_SCHEMA = pl.Schema({"field": pl.String, "value": pl.String, "count": pl.Int64})
 FIELD_SCHEMA = pl.Schema({"field": pl.String, "count": pl.Int64})
 FACET_FIELDS = tuple(name for name in FIELDS_BUILT_IN if name != "message")
+_TALLIED = [name for name in TALLY_SCHEMA if name != "is_vague"]
 MOST_FACET_VALUES = 100_000
 """Distinct values of a field kept from one piece to the next; beyond it the rarest are forgotten and the answer is
 marked partial. A guess that bounds memory when somebody asks for the facets of an id."""
@@ -49,9 +58,11 @@ def ledger(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | 
     return joined_ledgers(_ledger_parts(view, ledgers, start_ns=start_ns, end_ns=end_ns))
 
 
-def _ledger_parts(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None) -> list[pl.DataFrame]:
+def _ledger_parts(
+    view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None, known: pl.Series | None = None
+) -> list[pl.DataFrame]:
     """Ledgers that together count each line of the span once: whole windows from the side files, windows that the
-    span cuts from the lines.
+    span cuts from the lines. `known`: of the whole view, when `view` is a part of one.
     """
     low, high = _whole_windows(start_ns, end_ns)
     span = dataclasses.replace(EVERYTHING, start_ns=start_ns, end_ns=end_ns)
@@ -67,7 +78,7 @@ def _ledger_parts(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns:
             whole = whole.filter(_between("window_ns", low, high))
             parts.extend(_edges(segment, start_ns, end_ns, low, high))
         parts.append(whole)
-    return [folded(part, view.known) for part in parts]
+    return [folded(part, view.known if known is None else known) for part in parts]
 
 
 def _whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:
@@ -121,11 +132,10 @@ def count_lines(
     view: View, ledgers: Ledgers, plan: Plan, *, seen: Mapping[Piece, int], deadline: Deadline
 ) -> tuple[int, bool]:
     """How many lines match, and whether that is exact. `seen` are counts of pieces that were read already."""
-    if plan.is_counted and plan.start_ns is None and plan.end_ns is None:
-        rows = tally(view)
-        return int((rows if plan.predicate is None else rows.filter(plan.predicate))["count"].sum()), True
     if plan.is_counted:
-        return int(_counted_ledger(view, ledgers, plan)["count"].sum()), True
+        rows = _tally_parts(view, ledgers, start_ns=plan.start_ns, end_ns=plan.end_ns)
+        is_possible = not plan.impossible
+        return int((rows if plan.predicate is None else rows.filter(plan.predicate))["count"].sum()) * is_possible, True
     total = sum(seen.values())
     for piece in _unseen(view, plan, seen):
         if deadline.passed:
@@ -135,14 +145,41 @@ def count_lines(
     return total, True
 
 
-def tally(view: View) -> pl.DataFrame:
-    """The ledger of all lines summed over its windows; rows of the same keys may occur several times."""
-    parts = [segment.tally() for segment in view.segments] + [frame.tally for frame in view.frames]
-    rows = pl.concat([TALLY_SCHEMA.to_frame(), *parts])
-    if view.known.is_empty():
-        return rows
-    is_known = pl.col("signature").is_in(view.known.implode())
-    return rows.with_columns(pl.when(is_known).then("signature").otherwise("shape").alias("signature"))
+def tally(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None) -> pl.DataFrame:
+    """See `LineStore.tally`."""
+    keys = ["service", "level", "signature"]
+    return (
+        _tally_parts(view, ledgers, start_ns=start_ns, end_ns=end_ns)
+        .group_by(keys)
+        .agg(pl.col("count").sum(), pl.col("first_ns").min(), pl.col("last_ns").max())
+        .sort(keys)
+    )
+
+
+def _tally_parts(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None) -> pl.DataFrame:
+    """Rows that together count each line of the span once; rows of the same keys may occur several times. Only parts
+    that the span cuts are counted from their windows.
+    """
+    span = dataclasses.replace(EVERYTHING, start_ns=start_ns, end_ns=end_ns)
+    whole: list[pl.DataFrame] = []
+    cut_segments, cut_frames = [], []
+    for segment in segments_of(view, span):
+        if span.whole(segment.row.min_time_ns, segment.row.max_time_ns):
+            whole.append(segment.tally())
+        else:
+            cut_segments.append(segment)
+    for frame in view.frames:
+        if span.whole(*frame.time_range):
+            whole.append(frame.tally)
+        else:
+            cut_frames.append(frame)
+    cut = dataclasses.replace(view, segments=tuple(cut_segments), frames=tuple(cut_frames))
+    parts = [folded_tally(part.select(_TALLIED), view.known) for part in whole]
+    parts += [
+        part.select(_TALLIED)
+        for part in _ledger_parts(cut, ledgers, start_ns=start_ns, end_ns=end_ns, known=view.known)
+    ]
+    return pl.concat(parts)
 
 
 def _unseen(view: View, plan: Plan, seen: Mapping[Piece, int]) -> list[Piece]:

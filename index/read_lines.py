@@ -100,6 +100,7 @@ def _choose(
         choice.counted[plan, piece] = found.height
         if after is not None:
             found = found.filter(_beyond(after, is_newest=is_newest))
+        found = _nearest(found, limit + 1, is_newest=is_newest)
         number = pl.lit(len(choice.pieces), dtype=pl.Int64).alias("piece")
         choice.pieces.append(piece)
         keys = pl.concat([choice.keys, found.select(*ORDER, number, pl.col("row").cast(pl.UInt32))])
@@ -107,6 +108,16 @@ def _choose(
     choice.more = choice.keys.height > limit
     choice.keys = choice.keys.head(limit)
     return choice
+
+
+def _nearest(found: pl.DataFrame, count: int, *, is_newest: bool) -> pl.DataFrame:
+    """The `count` rows nearest to the asked end of time, and others as near as the last: sorting all costs more."""
+    if found.height <= count:
+        return found
+    times = found["time_ns"].to_numpy()
+    if is_newest:
+        return found.filter(times >= np.partition(times, -count)[-count])
+    return found.filter(times <= np.partition(times, count - 1)[count - 1])
 
 
 def _in_order(view: View, plans: Sequence[Plan], *, is_newest: bool) -> Iterator[tuple[Plan, Piece]]:

@@ -98,6 +98,10 @@ class ReadingStore(ABC):
         """
         return self._read(lambda view: read_counts.ledger(view, self._ledgers, start_ns=start_ns, end_ns=end_ns))[0]
 
+    def tally(self, *, start_ns: int | None = None, end_ns: int | None = None) -> pl.DataFrame:
+        """See LineStore."""
+        return self._read(lambda view: read_counts.tally(view, self._ledgers, start_ns=start_ns, end_ns=end_ns))[0]
+
     def signatures(self, *, before_ns: int | None = None) -> pl.DataFrame:
         """See LineStore. Holds a row for each `signature` that `ledger` ever shows."""
         rows = self._views.current.signatures
@@ -107,7 +111,7 @@ class ReadingStore(ABC):
         """See LineStore."""
         if before_ns is None:
             return _held(self._views.current)
-        rows = self.ledger(end_ns=before_ns)
+        rows = self.tally(end_ns=before_ns)
         lines = int(rows["count"].sum())
         if lines == 0:
             return HighWater(0, None, None)

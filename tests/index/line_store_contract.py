@@ -344,6 +344,28 @@ class LineStoreContract:
         found = store.ledger(start_ns=start_ns, end_ns=end_ns)
         assert found.sort("window_ns", "service", "level", "signature", "shape").equals(expected)
 
+    @pytest.mark.parametrize(
+        ("start_step", "end_step"), [(None, None), (13, None), (None, 401), (13, 401), (90, 91)], ids=str
+    )
+    def test_the_tally_is_the_sum_of_the_ledger(
+        self, store: LineStore, start_step: int | None, end_step: int | None
+    ) -> None:
+        self.fill(store, *self.three_frames())
+        span = {
+            name: START_NS + step * STEP_NS
+            for name, step in (("start_ns", start_step), ("end_ns", end_step))
+            if step is not None
+        }
+        keys = ["service", "level", "signature"]
+        expected = (
+            store.ledger(**span)
+            .group_by(keys)
+            .agg(pl.col("count").sum(), pl.col("first_ns").min(), pl.col("last_ns").max())
+            .sort(keys)
+        )
+        assert expected.height
+        assert store.tally(**span).equals(expected)
+
     def test_signatures_tell_the_earliest_line_of_each(self, store: LineStore) -> None:
         later, earlier = made_lines(50, first=50), made_lines(50)
         self.fill(store, later, made_lines(20, source=BB, start_ns=START_NS + 1), earlier)
