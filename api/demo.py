@@ -73,7 +73,9 @@ def _live_on(dejalog: Dejalog, folder: Path, stop: threading.Event) -> None:
     )
     dejalog.collector = collector
     try:
+        dejalog.nearline.mines_when_due = False
         _collect_history(folder / "shop", plan, collector, clock, stop)
+        dejalog.nearline.mines_when_due = True
         if not stop.is_set():
             dejalog.wait_until_mined(MINED_WITHIN_S)
             dejalog.waiting_for = ""

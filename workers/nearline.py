@@ -79,6 +79,8 @@ class Nearline:
         self._current: tuple[Generation, Stamp] | None = None
         self._past: OrderedDict[tuple[object, ...], Generation] = OrderedDict()
         self.progress = Progress()
+        self.mines_when_due = True
+        """Off while a history is loaded: what would be mined of its first days is mined again at its end."""
 
     def start(self) -> None:
         """Take up the saved generation if it still holds, and begin."""
@@ -255,7 +257,8 @@ class Nearline:
             while not self._stop.is_set() and not self._waiters and time.monotonic() < resume:
                 self._changed.wait(0.5)
         self._foreground.give_way(self._settings.give_way_s)
-        if not self._stop.is_set() and (self._current is None or self._current[1] != self._stamp()):
+        is_due = self.mines_when_due or self._waiters > 0
+        if is_due and not self._stop.is_set() and (self._current is None or self._current[1] != self._stamp()):
             self.mine()
 
     def _run(self, step: Callable[[], None], pause_s: float) -> None:
