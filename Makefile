@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run serve test lint types imports unit campaign bench lock clean
+.PHONY: help setup setup-test run serve test lint types imports unit campaign bench acceptance lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,11 @@ campaign: setup-test ## the long fault tests (minutes to an hour); results go to
 bench: setup-test ## speed, beside its peers where they are installed
 	$(BIN)/python -m bench.ingest
 	$(BIN)/python -m bench.store
+	$(BIN)/python -m bench.embed
+
+acceptance: setup-test ## labelled real logs through the real server: make acceptance DATA=folder
+	$(BIN)/python -m bench.train_ticket $(DATA)
+	$(BIN)/python -m bench.load $(DATA)
 
 lock: setup-test ## renew the locked dependencies
 	$(BIN)/pip install -q uv && locks/lock.sh $(VENV)

@@ -2,7 +2,7 @@
 
     python -m bench.load FOLDER [SECONDS]
 
-`FOLDER` holds log files. They are collected first; then copies of them under other names are collected as fast as the
+`FOLDER` holds log files, or `containers.tar.xz` with them. They are collected first; then copies of them under other names are collected as fast as the
 server takes them, while one client goes on asking. Prints p50 and p95 of both, errors, lines per second, memory.
 """
 
@@ -10,6 +10,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -35,7 +36,7 @@ REQUESTS = (
 def main(folder: Path, seconds: float) -> None:
     """Run it; see above."""
     with tempfile.TemporaryDirectory() as home:
-        logs = Path(home, "logs")
+        folder, logs = _unpacked(folder, Path(home, "unpacked")), Path(home, "logs")
         shutil.copytree(folder, logs)
         command = [str(Path(sys.executable).with_name("dejalog")), "serve", "--listen", ADDRESS]
         command += ["--data-dir", f"{home}/data", "--collect", str(logs), "--log-level", "warning"]
@@ -56,6 +57,16 @@ def main(folder: Path, seconds: float) -> None:
         finally:
             server.terminate()
             server.wait(60)
+
+
+def _unpacked(folder: Path, into: Path) -> Path:
+    """The folder itself, or what its `containers.tar.xz` holds."""
+    packed = folder / "containers.tar.xz"
+    if not packed.exists():
+        return folder
+    with tarfile.open(packed) as archive:
+        archive.extractall(into, filter="data")
+    return into / "containers"
 
 
 def _caught_up(client: httpx.Client) -> None:
