@@ -13,6 +13,7 @@ from api.check import Checked, check
 from api.choose import Choice, choose
 from api.evidence import Evidence, Span, gather, phrase
 from api.plan import Draft, draft
+from api.plan_incident import told_onsets
 from api.plan_pattern import count_of
 from api.question import Question, describe, read_question
 from api.retrieve import RetrieveSettings, own_glossary, retrieval_of
@@ -159,6 +160,8 @@ def _answer(
     if verdict == "found" and not checked.claims:
         # Nothing that was to be said could be proven.
         verdict, headline = "inconclusive", [say("verdict.inconclusive", question.reply_in)]
+    if verdict == "found" and not headline and drafted.claims[0] not in checked.claims:
+        headline = [say("verdict.found_incident", question.reply_in)]
     return Answer(
         answer=say("unit.sentence", question.reply_in).join([*headline, *(claim.text for claim in checked.claims)]),
         verdict=verdict,
@@ -168,7 +171,7 @@ def _answer(
         end_ns=evidence.span.end_ns,
         assumed=question.assumed,
         claims=tuple(AnsweredClaim(claim.text, claim.citations) for claim in checked.claims),
-        citations=tuple(checked.lines.values()),
+        citations=_in_order(checked),
         patterns=patterns,
         similar=drafted.similar if verdict != "not_found" else (),
         next_queries=_next_queries(question, verdict, choice, patterns),
@@ -178,6 +181,12 @@ def _answer(
         dropped_claims=checked.dropped,
         took_ms=0,
     )
+
+
+def _in_order(checked: Checked) -> tuple[EvidenceLine, ...]:
+    """The cited lines in the order in which the claims speak of them."""
+    cited = dict.fromkeys(line for claim in checked.claims for line in claim.citations)
+    return tuple(checked.lines[line] for line in cited)
 
 
 def _confidence(verdict: Verdict, strength: float, checked: Checked) -> float:
@@ -285,5 +294,7 @@ def _similar_json(similar: Similar) -> Mapping[str, Any]:
         "shared": [quote(template) for template in similar.shared],
         "missing": [quote(template) for template in similar.missing],
         "extra": [quote(template) for template in similar.extra],
-        "onset": [{"service": quote(each.service), "time": format_time(each.time_ns)} for each in incident.onset],
+        "onset": [
+            {"service": quote(each.service), "time": format_time(each.time_ns)} for each in told_onsets(incident)
+        ],
     }

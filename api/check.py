@@ -17,21 +17,26 @@ from api.claim import (
     Fact,
     IncidentsFact,
     LineFact,
+    MomentFact,
+    NamedFact,
     NoteFact,
     OrderFact,
     PatternFact,
     QuoteFact,
     SpanFact,
+    SpreadFact,
     TextCountFact,
     UsualFact,
+    WhoFact,
 )
-from api.sentence import Language, delta_said, number_said, quote, time_said
+from api.sentence import Language, ago_said, delta_said, moment_said, number_said, quote, time_said
 from index.generation import Generation
 from index.incident import Deviation, EvidenceLine, Incident
 from index.line_store import LineFilter, LineStore
 from ingest.errors import InputError
 from ingest.line import split_line_id
 
+_WHOLE_MESSAGE = 4096
 _DAY_NS = 86_400_000_000_000
 _QUOTED = re.compile("“[^”]*”")
 _NUMBER = re.compile(r"\d+(?:[.:T-]\d+)*Z?")
@@ -134,10 +139,15 @@ def _is_true(fact: Fact, claim: Claim, records: _Records) -> bool:
         case PatternFact():
             line = _cited(fact.line, claim, records)
             return line is not None and line.pattern_id == fact.pattern_id
+        case WhoFact():
+            line = _cited(fact.line, claim, records)
+            return line is not None and line.service == fact.service
+        case MomentFact():
+            return _is_moment(fact, claim, records)
         case QuoteFact():
             line = _cited(fact.line, claim, records)
             said = fact.text.removesuffix("…")
-            return line is not None and bool(said) and quote(line.message, len(fact.text) + 1).startswith(said)
+            return line is not None and bool(said) and said in quote(line.message, _WHOLE_MESSAGE)
         case CountFact():
             return _count(fact, records) == fact.value
         case TextCountFact():
@@ -148,8 +158,26 @@ def _is_true(fact: Fact, claim: Claim, records: _Records) -> bool:
             return _is_recorded(fact, records)
 
 
-def _is_recorded(fact: UsualFact | SpanFact | IncidentsFact | NoteFact, records: _Records) -> bool:
+def _is_moment(fact: MomentFact, claim: Claim, records: _Records) -> bool:
+    if fact.beyond_days and fact.time_ns > fact.as_of_ns - fact.beyond_days * _DAY_NS:
+        return False
+    if fact.line:
+        line = _cited(fact.line, claim, records)
+        return line is not None and line.time_ns == fact.time_ns
+    incident = records.incidents.get(fact.incident_id)
+    return incident is not None and incident.start_ns == fact.time_ns
+
+
+def _is_recorded(
+    fact: UsualFact | SpreadFact | NamedFact | SpanFact | IncidentsFact | NoteFact, records: _Records
+) -> bool:
     match fact:
+        case NamedFact():
+            incident = records.incidents.get(fact.incident_id)
+            return incident is not None and set(fact.services) <= set(incident.services)
+        case SpreadFact():
+            incident = records.incidents.get(fact.incident_id)
+            return incident is not None and len(set(incident.services)) == fact.count
         case UsualFact():
             deviation = _deviation(fact, records)
             if deviation is None or deviation.expected != fact.expected:
@@ -162,7 +190,10 @@ def _is_recorded(fact: UsualFact | SpanFact | IncidentsFact | NoteFact, records:
             return set(fact.services) <= set(incident.services)
         case IncidentsFact():
             ids = fact.incident_ids
-            return len(set(ids)) == len(ids) and all(each in records.incidents for each in ids)
+            if len(set(ids)) != len(ids) or any(each not in records.incidents for each in ids):
+                return False
+            since_ns = fact.as_of_ns - fact.within_days * _DAY_NS
+            return not fact.within_days or all(records.incidents[each].end_ns > since_ns for each in ids)
         case NoteFact():
             note = records.notes.get(fact.note_id)
             return note is not None and getattr(note, fact.field) == fact.text
@@ -239,6 +270,13 @@ def _of_lines(facts: Sequence[Fact], language: Language) -> Iterator[str]:
         match fact:
             case LineFact():
                 yield from (quote(fact.service, 80), time_said(fact.time_ns))
+            case WhoFact():
+                yield quote(fact.service, 80)
+            case MomentFact():
+                yield ago_said(fact.time_ns, fact.as_of_ns, language)
+                yield moment_said(fact.time_ns, fact.as_of_ns, language)
+                if fact.beyond_days:
+                    yield str(fact.beyond_days)
             case OrderFact():
                 yield delta_said(fact.delta_ns, language)
             case CountFact():
@@ -261,11 +299,18 @@ def _of_records(facts: Sequence[Fact], language: Language) -> Iterator[str]:
             case UsualFact():
                 yield from (quote(fact.service, 80), delta_said(round(fact.expected * 1e9), language))
                 yield delta_said(round((fact.observed or 0.0) * 1e9), language)
+            case SpreadFact():
+                yield str(fact.count)
+            case NamedFact():
+                yield from (quote(service, 80) for service in fact.services)
             case SpanFact():
-                yield from (time_said(fact.start_ns), time_said(fact.end_ns))
+                yield delta_said(fact.end_ns - fact.start_ns, language)
+                yield moment_said(fact.end_ns, fact.as_of_ns, language)
                 yield from (quote(service, 80) for service in fact.services)
             case IncidentsFact():
                 yield str(len(fact.incident_ids))
+                if fact.within_days:
+                    yield str(fact.within_days)
             case _:
                 pass
 

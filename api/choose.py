@@ -21,6 +21,8 @@ ALIKE = 0.3
 """An incident this similar to the one in progress counts as one like it (a guess)."""
 LINES_ARE_BETTER = 0.25
 """By so much lines must prove more than incidents to be preferred in a question about trouble (a guess)."""
+CLOSE = 0.8
+"""An incident with this share of the best one's score fits the question about as well (a guess)."""
 PATTERNS = 3
 """Patterns that claims are made about."""
 SIMILAR = 10
@@ -38,6 +40,8 @@ class Choice:
     patterns: tuple[PatternFacts, ...]
     this: Incident | None = None
     """What "this" in the question was taken for."""
+    close: tuple[Incident, ...] = ()
+    """Of the incidents those that fit about as well as the best: these are counted, and are the first and the last."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -61,8 +65,10 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
             fitting = _nearest_first(this, fitting)
         elif not fitting:
             fitting = [each for each in found.incidents if each.support.verdict == support.verdict]
-        fitting = _told_together(_recent_first(fitting, question, span.end_ns) if this is None else fitting)
-        return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this)
+        close = tuple(each.incident for each in fitting if each.score >= CLOSE * max(one.score for one in fitting))
+        if this is None:
+            fitting = _told_together(_in_time(fitting, question, close, span.end_ns))
+        return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this, close)
     supported = found.supported(PATTERNS)
     certain = [each for each in supported if each.support.verdict == found.pattern_support.verdict] or supported
     return Choice("patterns", found.pattern_support, (), tuple(each.facts for each in certain), this)
@@ -77,7 +83,8 @@ def _rests_on_incidents(question: Question, found: Candidates) -> bool:
         return True
     is_about_trouble = any(unit.is_fault for unit in question.units) or question.intent == "recall"
     is_better = incidents.strength >= patterns.strength - LINES_ARE_BETTER
-    return is_about_trouble and question.intent != "count" and is_better
+    asks_for_lines = question.intent in {"count", "first", "last"}
+    return is_about_trouble and not asks_for_lines and is_better
 
 
 def _this_incident(index: RetrievalIndex, question: Question, as_of_ns: int) -> Incident | None:
@@ -118,8 +125,16 @@ def _nearest_first(this: Incident, fitting: Sequence[IncidentCandidate]) -> list
     )
 
 
-def _recent_first(fitting: Sequence[IncidentCandidate], question: Question, as_of_ns: int) -> list[IncidentCandidate]:
-    """Asked about lately, incidents of the last days come before older ones that may fit better."""
+def _in_time(
+    fitting: Sequence[IncidentCandidate], question: Question, close: Sequence[Incident], as_of_ns: int
+) -> list[IncidentCandidate]:
+    """Asked for the first or the last, that one of those that fit comes first; asked about lately, incidents of the
+    last days come before older ones that may fit better.
+    """
+    if question.intent in {"first", "last"}:
+        ends = {"first": min, "last": max}[question.intent]
+        wanted = ends(close, key=lambda incident: (incident.start_ns, incident.incident_id))
+        return sorted(fitting, key=lambda each: each.incident != wanted)
     since_ns = as_of_ns - LATELY_NS
     return sorted(fitting, key=lambda each: question.lately and each.incident.end_ns <= since_ns)
 

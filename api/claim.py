@@ -17,6 +17,36 @@ class LineFact:
 
 
 @dataclasses.dataclass(frozen=True)
+class WhoFact:
+    """The cited line was written by `service`."""
+
+    line: str
+    service: str
+
+
+@dataclasses.dataclass(frozen=True)
+class MomentFact:
+    """That is when the cited line was written or, without one, when the incident began; said as how long before
+    `as_of_ns`, to the minute.
+    """
+
+    time_ns: int
+    as_of_ns: int
+    line: str = ""
+    incident_id: str = ""
+    beyond_days: int = 0
+    """It is said to be longer ago than so many days."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SpreadFact:
+    """The incident touched so many services."""
+
+    incident_id: str
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
 class OrderFact:
     """`later` was written `delta_ns` (0 or more) after `first`."""
 
@@ -72,7 +102,7 @@ class PatternFact:
 
 @dataclasses.dataclass(frozen=True)
 class QuoteFact:
-    """The line's message begins with this text, once made plain."""
+    """The line's message holds this text, once made plain."""
 
     line: str
     text: str
@@ -94,19 +124,32 @@ class UsualFact:
 
 @dataclasses.dataclass(frozen=True)
 class SpanFact:
-    """The incident lasted over this span and touched these services among others."""
+    """The incident lasted over this span and touched these services among others; said as how long it took and until
+    when, seen from `as_of_ns`.
+    """
 
     incident_id: str
     start_ns: int
     end_ns: int
     services: tuple[str, ...]
+    as_of_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedFact:
+    """The incident touched these services among others."""
+
+    incident_id: str
+    services: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class IncidentsFact:
-    """These incidents, all different."""
+    """These incidents, all different; when `within_days` is given, all in so many days before `as_of_ns`."""
 
     incident_ids: tuple[str, ...]
+    as_of_ns: int = 0
+    within_days: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +163,10 @@ class NoteFact:
 
 Fact = (
     LineFact
+    | WhoFact
+    | MomentFact
+    | SpreadFact
+    | NamedFact
     | OrderFact
     | CountFact
     | TextCountFact

@@ -1,12 +1,24 @@
 """The command that asks a question in words."""
 
+import datetime as dt
 import shlex
+import shutil
+import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
+from unicodedata import east_asian_width
 
 import typer
 
 from api.cli_options import As, AsOf, Config, DataDir, From, Output, Since, To, Url, settings_of, span
-from api.cli_output import one_line, plain, print_json, print_ndjson, say
+from api.cli_output import one_line, plain, print_json, print_ndjson, say, styled
+
+LINES = 6
+"""Evidence lines shown; all of them are in `-o json`."""
+SIMILAR = 5
+PIPED_WIDTH = 100
+WIDEST = 120
+"""Longer lines tire the eye (a guess)."""
 
 
 def register(app: typer.Typer) -> None:
@@ -54,30 +66,127 @@ def ask(
 
 def _print_answer(answer: dict[str, Any]) -> None:
     verdict = str(answer["verdict"]).replace("_", " ")
-    say(f"{verdict} · confidence {float(answer['confidence']):.2f}")
-    say("")
-    say(str(answer["answer"]).strip())
-    _print_similar(answer.get("similar", []))
-    if answer["citations"]:
-        say("\nLines:")
-    for line in answer["citations"]:
-        level = one_line(line["level"]) or "-"
-        say(f"  [{line['id']}] {line['time']} {level} {one_line(line['service'])} {one_line(line['message'])[:300]}")
+    say(f"{verdict} · confidence {float(answer['confidence']):.2f}\n")
+    opening, claims = _opened(answer)
+    _print_wrapped(opening)
+    for claim in claims:
+        _print_wrapped(claim, first="  - ", rest="    ")
+    _print_lines(answer["citations"])
+    _print_similar(answer.get("similar", []), answer["as_of"])
     if answer["next_queries"]:
-        say("\nTo look further:")
+        _heading("To look further")
     for query in answer["next_queries"]:
         say(f"  dejalog search {shlex.quote(one_line(query))}")
+    say("")
+    _print_wrapped(one_line(answer["read_as"]))
     window = answer["window"]
     assumed = " (assumed)" if window["assumed"] else ""
-    say(f"\n{plain(answer['read_as'])}")
-    say(f"Window: {window['start']} to {window['end']}{assumed} · revision {one_line(answer['revision'])}")
+    say(f"Searched {_minute(window['start'])} to {_minute(window['end'])}{assumed} in {answer['took_ms']:.0f} ms")
+    say(f"Revision {one_line(answer['revision'])}")
 
 
-def _print_similar(similar: list[dict[str, Any]]) -> None:
-    if similar:
-        say("\nSimilar:")
-    for each in similar:
-        say(f"  {float(each['score']):.2f}  {one_line(each['incident_id'])}  {one_line(each['title'])}")
-        onset = " → ".join(f"{one_line(one['service'])} {one['time']}" for one in each["onset"])
-        if onset:
-            say(f"        {onset}")
+def _opened(answer: dict[str, Any]) -> tuple[str, list[str]]:
+    """The opening sentence, and the further ones."""
+    texts = [str(claim["text"]) for claim in answer["claims"]]
+    whole = str(answer["answer"]).strip()
+    opening = whole.split(texts[0], 1)[0] + texts[0] if texts else whole
+    return one_line(opening), [one_line(text) for text in texts[1:]]
+
+
+def _print_lines(lines: list[dict[str, Any]]) -> None:
+    if not lines:
+        return
+    more = f", {LINES} of {len(lines)}; all with -o json" if len(lines) > LINES else ""
+    _heading(f"Lines that show it{more}")
+    for line in lines[:LINES]:
+        level = one_line(line["level"]) or "-"
+        _print_wrapped(
+            f"{one_line(line['time'])} {level} {one_line(line['service'])} {one_line(line['message'])[:200]}",
+            first="  ",
+            rest="    ",
+        )
+        say(styled(f"    id {one_line(line['id'])}", "2"))
+
+
+def _print_similar(similar: list[dict[str, Any]], as_of: str) -> None:
+    if not similar:
+        return
+    more = f", {SIMILAR} of {len(similar)}; all with -o json" if len(similar) > SIMILAR else ""
+    _heading(f"Similar incidents{more}")
+    for each in similar[:SIMILAR]:
+        onset = each["onset"]
+        began = f"{_minute(onset[0]['time'])} · {_ago(onset[0]['time'], as_of)} · " if onset else ""
+        say(f"  {began}fit {float(each['score']):.2f} · incident {one_line(each['incident_id'])}")
+        _print_wrapped(one_line(each["title"]), first="    ", rest="    ")
+        steps = [f"{one_line(one['service'])} {_offset(onset[0]['time'], one['time'])}" for one in onset]
+        if steps:
+            _print_wrapped(" → ".join(steps), first="    ", rest="      ")
+
+
+def _heading(text: str) -> None:
+    say("")
+    sys.stdout.write(styled(text, "1") + "\n")
+
+
+def _moment(time: str) -> dt.datetime:
+    """RFC 3339 to the microsecond."""
+    clock, _, decimals = time.removesuffix("Z").partition(".")
+    return dt.datetime.fromisoformat(f"{clock}.{decimals[:6] or '0':0<6}+00:00")
+
+
+def _minute(time: str | None) -> str:
+    return "the beginning" if time is None else f"{_moment(time):%Y-%m-%d %H:%M} UTC"
+
+
+def _ago(time: str, as_of: str) -> str:
+    minutes = max(int((_moment(as_of) - _moment(time)).total_seconds()) // 60, 0)
+    if minutes < 120:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"
+
+
+def _offset(first: str, time: str) -> str:
+    seconds = round((_moment(time) - _moment(first)).total_seconds())
+    return f"+{seconds} s" if seconds < 600 else f"+{seconds // 60} min"
+
+
+def _print_wrapped(text: str, *, first: str = "", rest: str = "") -> None:
+    width = min(shutil.get_terminal_size((PIPED_WIDTH, 24)).columns, WIDEST) if sys.stdout.isatty() else PIPED_WIDTH
+    lead = first
+    for line in _wrapped(plain(text), max(width - len(first), 20)):
+        say(lead + line)
+        lead = rest
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    """Lines at most so wide: broken at blanks, and between characters of East Asian scripts, which take two columns."""
+    line, columns = "", 0
+    for piece in _pieces(text):
+        wide = sum(2 if east_asian_width(character) in "WF" else 1 for character in piece)
+        if columns + len(piece.rstrip()) > width or (columns + wide > width and not piece.isascii()):
+            if line:
+                yield line.rstrip()
+            line, columns = "", 0
+            piece = piece.lstrip()  # noqa: PLW2901 - a line does not begin with a blank
+        line += piece
+        columns += wide
+    if line:
+        yield line.rstrip()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Words with the blank after them; characters of East Asian scripts one by one."""
+    word = ""
+    for character in text:
+        if east_asian_width(character) in "WF":
+            if word:
+                yield word
+            word = ""
+            yield character
+        else:
+            word += character
+            if character == " ":
+                yield word
+                word = ""
+    if word:
+        yield word

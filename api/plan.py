@@ -5,13 +5,13 @@ import dataclasses
 from api.choose import Choice
 from api.claim import Claim
 from api.evidence import Evidence
-from api.plan_incident import incident_claims, matching_claim
+from api.plan_incident import incident_claims, matching_claim, story_claim
 from api.plan_pattern import count_of, identifier_claims, pattern_claims
 from api.question import Question
 from api.question_time import LATELY, LATELY_NS
-from api.sentence import listed, quote, say, time_said
+from api.sentence import listed, quote, say
 from api.support import Support, Verdict
-from index.incident import Incident, Note, Similar
+from index.incident import Note, Similar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ def draft(question: Question, choice: Choice, evidence: Evidence, notes: tuple[N
         lines = tuple(identifier_claims(question, evidence))
         return Draft("found", 1.0, (say("verdict.answer_lines", language),), lines)
     if choice.basis == "changed":
-        return _of_changes(question, choice, evidence, notes)
+        return _of_changes(question, choice, evidence, notes, as_of_ns)
     if choice.basis == "incidents":
         return _of_incidents(question, choice, evidence, notes, as_of_ns)
     return _of_patterns(question, choice, evidence, notes, as_of_ns)
@@ -44,14 +44,37 @@ def _of_incidents(
     question: Question, choice: Choice, evidence: Evidence, notes: tuple[Note, ...], as_of_ns: int
 ) -> Draft:
     language, best = question.reply_in, choice.incidents[0]
-    claims = incident_claims(best, choice.incidents[1:], notes, evidence, language)
-    if choice.support.verdict != "found":
-        headline: tuple[str, ...] = (_uncertain(question, choice.support),)
-    else:
-        headline = (*_widened(question, best.end_ns, as_of_ns), _closest(question, best))
-        if question.intent == "count" or len(choice.incidents) > 1:
-            claims.append(matching_claim(choice.incidents, language))
+    is_found = choice.support.verdict == "found"
+    is_old = is_found and question.lately and best.end_ns <= as_of_ns - LATELY_NS
+    lead = _lead(question, is_found=is_found, is_old=is_old)
+    story = story_claim(best, lead, language, as_of_ns, beyond_days=LATELY.days if is_old else 0)
+    claims = [story, *incident_claims(best, choice.incidents[1:], notes, evidence, language, as_of_ns)]
+    headline = () if is_found else (_uncertain(question, choice.support),)
+    if is_found and (question.intent == "count" or len(choice.close or choice.incidents) > 1):
+        # Asked how many, that is the verdict; else it closes the answer.
+        claims.insert(
+            0 if question.intent == "count" else len(claims), _matching(question, choice, as_of_ns, is_old=is_old)
+        )
     return Draft(choice.support.verdict, choice.support.strength, headline, tuple(claims), choice.similar)
+
+
+def _matching(question: Question, choice: Choice, as_of_ns: int, *, is_old: bool) -> Claim:
+    """How many fit; asked about lately, of the last days alone where there are any."""
+    fitting = choice.close or choice.incidents
+    recent = [incident for incident in fitting if incident.end_ns > as_of_ns - LATELY_NS]
+    if not question.lately or is_old or not recent:
+        return matching_claim(fitting, question.reply_in)
+    return matching_claim(recent, question.reply_in, as_of_ns=as_of_ns, within_days=LATELY.days)
+
+
+def _lead(question: Question, *, is_found: bool, is_old: bool) -> str:
+    """How the opening sentence begins."""
+    if not is_found:
+        return say("story.near", question.reply_in)
+    if is_old:
+        return say("story.widened", question.reply_in, days=LATELY.days)
+    name = {"first": "first", "last": "last", "count": "plain", "changed": "plain"}.get(question.intent, "yes")
+    return say(f"story.{name}", question.reply_in)
 
 
 def _of_patterns(
@@ -70,21 +93,20 @@ def _of_patterns(
     return Draft("found", support.strength, (*widened, say(opening, language)), claims)
 
 
-def _of_changes(question: Question, choice: Choice, evidence: Evidence, notes: tuple[Note, ...]) -> Draft:
+def _of_changes(
+    question: Question, choice: Choice, evidence: Evidence, notes: tuple[Note, ...], as_of_ns: int
+) -> Draft:
     language = question.reply_in
     fresh = [each for each in choice.patterns if count_of(each, evidence)]
     claims: list[Claim] = []
     if choice.incidents:
-        claims += incident_claims(choice.incidents[0], choice.incidents[1:], notes, evidence, language)
+        best = choice.incidents[0]
+        claims.append(story_claim(best, _lead(question, is_found=True, is_old=False), language, as_of_ns))
+        claims += incident_claims(best, choice.incidents[1:], notes, evidence, language, as_of_ns)
     claims += pattern_claims(fresh, (), evidence, question)
     if not claims:
         return Draft("not_found", 1.0, (say("verdict.changed_not", language),))
     return Draft("found", 1.0, (say("verdict.changed", language),), tuple(claims), choice.similar)
-
-
-def _closest(question: Question, incident: Incident) -> str:
-    title, start = quote(incident.title, 160), time_said(incident.start_ns)
-    return say("verdict.found_incident", question.reply_in, title=title, start=start)
 
 
 def _widened(question: Question, newest_ns: int, as_of_ns: int) -> tuple[str, ...]:

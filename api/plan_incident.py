@@ -5,50 +5,159 @@ from collections.abc import Iterator, Mapping, Sequence
 from api.claim import (
     Claim,
     CountFact,
+    Fact,
     IncidentsFact,
     LineFact,
+    MomentFact,
+    NamedFact,
     NoteFact,
     OrderFact,
     QuoteFact,
     SpanFact,
+    SpreadFact,
     UsualFact,
+    WhoFact,
     claim,
 )
 from api.evidence import Evidence
-from api.sentence import Language, delta_said, listed, number_said, quote, say, time_said
-from index.incident import Deviation, EvidenceLine, Incident, Note
+from api.sentence import (
+    Language,
+    ago_said,
+    delta_said,
+    listed,
+    moment_said,
+    number_said,
+    quote,
+    say,
+    time_said,
+    told,
+)
+from index.incident import Deviation, EvidenceLine, Incident, Note, Onset
 
-FOLLOWERS = 5
-"""Services named after the first (a guess: more is a list, not a sentence)."""
+FOLLOWERS = 4
+"""Services named after the first in the opening sentence (a guess: more is a list, not a sentence)."""
+SURE = 0.25
+"""A service is told of when its strongest sign is at least this share of the incident's strongest (a guess)."""
 DEVIATIONS = 4
 NOTES = 4
 SERVICES = 6
 FURTHER = 2
-MESSAGE_CHARACTERS = 200
+MESSAGE_CHARACTERS = 120
+TOLD_CHARACTERS = 90
+"""Of a line or template within a sentence (a guess: one line of a terminal)."""
 
 
 def incident_claims(
-    incident: Incident, further: Sequence[Incident], notes: Sequence[Note], evidence: Evidence, language: Language
+    incident: Incident,
+    further: Sequence[Incident],
+    notes: Sequence[Note],
+    evidence: Evidence,
+    language: Language,
+    as_of_ns: int,
 ) -> list[Claim]:
     """About `incident` first, then its notes, then `further` ones like it."""
-    lines = {line.id: line for line in incident.evidence}
     claims = [
-        *_span(incident, language),
-        *_onset(incident, lines, language),
+        *_span(incident, language, as_of_ns),
         *_deviations(incident, evidence.incident_counts, language),
         *_loudest(incident, language),
         *_notes(incident, notes, language),
     ]
     for other in further[:FURTHER]:
-        claims += _another(other, language)
+        claims += _another(other, language, as_of_ns)
     return claims
 
 
-def matching_claim(incidents: Sequence[Incident], language: Language) -> Claim:
-    """How many incidents fit the question."""
+def story_claim(incident: Incident, lead: str, language: Language, as_of_ns: int, *, beyond_days: int = 0) -> Claim:
+    """The opening sentence: when it was, who failed first, who followed and how much later."""
+    shown = shown_onsets(incident)
+    facts: list[Fact] = [
+        MomentFact(
+            time_ns=shown[0].time_ns if shown else incident.start_ns,
+            as_of_ns=as_of_ns,
+            line=shown[0].id if shown else "",
+            incident_id=incident.incident_id,
+            beyond_days=beyond_days,
+        )
+    ]
+    spread = ""
+    if len(incident.services) > 2:
+        facts.append(SpreadFact(incident.incident_id, len(incident.services)))
+        spread = say("story.spread", language, count=len(incident.services))
+    who = _who(incident, shown, facts, language)
+    cited = tuple(line.id for line in shown[: FOLLOWERS + 1]) or _onset_line(incident)
+    time_ns = shown[0].time_ns if shown else incident.start_ns
+    return claim(
+        "story",
+        language,
+        tuple(facts),
+        cited,
+        lead=lead,
+        ago=ago_said(time_ns, as_of_ns, language),
+        when=moment_said(time_ns, as_of_ns, language),
+        spread=spread,
+        who=who,
+    )
+
+
+def _who(incident: Incident, shown: Sequence[EvidenceLine], facts: list[Fact], language: Language) -> str:
+    """Who failed first and who followed, in words; adds to `facts` what they state."""
+    if not shown:
+        # Silence has no line that could show who was first.
+        services = incident.services[:SERVICES]
+        facts.append(NamedFact(incident.incident_id, services))
+        said = listed([quote(service, 80) for service in services], language)
+        return say("story.silent", language, services=said)
+    first, *later = shown[: FOLLOWERS + 1]
+    text = told(first.message, TOLD_CHARACTERS)
+    facts += [WhoFact(first.id, first.service), QuoteFact(first.id, text)]
+    opening = say(
+        "story.first_failed" if later else "story.only",
+        language,
+        service=quote(first.service, 80),
+        sign=say("story.sign", language, text=text),
+    )
+    for line in later:
+        delta_ns = line.time_ns - first.time_ns
+        facts += [WhoFact(line.id, line.service), OrderFact(first.id, line.id, delta_ns)]
+        opening += say(
+            "story.followed", language, service=quote(line.service, 80), delta=delta_said(delta_ns, language)
+        )
+    return opening
+
+
+def told_onsets(incident: Incident) -> list[Onset]:
+    """Who failed first and who followed, without services that hardly deviated beside the others."""
+    strongest: dict[str, float] = {}
+    for deviation in incident.deviations:
+        strongest[deviation.service] = max(strongest.get(deviation.service, 0.0), abs(deviation.surprise))
+    bar = SURE * max(strongest.values(), default=0.0)
+    places = {service: place for place, service in enumerate(incident.services)}
+    # Services that fell silent share the start of the window: the faulty one, named first, goes first among them.
+    return sorted(
+        (onset for onset in incident.onset if strongest.get(onset.service, bar) >= bar),
+        key=lambda onset: (onset.time_ns, places.get(onset.service, len(places)), onset.service),
+    )
+
+
+def shown_onsets(incident: Incident) -> list[EvidenceLine]:
+    """The lines that show who failed first and who followed, by time; none when the first has no line to show it."""
+    lines = {line.id: line for line in incident.evidence}
+    onsets = told_onsets(incident)
+    if not onsets or onsets[0].line_id not in lines or lines[onsets[0].line_id].time_ns > onsets[0].time_ns:
+        return []
+    shown = [lines[onset.line_id] for onset in onsets if onset.line_id in lines]
+    return [line for line in shown if line.time_ns >= shown[0].time_ns]
+
+
+def matching_claim(
+    incidents: Sequence[Incident], language: Language, *, as_of_ns: int = 0, within_days: int = 0
+) -> Claim:
+    """How many incidents fit the question; of the last `within_days` days, if given."""
     ids = tuple(incident.incident_id for incident in incidents)
     cited = tuple(line for incident in incidents for line in _onset_line(incident))
-    return claim("incidents", language, (IncidentsFact(ids),), cited, count=len(ids))
+    fact = IncidentsFact(ids, as_of_ns, within_days)
+    name = "incidents_lately" if within_days else "incidents"
+    return claim(name, language, (fact,), cited, count=len(ids), days=within_days)
 
 
 def _onset_line(incident: Incident) -> tuple[str, ...]:
@@ -58,52 +167,21 @@ def _onset_line(incident: Incident) -> tuple[str, ...]:
     return tuple((shown or [line.id for line in incident.evidence])[:1])
 
 
-def _span(incident: Incident, language: Language) -> Iterator[Claim]:
-    services = incident.services[:SERVICES]
-    fact = SpanFact(incident.incident_id, incident.start_ns, incident.end_ns, services)
+def _span(incident: Incident, language: Language, as_of_ns: int) -> Iterator[Claim]:
+    """How long, and the services that the opening sentence does not name."""
+    named = {line.service for line in shown_onsets(incident)[: FOLLOWERS + 1]}
+    services = tuple(service for service in incident.services if service not in named)[:SERVICES] if named else ()
+    fact = SpanFact(incident.incident_id, incident.start_ns, incident.end_ns, services, as_of_ns)
     cited = [incident.evidence[0].id, incident.evidence[-1].id] if incident.evidence else []
     yield claim(
-        "when",
+        "when_touched" if services else "when",
         language,
         (fact,),
         tuple(cited),
-        start=time_said(incident.start_ns),
-        end=time_said(incident.end_ns),
+        duration=delta_said(incident.end_ns - incident.start_ns, language),
+        end=moment_said(incident.end_ns, as_of_ns, language),
         services=listed([quote(service, 80) for service in services], language),
     )
-
-
-def _onset(incident: Incident, lines: Mapping[str, EvidenceLine], language: Language) -> Iterator[Claim]:
-    places = {service: place for place, service in enumerate(incident.services)}
-    # Services that fell silent share the start of the window: the faulty one, named first, goes first among them.
-    ordered = sorted(incident.onset, key=lambda onset: (onset.time_ns, places.get(onset.service, len(places))))
-    known = [onset for onset in ordered if onset.line_id in lines]
-    if not known or known[0] != ordered[0]:
-        # Who failed first cannot be shown by a line: silence has none.
-        return
-    first = lines[known[0].line_id]
-    yield claim(
-        "first_failed",
-        language,
-        (LineFact(first.id, first.service, first.time_ns),),
-        (first.id,),
-        service=quote(first.service, 80),
-        time=time_said(first.time_ns),
-    )
-    for onset in known[1 : FOLLOWERS + 1]:
-        later = lines[onset.line_id]
-        delta_ns = later.time_ns - first.time_ns
-        if delta_ns < 0:
-            continue
-        yield claim(
-            "followed",
-            language,
-            (LineFact(later.id, later.service, later.time_ns), OrderFact(first.id, later.id, delta_ns)),
-            (first.id, later.id),
-            service=quote(later.service, 80),
-            delta=delta_said(delta_ns, language),
-            time=time_said(later.time_ns),
-        )
 
 
 def _deviations(incident: Incident, counts: Mapping[tuple[str, str], int], language: Language) -> Iterator[Claim]:
@@ -137,7 +215,7 @@ def _counted(
         (count, usual),
         deviation.evidence[:2],
         service=quote(deviation.service, 80),
-        template=quote(deviation.template),
+        template=told(deviation.template, TOLD_CHARACTERS),
         count=value,
         usual=number_said(deviation.expected),
     )
@@ -152,8 +230,8 @@ def _slower(incident: Incident, deviation: Deviation, language: Language) -> Cla
         (_usual(incident, deviation, observed=deviation.observed),),
         deviation.evidence[:2],
         service=quote(deviation.service, 80),
-        template=quote(deviation.template),
-        before=quote(deviation.before_template),
+        template=told(deviation.template, TOLD_CHARACTERS),
+        before=told(deviation.before_template, TOLD_CHARACTERS),
         observed=delta_said(round(deviation.observed * 1e9), language),
         usual=delta_said(round(deviation.expected * 1e9), language),
     )
@@ -182,7 +260,7 @@ def _loudest(incident: Incident, language: Language) -> Iterator[Claim]:
 
 def quote_claim(line: EvidenceLine, language: Language) -> Claim:
     """What a line says."""
-    text = quote(line.message, MESSAGE_CHARACTERS)
+    text = told(line.message, MESSAGE_CHARACTERS)
     facts = (LineFact(line.id, line.service, line.time_ns), QuoteFact(line.id, text))
     return claim(
         "quote",
@@ -220,14 +298,17 @@ def note_claims(note: Note, lines: Sequence[EvidenceLine], language: Language) -
             )
 
 
-def _another(incident: Incident, language: Language) -> Iterator[Claim]:
-    cited = _onset_line(incident)
+def _another(incident: Incident, language: Language, as_of_ns: int) -> Iterator[Claim]:
+    shown = shown_onsets(incident)
+    if not shown:
+        return
+    first = shown[0]
     yield claim(
         "another",
         language,
-        (SpanFact(incident.incident_id, incident.start_ns, incident.end_ns, ()),),
-        cited,
-        title=quote(incident.title, 160),
-        start=time_said(incident.start_ns),
-        end=time_said(incident.end_ns),
+        (MomentFact(first.time_ns, as_of_ns, first.id), WhoFact(first.id, first.service)),
+        (first.id,),
+        ago=ago_said(first.time_ns, as_of_ns, language),
+        when=moment_said(first.time_ns, as_of_ns, language),
+        service=quote(first.service, 80),
     )

@@ -5,10 +5,10 @@ from typing import Literal
 
 from api.claim import Claim, CountFact, ExtremeFact, LineFact, PatternFact, TextCountFact, claim
 from api.evidence import Evidence
-from api.plan_incident import note_claims, quote_claim
+from api.plan_incident import TOLD_CHARACTERS, note_claims, quote_claim
 from api.question import Question
 from api.retrieve import PatternFacts
-from api.sentence import listed, quote, say, time_said
+from api.sentence import listed, quote, say, time_said, told
 from index.incident import EvidenceLine, Note
 
 SERVICES = 4
@@ -84,7 +84,7 @@ def _count(
             *(PatternFact(line.id, fact.pattern_id) for line in lines),
         ),
         tuple(line.id for line in lines),
-        template=quote(fact.name),
+        template=told(fact.name, TOLD_CHARACTERS),
         count=value,
         where=where,
         span=when,

@@ -1,5 +1,6 @@
 """Whole sentences in the question's language, and log text made safe to stand in them."""
 
+import datetime as dt
 import functools
 import importlib.resources
 import re
@@ -8,13 +9,29 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from api.time_text import format_time
+from api.time_text import SECOND_NS, format_time
 
 Language = Literal["en", "zh"]
 
 QUOTE_CHARACTERS = 300
 """Longest quotation in a sentence or citation list (a guess: three lines of a terminal)."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_YEAR_CLEAR_NS = 300 * 86_400 * SECOND_NS
+"""Within so many days a date needs no year."""
+_LEVEL = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|SEVERE|CRITICAL"
+_PREAMBLE = re.compile(
+    rf"(?:(?:{_LEVEL}|[TDIWEF]):?|\[[^\]]{{0,80}}\]:?|\((?:request|trace|req|id) \S+\)"
+    r"|\d{4}[-/]\d\d[-/]\d\d\S*|\d\d:\d\d:\d\d\S*|<\*>|[-:|*]+|\S+\.\w{1,4}:(?:\d+|<\*>):?"
+    r"|\S+\.\S+:|\S+\.\S+(?=\s+[-:])|in(?=\s+\S+\.\S+:))\s+"
+)
+"""A word with which lines begin before they say anything: a time, a level, a place in the code, an id."""
+_TRACE = re.compile(r"[\s(\[]*\b(?:trace|trace_id|request_id|span_id)=\S+$")
+"""What may end a line and tells a reader nothing."""
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|\x1b.?|\x9b[0-?]*[ -/]*[@-~]")
+
+
+SHORTEST_TOLD = 8
+"""A line of which less is left begins with what it says (a guess)."""
 
 
 @functools.cache
@@ -44,9 +61,45 @@ def quote(text: str, limit: int = QUOTE_CHARACTERS) -> str:
     return joined if len(joined) <= limit else joined[: limit - 1] + "…"
 
 
+def told(text: str, limit: int) -> str:
+    """What a line or template says, without the time, level, logger and trace that it may stand between."""
+    plain = quote(text, QUOTE_CHARACTERS * 4)
+    at = 0
+    while found := _PREAMBLE.match(plain, at):
+        at = found.end()
+    rest = _TRACE.sub("", plain[at:])
+    return quote(rest if len(rest) >= SHORTEST_TOLD else plain, limit)
+
+
 def time_said(time_ns: int) -> str:
     """UTC, to the millisecond."""
     return format_time(time_ns // 1_000_000 * 1_000_000)
+
+
+def moment_said(time_ns: int, as_of_ns: int, language: Language) -> str:
+    """UTC, to the minute; with the year where it could be misread."""
+    moment = dt.datetime.fromtimestamp(time_ns // SECOND_NS, tz=dt.UTC)
+    is_far = abs(as_of_ns - time_ns) > _YEAR_CLEAR_NS
+    return say(
+        "unit.moment_year" if is_far else "unit.moment",
+        language,
+        year=moment.year,
+        month=moment.month,
+        month_name=_MONTHS[moment.month - 1],
+        day=moment.day,
+        clock=f"{moment:%H:%M}",
+    )
+
+
+def ago_said(time_ns: int, as_of_ns: int, language: Language) -> str:
+    """How long before `as_of_ns`, in the unit a person would choose; rounded down."""
+    minutes = max((as_of_ns - time_ns) // (60 * SECOND_NS), 0)
+    if minutes < 1:
+        return say("unit.just_now", language)
+    name, count = ("minute", minutes) if minutes < 120 else ("hour", minutes // 60)
+    if minutes >= 48 * 60:
+        name, count = "day", minutes // (24 * 60)
+    return say(f"unit.{name}_ago" if count == 1 else f"unit.{name}s_ago", language, n=count)
 
 
 def delta_said(delta_ns: int, language: Language) -> str:

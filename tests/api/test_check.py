@@ -7,14 +7,29 @@ from typing import Any
 import pytest
 
 from api.check import check
-from api.claim import Claim, CountFact, ExtremeFact, Fact, LineFact, NoteFact, OrderFact, QuoteFact, SpanFact, UsualFact
+from api.claim import (
+    Claim,
+    CountFact,
+    ExtremeFact,
+    Fact,
+    IncidentsFact,
+    LineFact,
+    MomentFact,
+    NoteFact,
+    OrderFact,
+    QuoteFact,
+    SpanFact,
+    SpreadFact,
+    UsualFact,
+    WhoFact,
+)
 from api.evidence import Span, gather
-from api.plan_incident import incident_claims, matching_claim, quote_claim
+from api.plan_incident import incident_claims, matching_claim, quote_claim, story_claim
 from api.plan_pattern import identifier_claims, pattern_claims
 from api.question import read_question
 from api.retrieve import RetrieveSettings, retrieval_of
 from index.glossary import load_glossary
-from tests.api.small_shop import END_NS, SmallShop, make_shop
+from tests.api.small_shop import END_NS, MINUTE, SmallShop, make_shop
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +55,8 @@ def claims(shop: SmallShop, request: pytest.FixtureRequest) -> list[Claim]:
         incident_span=Span(incident.start_ns, incident.end_ns),
         as_of_ns=END_NS,
     )
-    made = incident_claims(incident, [incident], shop.generation.notes, evidence, question.reply_in)
+    made = [story_claim(incident, "", question.reply_in, END_NS)]
+    made += incident_claims(incident, [incident], shop.generation.notes, evidence, question.reply_in, END_NS)
     made.append(matching_claim([incident], question.reply_in))
     made += pattern_claims([index.facts[pattern_id]], (), evidence, question)
     made += identifier_claims(question, evidence)
@@ -82,6 +98,11 @@ def test_every_true_claim_is_kept_in_order(shop: SmallShop, claims: list[Claim])
         (QuoteFact, {"text": "all is well"}),
         (SpanFact, {"end_ns": END_NS}),
         (SpanFact, {"services": ("login",)}),
+        (WhoFact, {"service": "login"}),
+        (MomentFact, {"time_ns": END_NS}),
+        (MomentFact, {"beyond_days": 7}),
+        (SpreadFact, {"count": 2}),
+        (IncidentsFact, {"as_of_ns": END_NS + 8 * 24 * 60 * MINUTE, "within_days": 7}),
         (UsualFact, {"expected": 77.0}),
         (NoteFact, {"text": "nothing to see"}),
     ],
@@ -101,7 +122,7 @@ def test_swapped_order_is_dropped(shop: SmallShop, claims: list[Claim]) -> None:
     assert kept(shop, damaged(claim, OrderFact, first=order.later, later=order.first)) == []
 
 
-@pytest.mark.parametrize("kind", [CountFact, LineFact, OrderFact, SpanFact, UsualFact, ExtremeFact])
+@pytest.mark.parametrize("kind", [CountFact, LineFact, OrderFact, SpanFact, UsualFact, ExtremeFact, MomentFact])
 def test_a_number_changed_in_the_text_alone_is_dropped(shop: SmallShop, claims: list[Claim], kind: type[Fact]) -> None:
     claim = with_fact(claims, kind)
     outside = [
