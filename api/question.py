@@ -12,6 +12,8 @@ from api.question_words import (
     CAUSE,
     CONSEQUENCE,
     FILLER,
+    HAN_AFTER_ONE,
+    HAN_ASKING,
     HAN_FILLER,
     HEX_ID,
     IDENTIFIER,
@@ -100,8 +102,8 @@ def read_question(
     time = named_time(text, now_ns)
     rest, services_named = named_services(time.rest, services, glossary)
     like_this = bool(LIKE_THIS.search(rest))
-    focus = " ".join(LIKE_THIS.sub(" ", rest).split())
-    found = glossary.longest(focus, "question")
+    focus = " ".join(HAN_ASKING.sub("", LIKE_THIS.sub(" ", rest)).split())
+    found = [match for match in glossary.longest(focus, "question") if not _is_cut_off(focus, match)]
     matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS]
     start = max((t for t in (start_ns, time.start_ns) if t is not None), default=None)
     end = min((t for t in (end_ns, time.end_ns) if t is not None), default=None)
@@ -124,6 +126,12 @@ def read_question(
         focus=focus,
         spoken=focus if language == "en" else glossary.english_of(focus),
     )
+
+
+def _is_cut_off(focus: str, match: Match) -> bool:
+    """A word of one Chinese character that is only the beginning of another word."""
+    is_one = match.end - match.start == 1 and ord(focus[match.start]) > 0x7F
+    return is_one and not HAN_AFTER_ONE.match(focus, match.end)
 
 
 def describe(question: Question, *, this_incident: str = "") -> str:

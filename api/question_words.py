@@ -27,6 +27,12 @@ LIKE_THIS = re.compile(
     re.IGNORECASE,
 )
 
+HAN_ASKING = re.compile("有没有|有没|是不是|是否|有无|曾经|到底|究竟")
+"""Words that make a question and stand between two that belong together: 磁盘有没有写满 asks about 磁盘写满."""
+
+HAN_AFTER_ONE = re.compile(r"[^\u4e00-\u9fff]|$|[了吗呢吧过的着住死得很不没时后]")
+"""What may follow a word of one character; anything else makes it part of a longer word."""
+
 CONSEQUENCE = re.compile(
     r"\b(?:so|therefore|hence|causing|making)\b|导致|造成|以致|所以|从而|而(?=[^且是言])", re.IGNORECASE
 )

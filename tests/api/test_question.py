@@ -181,3 +181,21 @@ def test_read_as_says_what_was_understood(glossary: Glossary) -> None:
 @pytest.mark.parametrize("text", ["?", "。", "\x00\x1b[31m", "a" * 5000, "“", "((((" * 300, "2026-99-99", "1" * 400])
 def test_nonsense_is_read_without_an_error(glossary: Glossary, text: str) -> None:
     assert describe(read(text, glossary))
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("连接池有没有耗尽过?", "pool_exhausted"),
+        ("磁盘是否写满?", "disk_full"),
+        ("Is the pool exhausted?", "pool_exhausted"),
+    ],
+)
+def test_words_that_belong_together_are_read_together(glossary: Glossary, text: str, concept: str) -> None:
+    units = read(text, glossary).units
+    assert [unit.tokens[0] for unit in units if unit.weight == "telling"] == [f"concept:{concept}"]
+
+
+def test_one_character_that_begins_another_word_is_no_word(glossary: Glossary) -> None:
+    assert any("concept:slow" in unit.tokens for unit in read("页面很卡吗?", glossary).units)
+    assert not any("concept:slow" in unit.tokens for unit in read("打印机卡纸", glossary).units)
