@@ -65,12 +65,17 @@ def with_vagueness(ledger: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 def tally_of(ledger: pl.DataFrame) -> pl.DataFrame:
     """TALLY_SCHEMA, by its keys, of a ledger `with_vagueness`."""
-    return (
-        ledger.group_by(TALLY_KEYS)
-        .agg(pl.col("count").sum(), pl.col("first_ns").min(), pl.col("last_ns").max(), pl.col("is_vague").any())
-        .sort(TALLY_KEYS)
-        .select(TALLY_SCHEMA.names())
-    )
+    return _summed(ledger, TALLY_KEYS).select(TALLY_SCHEMA.names())
+
+
+def summed_vague(ledger: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the same keys made one, in a ledger `with_vagueness`."""
+    return _summed(ledger, LEDGER_KEYS).select(*LEDGER_SCHEMA.names(), "is_vague")
+
+
+def _summed(ledger: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    sums = [pl.col("count").sum(), pl.col("first_ns").min(), pl.col("last_ns").max(), pl.col("is_vague").any()]
+    return ledger.group_by(keys).agg(sums).sort(keys)
 
 
 def joined_ledgers(ledgers: list[pl.DataFrame]) -> pl.DataFrame:
