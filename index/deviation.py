@@ -64,7 +64,7 @@ class Surprise:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Baseline:
-    """What is usual, learnt from all windows of the store.
+    """What is usual, learnt from the first `learnt` windows; the others can be judged by it too.
 
     `frequent`: int64 [f], the columns judged by ratios; the others are only ever too many. `counts`: float32 [f, w + 1]
     and `lines`: float32 [services, w + 1], lines before each window. `witnesses`: int64 [f, WITNESSES], places in
@@ -80,6 +80,7 @@ class Baseline:
     witnesses: Indices
     spread: dict[int, Floats]
     service_spread: dict[int, Floats]
+    learnt: int
 
 
 def learn(windows: Windows) -> Baseline:
@@ -94,6 +95,7 @@ def learn(windows: Windows) -> Baseline:
         witnesses=choose_witnesses(windows, frequent),
         spread={},
         service_spread={},
+        learnt=len(windows.times),
     )
     for scale in SCALES:
         where = stretches(windows, scale, max(1, len(windows.times) // _SAMPLE))
@@ -107,6 +109,25 @@ def learn(windows: Windows) -> Baseline:
     return baseline
 
 
+def extend(baseline: Baseline, windows: Windows, columns: Indices) -> Baseline:
+    """The same baseline for windows that begin with its own. `columns`: where its columns stand in the new ones."""
+    places = np.searchsorted(windows.services, baseline.windows.services)
+    frequent = columns[baseline.frequent]
+    service_spread = {}
+    for scale, known in baseline.service_spread.items():
+        service_spread[scale] = np.ones(len(windows.services), dtype=np.float32)
+        service_spread[scale][places] = known
+    return dataclasses.replace(
+        baseline,
+        windows=windows,
+        service_of=windows.service_of(),
+        frequent=frequent,
+        counts=_before_each(windows.dense(frequent)),
+        lines=_before_each(windows.by_service()),
+        service_spread=service_spread,
+    )
+
+
 def _before_each(counts: Floats) -> Floats:
     """float32 [columns, w + 1] of float32 [columns, w]; exact up to 16 million lines a column, then to 7 digits."""
     before = np.zeros((counts.shape[0], counts.shape[1] + 1), dtype=np.float32)
@@ -115,10 +136,15 @@ def _before_each(counts: Floats) -> Floats:
 
 
 def stretches(windows: Windows, scale: int, stride: int) -> Stretches:
-    """Sums of `scale` minutes that end with every `stride`-th window, counted from the newest; none over a gap."""
-    last = np.arange(len(windows.times), 0, -stride, dtype=np.int64)[::-1].copy()
+    """Sums of `scale` minutes that end with every `stride`-th minute of the clock, and with the last before each gap in
+    the data; none over a gap. The same for the same windows, whatever follows them.
+    """
+    unbroken = windows.unbroken()
+    in_step = (windows.times // LEDGER_WINDOW_NS + 1) % stride == 0
+    ends = np.concatenate([np.diff(unbroken) > 0, [True]])[: len(windows.times)]
+    last = np.flatnonzero(in_step | ends).astype(np.int64) + 1
     since = windows.times[last - 1] - (scale - 1) * LEDGER_WINDOW_NS
-    first = np.maximum(np.searchsorted(windows.times, since), windows.unbroken()[last - 1])
+    first = np.maximum(np.searchsorted(windows.times, since), unbroken[last - 1])
     return Stretches(first.astype(np.int64), last, scale)
 
 
@@ -177,16 +203,16 @@ def _judge(
 
 def _testimony(baseline: Baseline, where: Stretches, block: Indices) -> Iterator[tuple[Floats, Floats]]:
     """Per reference (witnesses, service, others) the raw signed deviance and the expected count, float32 [block, n]."""
-    own = _Counts.of(baseline.counts, where, block)
+    own = _Counts.of(baseline, baseline.counts, where, block)
     for index in range(WITNESSES):
-        yield own.against(_Counts.of(baseline.counts, where, np.maximum(baseline.witnesses[block, index], 0)))
+        yield own.against(_Counts.of(baseline, baseline.counts, where, np.maximum(baseline.witnesses[block, index], 0)))
     yield from _against_services(baseline, where, own, baseline.frequent[block])
 
 
 def _against_services(
     baseline: Baseline, where: Stretches, own: "_Counts", columns: Indices
 ) -> Iterator[tuple[Floats, Floats]]:
-    service = _Counts.of(baseline.lines, where)
+    service = _Counts.of(baseline, baseline.lines, where)
     yield own.against(service.take(baseline.service_of[columns]).less(own))
     yield own.against(_others(service).take(baseline.service_of[columns]))
 
@@ -199,9 +225,9 @@ class _Counts:
     far: Floats
 
     @classmethod
-    def of(cls, before: Floats, where: Stretches, columns: Indices | None = None) -> "_Counts":
-        around = _around(where, before.shape[1] - 1)
-        ends = before[:, -1:] if columns is None else before[columns, -1:]
+    def of(cls, baseline: Baseline, before: Floats, where: Stretches, columns: Indices | None = None) -> "_Counts":
+        around = _around(where, baseline.learnt)
+        ends = before[:, baseline.learnt, None] if columns is None else before[columns, baseline.learnt, None]
         return cls(_near(before, where, columns), ends - _near(before, around, columns))
 
     def take(self, columns: Indices) -> "_Counts":
@@ -219,9 +245,11 @@ class _Counts:
         return signed_deviance(self.near, reference.near, share), reference.near * share / (1 - share)
 
 
-def _around(where: Stretches, windows: int) -> Stretches:
-    margin = min(NEIGHBOURHOOD, windows // 8)
-    return Stretches(np.maximum(where.first - margin, 0), np.minimum(where.last + margin, windows), where.scale)
+def _around(where: Stretches, learnt: int) -> Stretches:
+    """Of the windows that are learnt from, those near a stretch."""
+    margin = min(NEIGHBOURHOOD, learnt // 8)
+    first, last = (where.first - margin).clip(0, learnt), (where.last + margin).clip(0, learnt)
+    return Stretches(first, last, where.scale)
 
 
 def _near(before: Floats, where: Stretches, columns: Indices | None = None) -> Floats:
@@ -231,7 +259,7 @@ def _near(before: Floats, where: Stretches, columns: Indices | None = None) -> F
 
 def _services(baseline: Baseline, where: Stretches) -> Floats:
     """float32 [services, n]: surprise of all lines of each service against all others."""
-    lines = _Counts.of(baseline.lines, where)
+    lines = _Counts.of(baseline, baseline.lines, where)
     return lines.against(_others(lines))[0]
 
 
@@ -251,7 +279,7 @@ def _states(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:
     for start in range(0, len(asked), _BLOCK):
         block = asked[start : start + _BLOCK]
         spreads = baseline.spread[where.scale][block, WITNESSES:, None]
-        own = _Counts.of(baseline.counts, where, block)
+        own = _Counts.of(baseline, baseline.counts, where, block)
         by_service, by_others = (
             signed for signed, _ in _against_services(baseline, where, own, baseline.frequent[block])
         )
@@ -283,10 +311,11 @@ def _judge_rare(baseline: Baseline, where: Stretches, entries: Indices) -> Surpr
     stretch = stretch[stretch < len(where.last)]
     chosen = Stretches(where.first[stretch], where.last[stretch], where.scale)
     until = np.concatenate([[0], np.cumsum(baseline.windows.count[entries])]).astype(np.float32)
-    around = _around(chosen, len(baseline.windows.times))
+    around = _around(chosen, baseline.learnt)
     near = until[np.searchsorted(row, chosen.last)] - until[np.searchsorted(row, chosen.first)]
     aside = until[np.searchsorted(row, around.last)] - until[np.searchsorted(row, around.first)]
-    own = _Counts(near[None, :], (until[-1] - aside)[None, :])
+    learnt = until[np.searchsorted(row, baseline.learnt)]
+    own = _Counts(near[None, :], (learnt - aside)[None, :])
     (by_service, expected), (by_others, _) = _against_services(baseline, chosen, own, column)
     more = by_service if len(baseline.lines) == 1 else np.minimum(by_service, by_others)
     return Surprise(column, stretch, more.clip(min=0), own.near, expected, by_service)

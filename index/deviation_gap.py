@@ -19,6 +19,8 @@ MOST_PER_WINDOW = 10.0
 ENOUGH_GAPS = 3
 """A median of fewer gaps counts for less."""
 
+_LOG_MS = (pl.col("median_ms") + NEGLIGIBLE_MS).log()
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GapBaseline:
@@ -34,6 +36,8 @@ class GapBaseline:
     median_ms: Floats
     count: Floats
     usual_ms: Floats
+    spread: Floats
+    """float32 [pairs]: what the logarithm of a minute's median usually strays."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,10 +53,8 @@ class GapSurprise:
 
 def learn_gaps(gaps: pl.DataFrame, times: Indices) -> GapBaseline:
     """Fit the usual gap of each pair of `measure_gaps`, by medians, so that a seventh of the minutes may be slow."""
-    log_ms = (pl.col("median_ms") + NEGLIGIBLE_MS).log()
-    weight = (pl.col("n") / ENOUGH_GAPS).sqrt().clip(upper_bound=1)
     pairs = (
-        gaps.with_columns(log_ms=log_ms)
+        gaps.with_columns(log_ms=_LOG_MS)
         .group_by(PAIR_COLUMNS)
         .agg(
             usual=pl.col("log_ms").median(),
@@ -60,24 +62,43 @@ def learn_gaps(gaps: pl.DataFrame, times: Indices) -> GapBaseline:
         )
         .sort(PAIR_COLUMNS)
         .with_columns(pl.col("spread").clip(lower_bound=LEAST_SPREAD))
-        .with_row_index("pair")
     )
+    learnt = GapBaseline(
+        pairs=pairs.select(PAIR_COLUMNS),
+        row=np.zeros(0, dtype=np.int64),
+        pair=np.zeros(0, dtype=np.int64),
+        signed=np.zeros(0, dtype=np.float32),
+        median_ms=np.zeros(0, dtype=np.float32),
+        count=np.zeros(0, dtype=np.float32),
+        usual_ms=(np.exp(pairs["usual"].to_numpy()) - NEGLIGIBLE_MS).astype(np.float32),
+        spread=pairs["spread"].to_numpy().astype(np.float32),
+    )
+    return extend_gaps(learnt, gaps, times)
+
+
+def extend_gaps(baseline: GapBaseline, gaps: pl.DataFrame, times: Indices) -> GapBaseline:
+    """The same baseline with the gaps of later windows, judged by it. `times`: of all windows."""
+    weight = (pl.col("n") / ENOUGH_GAPS).sqrt().clip(upper_bound=1)
+    learnt = baseline.pairs.with_columns(
+        usual=pl.Series(np.log(baseline.usual_ms.astype(np.float64) + NEGLIGIBLE_MS)),
+        spread=pl.Series(baseline.spread.astype(np.float64)),
+    ).with_row_index("pair")
     cells = (
         gaps.filter(pl.col("window_ns").is_in(times.tolist()))
-        .join(pairs, on=list(PAIR_COLUMNS))
+        .join(learnt, on=list(PAIR_COLUMNS))
         .with_columns(
-            signed=((log_ms - pl.col("usual")) / pl.col("spread")).clip(-MOST_PER_WINDOW, MOST_PER_WINDOW) * weight
+            signed=((_LOG_MS - pl.col("usual")) / pl.col("spread")).clip(-MOST_PER_WINDOW, MOST_PER_WINDOW) * weight
         )
         .sort("window_ns", "pair")
     )
-    return GapBaseline(
-        pairs=pairs.select(PAIR_COLUMNS),
-        row=np.searchsorted(times, cells["window_ns"].to_numpy()).astype(np.int64),
-        pair=cells["pair"].to_numpy().astype(np.int64),
-        signed=cells["signed"].to_numpy().astype(np.float32),
-        median_ms=cells["median_ms"].to_numpy().astype(np.float32),
-        count=cells["n"].to_numpy().astype(np.float32),
-        usual_ms=(np.exp(pairs["usual"].to_numpy()) - NEGLIGIBLE_MS).astype(np.float32),
+    row = np.searchsorted(times, cells["window_ns"].to_numpy()).astype(np.int64)
+    return dataclasses.replace(
+        baseline,
+        row=np.concatenate([baseline.row, row]),
+        pair=np.concatenate([baseline.pair, cells["pair"].to_numpy().astype(np.int64)]),
+        signed=np.concatenate([baseline.signed, cells["signed"].to_numpy().astype(np.float32)]),
+        median_ms=np.concatenate([baseline.median_ms, cells["median_ms"].to_numpy().astype(np.float32)]),
+        count=np.concatenate([baseline.count, cells["n"].to_numpy().astype(np.float32)]),
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from index.deviation import FEWEST_MORE, SCALES, Baseline, Stretches, learn, stretches, surprises
-from index.deviation_gap import GapBaseline, learn_gaps, slow_sums
-from index.window import Floats, Windows
+from index.deviation import FEWEST_MORE, SCALES, Baseline, Stretches, extend, learn, stretches, surprises
+from index.deviation_gap import GapBaseline, extend_gaps, learn_gaps, slow_sums
+from index.window import Floats, Windows, places
 
 LEAST_SURPRISE = 3.0
 """Smaller deviations are chance and are not marked."""
@@ -63,13 +63,40 @@ def follow(windows: Windows, gaps: pl.DataFrame) -> Course:
     """Learn the usual course from all windows and mark where it was left."""
     baseline = learn(windows)
     gap_baseline = learn_gaps(gaps, windows.times)
-    frames = []
-    for scale, stride in SCALES.items():
-        where = stretches(windows, scale, stride)
-        frames += [_count_marks(baseline, where), _gap_marks(gap_baseline, where, windows)]
-    marks = pl.concat(frames)
+    marks = _marks(baseline, gap_baseline, after=0)
     features = 2 * windows.columns.height + gap_baseline.pairs.height
     return Course(baseline, gap_baseline, marks, _habits(marks, windows, features), _rarities(marks, windows, features))
+
+
+def follow_on(course: Course, windows: Windows, gaps: pl.DataFrame) -> Course:
+    """The same usual course, and marks also where later windows left it. `windows` begin with the course's own; `gaps`
+    are those of the later ones. Cost: as of the later windows alone, but for a few copies.
+    """
+    columns = places(course.windows.columns, windows.columns)
+    baseline = extend(course.baseline, windows, columns)
+    gap_baseline = extend_gaps(course.gaps, gaps, windows.times)
+    pairs = np.arange(gap_baseline.pairs.height)
+    moved = np.concatenate(
+        [np.repeat(2 * columns, 2) + np.tile([0, 1], len(columns)), 2 * windows.columns.height + pairs]
+    )
+    features = 2 * windows.columns.height + len(pairs)
+    habit: Floats = np.zeros(features, dtype=np.float32)
+    rarity: Floats = np.ones(features, dtype=np.float32)
+    habit[moved], rarity[moved] = course.habit, course.rarity
+    known = course.marks.with_columns(feature=pl.Series(moved[course.marks["feature"].to_numpy()]))
+    marks = pl.concat([known, _marks(baseline, gap_baseline, after=len(course.windows.times))])
+    return Course(baseline, gap_baseline, marks, habit, rarity)
+
+
+def _marks(baseline: Baseline, gaps: GapBaseline, *, after: int) -> pl.DataFrame:
+    """Marks of all stretches that end after so many windows."""
+    frames = []
+    for scale, stride in SCALES.items():
+        where = stretches(baseline.windows, scale, stride)
+        later = where.last > after
+        where = Stretches(where.first[later], where.last[later], scale)
+        frames += [_count_marks(baseline, where), _gap_marks(gaps, where, baseline.windows)]
+    return pl.concat(frames)
 
 
 def _count_marks(baseline: Baseline, where: Stretches) -> pl.DataFrame:

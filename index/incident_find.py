@@ -31,7 +31,7 @@ class Span:
 
 def bar(course: Course) -> float:
     """The score that makes an incident: grows with the number of chances to be wrong, as extremes of a normal do."""
-    chances = max(len(course.windows.times) * len(course.windows.services), 2)
+    chances = max(course.baseline.learnt * len(course.windows.services), 2)
     return math.sqrt(2 * math.log(chances)) + MARGIN
 
 

@@ -7,11 +7,10 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 
-import polars as pl
-
-from index.deviation_mark import Course, follow
+from index.deviation_mark import Course
 from index.incident import Deviation, Incident
 from index.incident_blame import rank_by_blame
+from index.incident_course import Courses, MineCache, read_courses
 from index.incident_family import with_families
 from index.incident_find import Span, bar, find_spans
 from index.incident_first import is_bystander, onsets
@@ -21,9 +20,10 @@ from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
 from index.line_store import LineStore
 from index.pattern import PatternSet
-from index.window import count_windows, window_start
-from index.window_gap import GapCache, measure_gaps
+from index.window import window_start
 from ingest.line import line_id
+
+__all__ = ["MineCache", "mine_incidents", "span_incident"]
 
 FOLLOWED = 0.8
 """Share of the bar that a service must reach by itself to be named as one that followed (a guess)."""
@@ -35,23 +35,16 @@ MOST_DEVIATIONS = 30
 MOST_EVIDENCE = 40
 
 
-@dataclasses.dataclass
-class MineCache:
-    """What an earlier run may leave for a later one; changes nothing but the time it takes."""
-
-    gaps: GapCache = dataclasses.field(default_factory=GapCache)
-    key: tuple[object, ...] = ()
-    course: Course | None = None
-
-
 def mine_incidents(
     store: LineStore, patterns: PatternSet, *, before_ns: int | None, cache: MineCache | None = None
 ) -> list[Incident]:
     """All incidents in the lines before `before_ns`, by (start_ns, incident_id), with their families."""
-    course = read_course(store, patterns, before_ns=before_ns, cache=cache)
+    kept = cache if cache is not None else MineCache()
+    courses = read_courses(store, patterns, before_ns=before_ns, cache=kept)
     found: list[Incident] = []
-    for span in find_spans(course):
-        incident = _incident(store, patterns, course, span, before_ns, earlier_end_ns=found[-1].end_ns if found else 0)
+    for span in find_spans(courses.whole):
+        earlier_end_ns = found[-1].end_ns if found else 0
+        incident = _incident_of(store, patterns, courses, span, before_ns, earlier_end_ns)
         if incident is not None:
             found.append(incident)
     return with_families(found)
@@ -68,34 +61,34 @@ def span_incident(
     cache: MineCache | None = None,
 ) -> Incident:
     """Any span as an incident to compare with others, however usual it was. It belongs to no family."""
-    course = read_course(store, patterns, before_ns=before_ns, cache=cache)
     end_ns = end_ns if before_ns is None else min(end_ns, before_ns)
     span = Span(window_start(start_ns), end_ns)
-    found = [feature for feature in features(course, *dataclasses.astuple(span)) if _among(feature, services)]
-    services = sorted({feature.service for feature in found})
-    return _told(store, patterns, course, span, found, services, floor_ns=span.start_ns)
-
-
-def read_course(
-    store: LineStore, patterns: PatternSet, *, before_ns: int | None, cache: MineCache | None = None
-) -> Course:
-    """The usual course of the lines before `before_ns`, from the cache when nothing has changed."""
     kept = cache if cache is not None else MineCache()
-    ledger = store.ledger(end_ns=before_ns)
-    key = (
-        _digest(ledger),
-        _digest(patterns.members),
-        _digest(patterns.patterns.select("pattern_id", "template", "state")),
-    )
-    if kept.course is None or kept.key != key:
-        gaps = measure_gaps(store, ledger, patterns, before_ns=before_ns, cache=kept.gaps)
-        kept.course, kept.key = follow(count_windows(ledger, patterns), gaps), key
-    return kept.course
+    course = read_courses(store, patterns, before_ns=before_ns, cache=kept).of(span)
+    found = [feature for feature in features(course, *dataclasses.astuple(span)) if _among(feature, services)]
+    involved = sorted({feature.service for feature in found})
+    return _told(store, patterns, course, span, found, involved, floor_ns=span.start_ns)
 
 
-def _digest(frame: pl.DataFrame) -> tuple[int, int]:
-    """Of the rows in any order. Only compared within one process."""
-    return frame.height, int(frame.hash_rows(seed=7).sum() or 0)
+def _incident_of(
+    store: LineStore,
+    patterns: PatternSet,
+    courses: Courses,
+    span: Span,
+    before_ns: int | None,
+    earlier_end_ns: int,
+) -> Incident | None:
+    """The incident of a span, told anew only if it may have changed."""
+    course = courses.of(span)
+    if courses.settled is None or course is courses.whole:
+        return _incident(store, patterns, course, span, before_ns, earlier_end_ns)[0]
+    known = courses.settled.incidents
+    templates, incident = known.get((span, earlier_end_ns), ({}, None))
+    now = dict(patterns.patterns.select("pattern_id", "template").iter_rows())
+    if (span, earlier_end_ns) not in known or any(now.get(name) != template for name, template in templates.items()):
+        incident, told = _incident(store, patterns, course, span, before_ns, earlier_end_ns)
+        known[span, earlier_end_ns] = {name: now[name] for name in sorted(told)}, incident
+    return incident
 
 
 def _among(feature: Feature, services: Sequence[str]) -> bool:
@@ -103,19 +96,20 @@ def _among(feature: Feature, services: Sequence[str]) -> bool:
 
 
 def _incident(
-    store: LineStore, patterns: PatternSet, course: Course, span: Span, before_ns: int | None, *, earlier_end_ns: int
-) -> Incident | None:
+    store: LineStore, patterns: PatternSet, course: Course, span: Span, before_ns: int | None, earlier_end_ns: int
+) -> tuple[Incident | None, set[str]]:
+    """The incident, if it is one, and the ids of the patterns that it tells of."""
     found = features(course, span.start_ns, span.end_ns)
     height = bar(course)
-    lowest = FOLLOWED * height
     by_service = _by_service(found)
-    involved = [service for service, own in by_service.items() if score_of(own) >= lowest]
+    involved = [service for service, own in by_service.items() if score_of(own) >= FOLLOWED * height]
     if not any(score_of(own) >= height * BRIEF.get(lasting(own), 1.0) for own in by_service.values()):
-        return None
+        return None, set()
     end_ns = span.end_ns if before_ns is None else min(span.end_ns, before_ns)
     of_them = [feature for feature in found if feature.service in set(involved)]
     floor_ns = floor_of(course, span, earlier_end_ns)
-    return _told(store, patterns, course, Span(span.start_ns, end_ns), of_them, involved, floor_ns=floor_ns)
+    told = _told(store, patterns, course, Span(span.start_ns, end_ns), of_them, involved, floor_ns=floor_ns)
+    return told, {name for feature in of_them for name in (feature.pattern_id, feature.before_id) if name}
 
 
 def _by_service(found: Sequence[Feature]) -> dict[str, list[Feature]]:

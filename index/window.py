@@ -103,6 +103,44 @@ def count_windows(ledger: pl.DataFrame, patterns: PatternSet) -> Windows:
     )
 
 
+def joined(earlier: Windows, later: Windows) -> Windows:
+    """Windows of which all of `later` come after all of `earlier`, as if counted together."""
+    both = pl.concat([earlier.columns, later.columns])
+    severe = (pl.col("severe") * pl.col("count")).sum() / pl.col("count").sum()
+    columns = (
+        both.group_by(COLUMN_KEY)
+        .agg(pl.col("muted").first(), pl.col("count").sum(), severe=severe)
+        .sort(COLUMN_KEY)
+        .select(both.columns)
+    )
+    parts = [
+        (earlier, places(earlier.columns, columns), 0),
+        (later, places(later.columns, columns), len(earlier.times)),
+    ]
+    row = np.concatenate([part.row + offset for part, _, offset in parts])
+    column = np.concatenate([place[part.column] for part, place, _ in parts])
+    count = np.concatenate([part.count for part, _, _ in parts])
+    return Windows(np.concatenate([earlier.times, later.times]), columns, row, column, count)
+
+
+def places(columns: pl.DataFrame, among: pl.DataFrame) -> Indices:
+    """int64 [len(columns)]: where each of these columns stands among others that hold them all; ascending."""
+    found = columns.select(COLUMN_KEY).join(
+        among.select(COLUMN_KEY).with_row_index("place"), on=COLUMN_KEY, how="left", maintain_order="left"
+    )
+    return found["place"].to_numpy().astype(np.int64)
+
+
+def renamed(windows: Windows, patterns: PatternSet) -> Windows:
+    """The same counts with the templates that the patterns have now."""
+    now = windows.columns.join(
+        patterns.patterns.select("pattern_id", now="template"), on="pattern_id", how="left", maintain_order="left"
+    )
+    return dataclasses.replace(
+        windows, columns=now.with_columns(template=pl.coalesce("now", "template")).select(windows.columns.columns)
+    )
+
+
 def _of_level(counted: pl.DataFrame, name: str, levels: tuple[str, ...]) -> pl.DataFrame:
     """The lines of these levels once more, as a column of their own."""
     return (

@@ -74,6 +74,15 @@ def measure_gaps(
     return _medians(pl.concat(frames) if frames else pl.DataFrame(schema=GAP_SCHEMA), patterns)
 
 
+def later_gaps(
+    store: LineStore, patterns: PatternSet, pairs: pl.DataFrame, *, start_ns: int, before_ns: int | None
+) -> pl.DataFrame:
+    """As `measure_gaps`, of these pairs (`PAIR_COLUMNS`) only, in the windows from `start_ns` to the end."""
+    end_ns = store.high_water(before_ns=before_ns).last_ns
+    gaps = _read_gaps(store, start_ns, start_ns if end_ns is None else end_ns + 1, before_ns)
+    return _per_window(_named(gaps, patterns).join(pairs, on=list(PAIR_COLUMNS)))
+
+
 def _digest_by_hour(ledger: pl.DataFrame) -> dict[int, int]:
     """Of the ledger's rows, in whatever order they come. Only compared within one process."""
     hours = (
@@ -154,12 +163,7 @@ def _gaps(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _medians(gaps: pl.DataFrame, patterns: PatternSet) -> pl.DataFrame:
-    members = patterns.members
-    named = (
-        gaps.join(members.rename({"signature": "before", "pattern_id": "before_id"}), on="before")
-        .join(members.rename({"signature": "after", "pattern_id": "after_id"}), on="after")
-        .select("window_ns", "service", "gaps_ms", before="before_id", after="after_id")
-    )
+    named = _named(gaps, patterns)
     frequent = (
         named.group_by(PAIR_COLUMNS)
         .agg(n=pl.col("gaps_ms").list.len().sum())
@@ -167,9 +171,21 @@ def _medians(gaps: pl.DataFrame, patterns: PatternSet) -> pl.DataFrame:
         .sort("n", *PAIR_COLUMNS, descending=[True, False, False, False])
         .head(MOST_PAIRS)
     )
+    return _per_window(named.join(frequent.select(PAIR_COLUMNS), on=list(PAIR_COLUMNS)))
+
+
+def _named(gaps: pl.DataFrame, patterns: PatternSet) -> pl.DataFrame:
+    members = patterns.members
     return (
-        named.join(frequent.select(PAIR_COLUMNS), on=list(PAIR_COLUMNS))
-        .explode("gaps_ms")
+        gaps.join(members.rename({"signature": "before", "pattern_id": "before_id"}), on="before")
+        .join(members.rename({"signature": "after", "pattern_id": "after_id"}), on="after")
+        .select("window_ns", "service", "gaps_ms", before="before_id", after="after_id")
+    )
+
+
+def _per_window(named: pl.DataFrame) -> pl.DataFrame:
+    return (
+        named.explode("gaps_ms")
         .group_by("window_ns", *PAIR_COLUMNS)
         .agg(n=pl.len(), median_ms=pl.col("gaps_ms").median().cast(pl.Float64))
         .sort("window_ns", *PAIR_COLUMNS)

@@ -1,5 +1,6 @@
 """Mined incidents: what is found, what is not taken for one, what is told about it, and that nothing else matters."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from index.incident import Incident
 from index.incident_mine import MineCache, mine_incidents, span_incident
 from index.store_parquet import ParquetStore
+from ingest.line_sink import SourceRange
 from tests.index import traffic
 from tests.index.traffic import BENIGN, FAULTS, MINUTE_NS, START_NS, Event
 
@@ -132,12 +134,53 @@ def test_the_order_in_which_lines_came_changes_nothing(
 
 def test_a_cache_saves_work_but_changes_nothing(store: ParquetStore, incidents: list[Incident]) -> None:
     cache, patterns = MineCache(), traffic.patterns_of(store)
-    for minute in (150, 240):
+    for minute in (150, 240, 290, 297):
         mine_incidents(store, patterns, before_ns=START_NS + minute * MINUTE_NS, cache=cache)
     assert mine_incidents(store, patterns, before_ns=None, cache=cache) == incidents
-    course = cache.course
+    courses = cache.courses
     assert mine_incidents(store, patterns, before_ns=None, cache=cache) == incidents
-    assert cache.course is course
+    assert cache.courses is courses
+
+
+def test_what_is_settled_is_learnt_once_and_tells_the_same(store: ParquetStore) -> None:
+    cache = MineCache()
+    for minute in (285, 290, 297):
+        before_ns = START_NS + minute * MINUTE_NS
+        patterns = traffic.patterns_of(store, before_ns)
+        told = mine_incidents(store, patterns, before_ns=before_ns, cache=cache)
+        assert told == mine_incidents(store, patterns, before_ns=before_ns)
+        assert len(cache.settled) == 1
+    (settled,) = cache.settled.values()
+    assert [incident.services[0] for _, incident in settled.incidents.values() if incident] == [
+        incident.services[0] for incident in told[:3]
+    ]
+
+
+def test_lines_that_come_late_are_told_as_if_they_had_come_in_time(
+    store: ParquetStore, incidents: list[Incident], tmp_path: Path
+) -> None:
+    frame, cache, patterns = traffic.lines(), MineCache(), traffic.patterns_of(store)
+    orders = frame.filter(pl.col("service") == "orders")
+    minute = (pl.col("time_ns") - START_NS) // MINUTE_NS
+    opened = traffic.stored(tmp_path, frame.filter(pl.col("service") != "orders"))
+    for part in (orders.filter(minute < 60), orders.filter(minute >= 75), orders.filter(minute.is_between(60, 74))):
+        before = mine_incidents(opened, patterns, before_ns=None, cache=cache)
+        low, high = part["position"][0], part["position"][-1]
+        opened.append(part, [SourceRange(part["source"][0], low, high + traffic.RECORD_BYTES)])
+    assert before != incidents
+    assert mine_incidents(opened, patterns, before_ns=None, cache=cache) == incidents
+    opened.close()
+
+
+def test_a_template_that_changed_is_told_anew(store: ParquetStore) -> None:
+    cache, patterns = MineCache(), traffic.patterns_of(store)
+    mine_incidents(store, patterns, before_ns=None, cache=cache)
+    changed = dataclasses.replace(
+        patterns, patterns=patterns.patterns.with_columns(pl.col("template").str.replace("exhausted", "used up"))
+    )
+    told = mine_incidents(store, changed, before_ns=None, cache=cache)
+    assert told == mine_incidents(store, changed, before_ns=None)
+    assert "used up" in told[1].title
 
 
 def test_an_incident_keeps_its_id_when_later_lines_come(store: ParquetStore, incidents: list[Incident]) -> None:
