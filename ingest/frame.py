@@ -6,7 +6,7 @@ import polars as pl
 
 from ingest.chunk import Chunk
 from ingest.frame_cri import frame_cri, is_cri
-from ingest.frame_docker import frame_docker, is_docker
+from ingest.frame_docker import ATTRS, frame_docker, is_docker
 from ingest.frame_join import fold_traces, join_parts
 from ingest.frame_records import BYTE_ORDER_MARK, Records, records, restore_bytes
 from ingest.line import Mark
@@ -23,11 +23,13 @@ _DETECTION_RECORDS = 64
 @dataclasses.dataclass(frozen=True)
 class Framed:
     """`frame`: FRAME_SCHEMA, by position; `time_ns` is the runtime's, null where it gave none. `blank`: how many
-    records were left out because they hold nothing but white space.
+    records were left out because they hold nothing but white space; `dropped_attrs`: how many of Docker's records had
+    labels (`attrs`) that are not kept.
     """
 
     frame: pl.DataFrame
     blank: int
+    dropped_attrs: int = 0
 
 
 def frame(chunk: Chunk) -> Framed:
@@ -35,8 +37,10 @@ def frame(chunk: Chunk) -> Framed:
     found = records(chunk)
     if not len(found.starts):
         return Framed(pl.DataFrame(schema=FRAME_SCHEMA), 0)
-    decoded = _decode(found, _format(chunk, found)).with_columns(position=pl.Series(found.starts))
-    return _finish(decoded, has_stand_ins=found.has_stand_ins)
+    form = _format(chunk, found)
+    decoded = _decode(found, form).with_columns(position=pl.Series(found.starts))
+    framed = _finish(decoded, has_stand_ins=found.has_stand_ins)
+    return dataclasses.replace(framed, dropped_attrs=found.body.count(ATTRS) if form == "docker" else 0)
 
 
 def frame_raw(chunk: Chunk) -> Framed:

@@ -13,7 +13,7 @@ import structlog
 
 from ingest.chunk import Chunk
 from ingest.errors import InputError, RangeConflictError, RefusedError
-from ingest.frame import frame, frame_raw
+from ingest.frame import Framed, frame, frame_raw
 from ingest.line import LINE_SCHEMA, Mark
 from ingest.line_sink import LineSink, SourceRange
 from ingest.parse import parse, parse_nothing
@@ -25,6 +25,8 @@ _LOCKS = 64
 """Sources share this many locks, so that memory does not grow with sources. A guess."""
 _ATTEMPTS = 5
 """How often an append is tried when another one stores part of the same range meanwhile. A guess: one is usual."""
+_PUSHED_SOURCES = 10_000
+"""Sources of pushed lines whose positions are held; then all get new ids. A guess: a few MB."""
 _PARSER_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, RecursionError)
 """What a bug of ours, or of Polars, may raise on hostile bytes. The bytes are stored all the same."""
 
@@ -85,24 +87,31 @@ class Receiver:
             source_id = mint_source_id(source_host, "push", idempotency_key.encode(), 0)
             start = 0
         else:
-            source_id = mint_source_id(source_host, f"push/{service}", self._incarnation, 0)
-            start = self._reserve(source_id, len(lines))
+            source_id, start = self._reserve(source_host, service, len(lines))
         source = Source(source_id, host=source_host, service=service, format="ndjson")
         read_ns = self._clock() if now_ns is None else now_ns
         return self._take(Chunk(source, start, start + len(lines), read_ns, lines), names)
 
     def counters(self) -> dict[str, int]:
-        """What happened so far: `received_*`, `stored_lines`, `repeated_bytes`, `blank_records`, `marked_*`,
-        `raw_chunks` (chunks that our parser failed on), `refused_requests`.
+        """What happened so far: `received_*` (lines: those of a chunk that came again included), `stored_lines`,
+        `repeated_bytes`, `blank_records`, `marked_*`, `docker_attrs_dropped` (records whose `attrs`, labels that
+        Docker was told to add, are not kept), `raw_chunks` (chunks that our parser failed on), `refused_requests`.
         """
         with self._counts_lock:
             return dict(sorted(self._counts.items()))
 
-    def _reserve(self, source_id: str, size: int) -> int:
+    def _reserve(self, host: str, service: str, size: int) -> tuple[str, int]:
+        """The source that lines pushed without a key belong to, and where in it the next `size` bytes begin."""
         with self._push_lock:
+            source_id = mint_source_id(host, f"push/{service}", self._incarnation, 0)
+            if source_id not in self._push_ends and len(self._push_ends) >= _PUSHED_SOURCES:
+                # A position forgotten would be given out again, and what came with it taken for a repeat.
+                self._push_ends.clear()
+                self._incarnation = secrets.token_bytes(16)
+                source_id = mint_source_id(host, f"push/{service}", self._incarnation, 0)
             start = self._push_ends.get(source_id, 0)
             self._push_ends[source_id] = start + size
-            return start
+            return source_id, start
 
     def _take(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
         self._count(received_chunks=1, received_bytes=len(chunk.body))
@@ -129,10 +138,10 @@ class Receiver:
         lines = pl.concat([piece for piece, _ in pieces]) if pieces else pl.DataFrame(schema=LINE_SCHEMA)
         if missing:
             self._sink.append(lines, missing)
-        return self._count_stored(chunk, missing, lines, blank=sum(blank for _, blank in pieces))
+        return self._count_stored(chunk, missing, lines, [framed for _, framed in pieces])
 
-    def _lines(self, chunk: Chunk, names: FieldNames) -> tuple[pl.DataFrame, int]:
-        """The lines of a chunk (LINE_SCHEMA, by position), and how many blank records it held."""
+    def _lines(self, chunk: Chunk, names: FieldNames) -> tuple[pl.DataFrame, Framed]:
+        """The lines of a chunk (LINE_SCHEMA, by position), and what the frame step found."""
         try:
             framed = frame(chunk)
             lines = signature_columns(parse(chunk, framed.frame, zone=self._zone, names=names))
@@ -144,18 +153,26 @@ class Receiver:
             framed = frame_raw(chunk)
             lines = signature_columns(parse_nothing(chunk, framed.frame))
         lines = lines.select_seq(LINE_SCHEMA.names())
-        return (lines if lines.schema == LINE_SCHEMA else lines.cast(LINE_SCHEMA)), framed.blank
+        return (lines if lines.schema == LINE_SCHEMA else lines.cast(LINE_SCHEMA)), framed
 
     def _count_stored(
-        self, chunk: Chunk, missing: Sequence[SourceRange], lines: pl.DataFrame, *, blank: int
+        self, chunk: Chunk, missing: Sequence[SourceRange], lines: pl.DataFrame, framed: Sequence[Framed]
     ) -> dict[str, int]:
         marks = lines["marks"].to_numpy()
         marked = {f"marked_{mark.name}".lower(): int((marks & mark != 0).sum()) for mark in Mark}
         repeated = len(chunk.body) - sum(piece.end - piece.start for piece in missing)
-        self._count(stored_lines=lines.height, blank_records=blank, repeated_bytes=repeated, **marked)
-        records = lines.height + blank
+        blank = sum(each.blank for each in framed)
+        received = lines.height + blank if missing else chunk.body.count(b"\n")
+        self._count(
+            received_lines=received,
+            stored_lines=lines.height,
+            blank_records=blank,
+            repeated_bytes=repeated,
+            docker_attrs_dropped=sum(each.dropped_attrs for each in framed),
+            **marked,
+        )
         return {
-            "received": records if missing else chunk.body.count(b"\n"),
+            "received": received,
             "stored": lines.height,
             "blank": blank,
             "unparsed": marked["marked_unparsed"],

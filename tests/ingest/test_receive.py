@@ -201,8 +201,29 @@ def test_counters_say_what_was_received_stored_repeated_and_marked() -> None:
     assert counters["received_chunks"] == 2
     assert counters["received_bytes"] == 2 * len(body)
     assert counters["repeated_bytes"] == len(body)
-    assert (counters["stored_lines"], counters["blank_records"]) == (3, 1)
+    assert (counters["stored_lines"], counters["blank_records"], counters["received_lines"]) == (3, 1, 8)
     assert (counters["marked_unparsed"], counters["marked_partial"], counters["marked_no_time"]) == (1, 1, 1)
+
+
+def test_labels_that_docker_adds_are_counted_when_they_are_dropped() -> None:
+    receiver = Receiver(MemorySink())
+    labelled = b'{"log":"a\\n","stream":"stdout","attrs":{"tag":"x"},"time":"2026-01-02T03:00:00.5Z"}\n'
+    quoted = docker('they wrote ,"attrs":{"tag":"x"} in the message\n')
+    receiver.accept(chunk(labelled + quoted + labelled))
+    assert receiver.counters()["docker_attrs_dropped"] == 2
+    assert receiver.counters()["stored_lines"] == 3
+
+
+def test_pushing_services_beyond_the_bound_forgets_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest.receive, "_PUSHED_SOURCES", 3)
+    sink = MemorySink()
+    receiver = Receiver(sink, clock=lambda: READ_NS)
+    for turn in range(4):
+        for service in "abcdef":
+            counts = receiver.accept_lines(f"{service} says {turn}\n".encode(), service=service)
+            assert counts["stored"] == 1
+    assert len(set(sink.lines()["message"])) == 24
+    assert len(receiver._push_ends) <= 3
 
 
 def push(body: bytes, **options: str) -> tuple[dict[str, int], pl.DataFrame]:
