@@ -3,8 +3,8 @@
     python -m bench.load FOLDER [SECONDS]
 
 `FOLDER` holds log files, or `containers.tar.xz` with them. They are collected first; then copies of them under other
-names are collected as fast as the server takes them, while one client goes on asking. Prints p50 and p95 of both, errors,
-lines per second, memory.
+names are collected as fast as the server takes them, while one client goes on asking. Prints p50 and p95 of both,
+errors, lines per second, memory.
 """
 
 import shutil
