@@ -25,6 +25,7 @@ from api.claim import (
     QuoteFact,
     SpanFact,
     SpreadFact,
+    SumFact,
     TextCountFact,
     UsualFact,
     WhoFact,
@@ -96,6 +97,14 @@ class _Records:
             self._counts[key] = _lines_of(self._store, where) if signatures and end_ns > (start_ns or 0) else 0
         return self._counts[key]
 
+    def count_all(self, fact: SumFact) -> int | None:
+        """Lines of several patterns at once; None when one is named twice."""
+        ids = set(fact.pattern_ids)
+        if len(ids) != len(fact.pattern_ids):
+            return None
+        signatures = tuple(sorted(each for each, name in self.pattern_of.items() if name in ids))
+        return _lines_of(self._store, LineFilter("*", fact.start_ns, fact.end_ns, fact.services, (), signatures))
+
     def holds_nothing(self, start_ns: int | None, end_ns: int) -> bool:
         """Whether no line of the span is retained."""
         key = ("", start_ns, end_ns, ())
@@ -148,14 +157,23 @@ def _is_true(fact: Fact, claim: Claim, records: _Records) -> bool:
             line = _cited(fact.line, claim, records)
             said = fact.text.removesuffix("…")
             return line is not None and bool(said) and said in quote(line.message, _WHOLE_MESSAGE)
-        case CountFact():
-            return _count(fact, records) == fact.value
-        case TextCountFact():
-            return records.text_totals[fact] == fact.value
+        case CountFact() | SumFact() | TextCountFact():
+            return _counted(fact, records) == fact.value
         case ExtremeFact():
             return _is_extreme(fact, claim, records)
         case _:
             return _is_recorded(fact, records)
+
+
+def _counted(fact: CountFact | SumFact | TextCountFact, records: _Records) -> int | None:
+    """The number as it comes out now; None when it cannot be told."""
+    match fact:
+        case CountFact():
+            return _count(fact, records)
+        case TextCountFact():
+            return records.text_totals[fact]
+        case SumFact():
+            return records.count_all(fact)
 
 
 def _is_moment(fact: MomentFact, claim: Claim, records: _Records) -> bool:
@@ -279,7 +297,7 @@ def _of_lines(facts: Sequence[Fact], language: Language) -> Iterator[str]:
                     yield str(fact.beyond_days)
             case OrderFact():
                 yield delta_said(fact.delta_ns, language)
-            case CountFact():
+            case CountFact() | SumFact():
                 yield str(fact.value)
                 yield from (quote(service, 80) for service in fact.services)
             case TextCountFact():
@@ -316,9 +334,11 @@ def _of_records(facts: Sequence[Fact], language: Language) -> Iterator[str]:
 
 
 def _bounds(facts: Sequence[Fact]) -> Iterator[str]:
-    """Times that may be said: the span that was counted."""
+    """What may be said: the span that was counted, and of how many patterns."""
     for fact in facts:
-        if isinstance(fact, CountFact):
+        if isinstance(fact, SumFact):
+            yield str(len(fact.pattern_ids))
+        if isinstance(fact, CountFact | SumFact):
             yield time_said(fact.end_ns)
             if fact.start_ns is not None:
                 yield time_said(fact.start_ns)

@@ -2,15 +2,15 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from api.candidate import Candidates, IncidentCandidate
+from api.candidate import Candidates, IncidentCandidate, PatternCandidate
 from api.evidence import Span
-from api.question import Question
+from api.question import Question, Unit
 from api.question_time import LATELY_NS
 from api.retrieve import PatternFacts, RetrievalIndex
-from api.support import Support
+from api.support import Support, cover
 from index.bm25 import CONCEPT_PREFIX
 from index.incident import Incident, Similar
 from index.incident_similar import in_words, similar
@@ -25,6 +25,10 @@ CLOSE = 0.8
 """An incident with this share of the best one's score fits the question about as well (a guess)."""
 PATTERNS = 3
 """Patterns that claims are made about."""
+AS_GOOD = 0.85
+"""A pattern that proves this share of what the best one proves is counted with it (a guess)."""
+COUNTED = 50
+"""The same when the question asks how many (a guess: more patterns hardly speak of one thing)."""
 SIMILAR = 10
 TEMPLATES = 20
 _GRAVITY = {"minor": 0, "major": 1, "critical": 2}
@@ -71,7 +75,40 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
         return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this, close)
     supported = found.supported(PATTERNS)
     certain = [each for each in supported if each.support.verdict == found.pattern_support.verdict] or supported
+    if question.intent == "count" and found.pattern_support.verdict == "found":
+        return Choice(
+            "patterns", found.pattern_support, (), _all_that_speak_of_it(question, certain, index, span), this
+        )
     return Choice("patterns", found.pattern_support, (), tuple(each.facts for each in certain), this)
+
+
+def _all_that_speak_of_it(
+    question: Question, certain: Sequence[PatternCandidate], index: RetrievalIndex, span: Span
+) -> tuple[PatternFacts, ...]:
+    """The patterns to count: all that speak of each thing that is asked about, however well they rank; if there are
+    none, of each telling thing; where nothing is telling, those that prove about as much as the best.
+    """
+    told = [unit for unit in question.units if unit.weight == "telling"]
+    if not told:
+        strongest = max(each.support.strength for each in certain)
+        return tuple(each.facts for each in certain if each.support.strength >= AS_GOOD * strongest)
+    known = [unit for unit in question.units if unit.weight != "word"]
+    asked = {
+        key: facts
+        for key, facts in index.facts.items()
+        if span.overlaps(facts.first_ns, facts.last_ns + 1)
+        and (not question.services or set(question.services) & set(facts.services))
+    }
+    speaking = _speaking_of(known, asked, index) or _speaking_of(told, asked, index)
+    return tuple(sorted(speaking, key=lambda facts: (-facts.count, facts.pattern_id))[:COUNTED])
+
+
+def _speaking_of(units: Sequence[Unit], asked: Mapping[str, PatternFacts], index: RetrievalIndex) -> list[PatternFacts]:
+    return [
+        facts
+        for key, facts in asked.items()
+        if all(cover(unit, index.patterns.tokens[key], is_incident=False, is_fault=False) >= 1.0 for unit in units)
+    ]
 
 
 def _rests_on_incidents(question: Question, found: Candidates) -> bool:
@@ -170,7 +207,8 @@ def _explained(fitting: Sequence[IncidentCandidate]) -> tuple[Similar, ...]:
     against = {
         each.incident.incident_id: each for each in similar(best, [each.incident for each in fitting], len(fitting))
     }
-    scores = [round(min(max(each.support.strength, 0.0), 1.0), 4) for each in fitting] + [0.0]
+    best_score = max(each.score for each in fitting)
+    scores = [round(_fit(each, best_score), 4) for each in fitting] + [0.0]
     margins = [round(score - following, 4) for score, following in itertools.pairwise(scores)]
     explained = [Similar(best, scores[0], templates(best), (), (), None, margins[0])]
     for each, score, margin in zip(fitting[1:], scores[1:], margins[1:], strict=False):
@@ -178,6 +216,12 @@ def _explained(fitting: Sequence[IncidentCandidate]) -> tuple[Similar, ...]:
         alone = Similar(each.incident, score, (), templates(each.incident), (), None, margin)
         explained.append(alone if alike is None else dataclasses.replace(alike, score=score, margin=margin))
     return tuple(explained)
+
+
+def _fit(candidate: IncidentCandidate, best_score: float) -> float:
+    """0 to 1: how well the question is supported, less for those that fit it less well than the best."""
+    relative = candidate.score / best_score if best_score > 0 else 1.0
+    return min(max(candidate.support.strength * min(max(relative, 0.0), 1.0), 0.0), 1.0)
 
 
 def templates(incident: Incident) -> tuple[str, ...]:

@@ -69,6 +69,17 @@ class CountFact:
 
 
 @dataclasses.dataclass(frozen=True)
+class SumFact:
+    """So many lines of these patterns, all different, are in `[start_ns, end_ns)`; of these services, or of all."""
+
+    pattern_ids: tuple[str, ...]
+    start_ns: int | None
+    end_ns: int
+    services: tuple[str, ...]
+    value: int
+
+
+@dataclasses.dataclass(frozen=True)
 class TextCountFact:
     """So many lines of `[start_ns, end_ns)` and of these services hold the text."""
 
@@ -169,6 +180,7 @@ Fact = (
     | NamedFact
     | OrderFact
     | CountFact
+    | SumFact
     | TextCountFact
     | ExtremeFact
     | PatternFact

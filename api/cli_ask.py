@@ -101,7 +101,8 @@ def _print_lines(lines: list[dict[str, Any]]) -> None:
     for line in lines[:LINES]:
         level = one_line(line["level"]) or "-"
         _print_wrapped(
-            f"{one_line(line['time'])} {level} {one_line(line['service'])} {one_line(line['message'])[:200]}",
+            f"{_moment(line['time']):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+            + f" {level} {one_line(line['service'])} {one_line(line['message'])[:200]}",
             first="  ",
             rest="    ",
         )

@@ -14,6 +14,8 @@ from ingest.line import line_id
 
 LINES = 3
 """Lines fetched from each end of a pattern, and of what was quoted."""
+SHOWN = 4
+"""Of so many patterns lines are fetched; further ones are only counted."""
 COUNT_STEP_NS = 86_400_000_000_000
 """Lines are counted by the day and summed: whole windows of the ledger, so no line is read for it."""
 
@@ -41,8 +43,8 @@ class Evidence:
     stops before them, so that a number read twice is the same.
     """
     counts: Mapping[str, int]
-    """Of `counted`, by pattern id: for patterns that claims are made about from the store; others, when all that is
-    retained is asked about, from the generation.
+    """Of `counted`, by pattern id. Where all that is retained is asked about, patterns that no claim is made about are
+    counted as the generation knows them.
     """
     incident_counts: Mapping[tuple[str, str], int]
     """Of the best incident's span, by (pattern_id, service)."""
@@ -62,13 +64,12 @@ def gather(
     span: Span,
     *,
     pattern_ids: Sequence[str],
-    shown_ids: Sequence[str] = (),
     incident_span: Span | None,
     as_of_ns: int,
 ) -> Evidence:
     """One round trip: every call depends only on the question and the generation, none on another's result.
 
-    `pattern_ids` are what claims are made about; `shown_ids` only stand beside them with their counts.
+    `pattern_ids` are what claims are made about.
     """
     counted = Span(span.start_ns, min(span.end_ns, _covered_ns(generation)))
     patterns = [
@@ -83,18 +84,17 @@ def gather(
         services=question.services,
     )
     page = store.search(identified, limit=LINES) if question.identifiers else None
-    is_all = span.start_ns is None and question.end_ns is None
-    shown = (
-        _in_generation(generation, question.services)
-        if is_all
-        else {each: _count(store, generation, counted, question.services, each) for each in shown_ids}
-    )
-    ends = [_ends(store, generation, pattern_id, where) for pattern_id, where in patterns]
+    if span.start_ns is None and question.end_ns is None:
+        counts = _in_generation(generation, question.services)
+        counts |= {pattern_id: _counted(store, where) for pattern_id, where in patterns}
+    else:
+        counts = _in_store(store, generation, counted, question.services)
+    ends = [_ends(store, generation, pattern_id, where) for pattern_id, where in patterns[:SHOWN]]
     return Evidence(
         high_water=high_water(store, as_of_ns),
         span=span,
         counted=counted,
-        counts={**shown, **{pattern_id: _counted(store, where) for pattern_id, where in patterns}},
+        counts=counts,
         incident_counts={} if incident_span is None else _by_service(store, generation, incident_span),
         oldest=tuple(line for oldest, _ in ends for line in oldest),
         newest=tuple(line for _, newest in ends for line in newest),
@@ -180,13 +180,17 @@ def _in_generation(generation: Generation, services: Sequence[str]) -> dict[str,
     return {pattern_id: int(count) for pattern_id, count in summed.iter_rows()}
 
 
-def _count(store: LineStore, generation: Generation, span: Span, services: Sequence[str], pattern_id: str) -> int:
-    signatures = signatures_of(generation, [pattern_id])
-    return _counted(store, LineFilter("*", span.start_ns, span.end_ns, tuple(services), (), signatures))
-
-
 def _counted(store: LineStore, where: LineFilter) -> int:
     return int(store.histogram(where, step_ns=COUNT_STEP_NS).rows["count"].sum())
+
+
+def _in_store(store: LineStore, generation: Generation, span: Span, services: Sequence[str]) -> dict[str, int]:
+    """Of all patterns at once: for a span that is bounded, so that its ledger is small."""
+    summed: dict[str, int] = {}
+    for (pattern_id, service), count in _by_service(store, generation, span).items():
+        if not services or service in services:
+            summed[pattern_id] = summed.get(pattern_id, 0) + count
+    return summed
 
 
 def _by_service(store: LineStore, generation: Generation, span: Span) -> dict[tuple[str, str], int]:

@@ -117,9 +117,10 @@ def _widened(question: Question, newest_ns: int, as_of_ns: int) -> tuple[str, ..
 
 def _nothing(question: Question, support: Support) -> str:
     """Names the telling words that nothing covers."""
+    name = "not_found" if question.assumed and not question.services else "not_found_there"
     if not support.missing:
-        return say("verdict.not_found", question.reply_in)
-    return say("verdict.not_found_missing", question.reply_in, missing=_missing(question, support))
+        return say(f"verdict.{name}", question.reply_in)
+    return say(f"verdict.{name}_missing", question.reply_in, missing=_missing(question, support))
 
 
 def _uncertain(question: Question, support: Support) -> str:

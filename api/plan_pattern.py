@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from api.claim import Claim, CountFact, ExtremeFact, LineFact, PatternFact, TextCountFact, claim
-from api.evidence import Evidence
+from api.claim import Claim, CountFact, ExtremeFact, LineFact, PatternFact, SumFact, TextCountFact, claim
+from api.evidence import SHOWN, Evidence
 from api.plan_incident import TOLD_CHARACTERS, note_claims, quote_claim
 from api.question import Question
 from api.retrieve import PatternFacts
@@ -20,8 +20,11 @@ def pattern_claims(
 ) -> list[Claim]:
     """About each pattern that has lines in the span, the best one in detail."""
     claims: list[Claim] = []
-    for place, fact in enumerate(facts):
-        claims += _about(fact, evidence, question, in_detail=place == 0)
+    is_summed = question.intent == "count" and len(facts) > 1
+    if is_summed:
+        claims += _sum(facts, evidence, question)
+    for place, fact in enumerate(facts[:SHOWN]):
+        claims += _about(fact, evidence, question, in_detail=place == 0 and not is_summed)
         lines = _of(fact.pattern_id, evidence.newest)[:1]
         for note in notes:
             if note.target == fact.pattern_id:
@@ -50,12 +53,43 @@ def identifier_claims(question: Question, evidence: Evidence) -> Iterator[Claim]
         yield quote_claim(line, question.reply_in)
 
 
+def _sum(facts: Sequence[PatternFacts], evidence: Evidence, question: Question) -> Iterator[Claim]:
+    """Asked how many: all of them together."""
+    lines = [line for fact in facts for line in _of(fact.pattern_id, evidence.newest)[:1]]
+    value = sum(count_of(fact, evidence) for fact in facts)
+    span, services = evidence.counted, question.services
+    where, when = _where_and_when(services, evidence, question)
+    yield claim(
+        "pattern_sum",
+        question.reply_in,
+        (
+            SumFact(tuple(fact.pattern_id for fact in facts), span.start_ns, span.end_ns, services, value),
+            *(PatternFact(line.id, line.pattern_id) for line in lines),
+        ),
+        tuple(line.id for line in lines),
+        count=value,
+        patterns=len(facts),
+        where=where,
+        span=when,
+    )
+
+
+def _where_and_when(services: Sequence[str], evidence: Evidence, question: Question) -> tuple[str, str]:
+    """The services and the span that were counted over, in words; empty where everything was."""
+    language, span = question.reply_in, evidence.counted
+    said = [quote(service, 80) for service in services[:SERVICES]]
+    where = say("claim.pattern_where", language, services=listed(said, language)) if said else ""
+    if span.start_ns is None:
+        return where, ""
+    return where, say("claim.pattern_span", language, start=time_said(span.start_ns), end=time_said(span.end_ns))
+
+
 def _about(fact: PatternFacts, evidence: Evidence, question: Question, *, in_detail: bool) -> Iterator[Claim]:
     value = count_of(fact, evidence)
     oldest, newest = _of(fact.pattern_id, evidence.oldest), _of(fact.pattern_id, evidence.newest)
     if not value or not (oldest or newest):
         return
-    yield _count(fact, value, (oldest[:1] + newest[:1]), evidence, question)
+    yield _count(fact, value, (oldest[:1] + newest[:1]), evidence, question, says_when=in_detail)
     if not in_detail:
         return
     if oldest:
@@ -66,16 +100,19 @@ def _about(fact: PatternFacts, evidence: Evidence, question: Question, *, in_det
 
 
 def _count(
-    fact: PatternFacts, value: int, lines: Sequence[EvidenceLine], evidence: Evidence, question: Question
+    fact: PatternFacts,
+    value: int,
+    lines: Sequence[EvidenceLine],
+    evidence: Evidence,
+    question: Question,
+    *,
+    says_when: bool,
 ) -> Claim:
     """The services are named when they are few: counted over these, the number must come out the same."""
     language, span = question.reply_in, evidence.counted
     services = question.services or (fact.services if len(fact.services) <= SERVICES else ())
-    said = [quote(service, 80) for service in services[:SERVICES]]
-    where = say("claim.pattern_where", language, services=listed(said, language)) if said else ""
-    when = ""
-    if span.start_ns is not None:
-        when = say("claim.pattern_span", language, start=time_said(span.start_ns), end=time_said(span.end_ns))
+    where, when = _where_and_when(services, evidence, question)
+    when = when if says_when else ""
     return claim(
         "pattern_count",
         language,

@@ -125,6 +125,31 @@ def test_a_named_window_bounds_the_count(shop: SmallShop) -> None:
     assert (answer.start_ns, answer.end_ns) == (START_NS + 10 * MINUTE, START_NS + 20 * MINUTE)
 
 
+def test_how_many_counts_every_pattern_that_speaks_of_it(tmp_path: Path) -> None:
+    more = [(END_NS - MINUTE + i, "checkout", "error", f"lookup {i} hit its timeout") for i in range(7)]
+    made = make_shop(tmp_path, shop_rows() + more)
+    answers = [made.ask(question) for question in ("How many timeouts were there?", "有多少次超时?")]
+    made.store.close()
+    # 18 of billing's, and these 7.
+    assert all(re.search(r"(?<!\d)25(?!\d)", answer.claims[0].text) for answer in answers)
+    assert all(answer.dropped_claims == 0 for answer in answers)
+
+
+def test_asked_about_lately_a_recent_incident_comes_before_an_older_one_that_fits_as_well(shop: SmallShop) -> None:
+    older = dataclasses.replace(
+        shop.avalanche,
+        incident_id="00" * 8,
+        family_id="00" * 8,
+        start_ns=AVALANCHE_NS - 20 * 24 * 60 * MINUTE,
+        end_ns=AVALANCHE_NS - 20 * 24 * 60 * MINUTE + MINUTE,
+    )
+    generation = dataclasses.replace(shop.generation, id="a1" * 8, incidents=(older, shop.avalanche))
+    ids = [each.incident.incident_id for each in shop.ask(AVALANCHE_QUESTIONS[0], generation=generation).similar]
+    assert ids == [shop.avalanche.incident_id, older.incident_id]
+    ids = [each.incident.incident_id for each in shop.ask(AVALANCHE_QUESTIONS[2], generation=generation).similar]
+    assert ids == [older.incident_id, shop.avalanche.incident_id]
+
+
 def test_a_window_without_the_thing_is_not_found(shop: SmallShop) -> None:
     answer = shop.ask(AVALANCHE_QUESTIONS[2], start_ns=START_NS, end_ns=START_NS + 50 * MINUTE)
     assert answer.verdict == "not_found"

@@ -20,8 +20,10 @@ from api.claim import (
     QuoteFact,
     SpanFact,
     SpreadFact,
+    SumFact,
     UsualFact,
     WhoFact,
+    claim,
 )
 from api.evidence import Span, gather
 from api.plan_incident import incident_claims, matching_claim, quote_claim, story_claim
@@ -116,6 +118,18 @@ def test_a_claim_with_a_damaged_fact_is_dropped(
     assert kept(shop, damaged(claim, kind, **changes)) == []
 
 
+@pytest.mark.parametrize("wrong", [1, -1])
+def test_a_sum_over_patterns_is_counted_again(shop: SmallShop, wrong: int) -> None:
+    ids = (shop.pattern_id("accepted"), shop.pattern_id("opened"))
+    # Four charges each of 114 minutes, four baskets each of 120.
+    made = claim(
+        "pattern_sum", "en", (SumFact(ids, None, END_NS, (), 936),), (), count=936, patterns=2, where="", span=""
+    )
+    assert kept(shop, made) == [made]
+    assert kept(shop, damaged(made, SumFact, value=936 + wrong)) == []
+    assert kept(shop, damaged(made, SumFact, pattern_ids=(ids[0], ids[0]))) == []
+
+
 def test_swapped_order_is_dropped(shop: SmallShop, claims: list[Claim]) -> None:
     claim = with_fact(claims, OrderFact)
     order = next(fact for fact in claim.facts if isinstance(fact, OrderFact))
@@ -153,8 +167,8 @@ def test_words_put_into_a_lines_mouth_are_dropped(shop: SmallShop, claims: list[
 
 @pytest.mark.parametrize("line", ["nonsense", "00000000000000aa-1", ""])
 def test_a_citation_that_does_not_resolve_drops_the_claim(shop: SmallShop, claims: list[Claim], line: str) -> None:
-    for claim in claims:
-        assert kept(shop, dataclasses.replace(claim, citations=(*claim.citations, line))) == []
+    for each in claims:
+        assert kept(shop, dataclasses.replace(each, citations=(*each.citations, line))) == []
 
 
 def test_a_citation_left_out_drops_the_claim_that_needs_it(shop: SmallShop, claims: list[Claim]) -> None:
