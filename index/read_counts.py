@@ -132,6 +132,9 @@ def count_lines(
     view: View, ledgers: Ledgers, plan: Plan, *, seen: Mapping[Piece, int], deadline: Deadline
 ) -> tuple[int, bool]:
     """How many lines match, and whether that is exact. `seen` are counts of pieces that were read already."""
+    is_cut = plan.start_ns is not None or plan.end_ns is not None
+    if is_cut and seen and not _unseen(view, plan, seen):
+        return sum(seen.values()), True
     if plan.is_counted:
         rows = _tally_parts(view, ledgers, start_ns=plan.start_ns, end_ns=plan.end_ns)
         is_possible = not plan.impossible
