@@ -21,7 +21,8 @@ SETTLED_NS = HOUR_NS // 12
 """So long after an hour's end its lines are taken to have come; later ones only cost time (a guess)."""
 LEAST_LEARNT = 240
 """With fewer windows before the hour all lines are learnt from, which is soon done (a guess)."""
-MOST_KEPT = 2
+MOST_KEPT = 3
+"""For the newest lines and for questions as of two other times (a guess)."""
 
 Key = tuple[object, ...]
 

@@ -62,8 +62,10 @@ def measure_gaps(
     by_hour = _digest_by_hour(ledger)
     kept = cache if cache is not None else GapCache()
     wanted = {(hour, digest, by_hour.get(hour - HOUR_NS, 0)) for hour, digest in by_hour.items()}
+    newest = max((hour for hour, *_ in wanted), default=0)
     for stale in kept.hours.keys() - wanted:
-        del kept.hours[stale]
+        if stale[0] <= newest:  # later hours are of someone who asks as of a later time
+            del kept.hours[stale]
     for first, last in _stretches(sorted(hour for hour, *rest in wanted if (hour, *rest) not in kept.hours)):
         fresh = _read_gaps(store, first, last, before_ns)
         for hour, *rest in sorted(wanted):
