@@ -132,11 +132,9 @@ def write(store: ParquetStore, made: list[tuple[pl.DataFrame, SourceRange]], fig
 def ask(store: ParquetStore, made: list[tuple[pl.DataFrame, SourceRange]], figures: dict[str, object]) -> None:
     middle = made[len(made) // 2][0]
     needle = str(middle["message"][100]).split("trace=")[1].split(" ")[0]
-    rows = [divmod(number * 6_151, CHUNK_LINES) for number in range(200)]
-    ids = [
-        (str(made[chunk % len(made)][0]["source"][row]), int(made[chunk % len(made)][0]["position"][row]))
-        for chunk, row in rows
-    ]
+    places = [divmod(number * 6_151, CHUNK_LINES) for number in range(200)]
+    chosen = [(made[chunk % len(made)][0], row) for chunk, row in places]
+    ids = list(dict.fromkeys((str(f["source"][r % f.height]), int(f["position"][r % f.height])) for f, r in chosen))
     near = list(zip(middle["source"][:200].to_list(), middle["position"][:200].to_list(), strict=True))
     minute = START_NS + SPAN_NS // 2
     timed("newest_50", lambda: store.search(LineFilter(), limit=50), figures)
