@@ -75,6 +75,8 @@ def serve(
 
 def demo(
     listen: Listen = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=60, help="Days of history.")] = 14,
+    lines: Annotated[int, typer.Option("--lines", min=1000, help="Lines of history, about.")] = 1_100_000,
     data_dir: DataDir = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
@@ -88,7 +90,7 @@ def demo(
     start_log(settings)
     from api.demo import demo as run
 
-    run(settings)
+    run(settings, days=days, lines=lines)
 
 
 def collect(

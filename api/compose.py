@@ -1,6 +1,7 @@
 """Builds one running Dejalog from its settings: the one place where the four packages meet."""
 
 import dataclasses
+import shutil
 import socket
 import threading
 import time
@@ -194,14 +195,19 @@ class Dejalog:
 
 
 @contextmanager
-def open_dejalog(settings: Settings, *, listen: str = "", folder: Path | None = None) -> Iterator[Dejalog]:
+def open_dejalog(
+    settings: Settings, *, listen: str = "", folder: Path | None = None, starts_empty: bool = False
+) -> Iterator[Dejalog]:
     """Take the lock of the data directory, open or repair everything, run nearline work in the background.
 
-    `folder`: where to keep things, if not in the data directory itself (the demo's is beside a user's own).
+    `folder`: where to keep things, if not in the data directory itself (the demo's is beside a user's own);
+    `starts_empty`: remove what it holds, once the lock is held.
     """
     data_dir = settings.store.data_dir
     with DataDirLock(data_dir, address=listen):
         where = folder or data_dir
+        if starts_empty and folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         where.mkdir(parents=True, exist_ok=True)
         embedder = MiniLMEmbedder.load(threads=settings.nearline.embed_threads, cache=data_dir / "models")
         dejalog = Dejalog(settings, where, embedder)

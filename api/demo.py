@@ -1,8 +1,8 @@
 """The demo: a shop that does not exist, fourteen days of its history at once, then live."""
 
 import contextlib
+import dataclasses
 import multiprocessing
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -29,11 +29,26 @@ MINED_WITHIN_S = 300.0
 _log = structlog.get_logger()
 
 
-def demo(settings: Settings) -> None:
+def demo(settings: Settings, *, days: int = DAYS, lines: int = LINES) -> None:
     """Serve the shop's logs until a signal. What an earlier demo left is removed; other data is not touched."""
     folder = settings.store.data_dir / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
-    serve(settings, folder=folder, beside=lambda dejalog: _shop(dejalog, folder))
+    history = _History(folder / "shop", days, lines)
+    serve(settings, folder=folder, starts_empty=True, beside=lambda dejalog: _shop(dejalog, folder, history))
+
+
+@dataclasses.dataclass(frozen=True)
+class _History:
+    """The past that the demo begins with."""
+
+    folder: Path
+    days: int
+    lines: int
+
+    def plan(self) -> Plan:
+        now_ns = time.time_ns()
+        return make_plan(
+            seed=SEED, start_ns=now_ns - self.days * DAY_NS, end_ns=now_ns, lines=self.lines, live_faults=True
+        )
 
 
 class _Clock:
@@ -47,10 +62,10 @@ class _Clock:
 
 
 @contextlib.contextmanager
-def _shop(dejalog: Dejalog, folder: Path) -> Iterator[None]:
+def _shop(dejalog: Dejalog, folder: Path, history: _History) -> Iterator[None]:
     dejalog.waiting_for = "the demo's history: it is being written and read"
     stop = threading.Event()
-    thread = threading.Thread(target=_live_on, args=(dejalog, folder, stop), name="demo", daemon=True)
+    thread = threading.Thread(target=_run, args=(dejalog, folder, history, stop), name="demo", daemon=True)
     thread.start()
     try:
         yield
@@ -59,12 +74,19 @@ def _shop(dejalog: Dejalog, folder: Path) -> Iterator[None]:
         thread.join()
 
 
-def _live_on(dejalog: Dejalog, folder: Path, stop: threading.Event) -> None:
-    now_ns = time.time_ns()
-    plan = make_plan(seed=SEED, start_ns=now_ns - DAYS * DAY_NS, end_ns=now_ns, lines=LINES, live_faults=True)
+def _run(dejalog: Dejalog, folder: Path, history: _History, stop: threading.Event) -> None:
+    try:
+        _live_on(dejalog, folder, history, stop)
+    except Exception as failure:  # noqa: BLE001 - the thread's own loop: said where the user looks, and logged
+        dejalog.waiting_for = f"the demo's shop stopped ({failure}): start the demo again"
+        _log.exception("demo.failed")
+
+
+def _live_on(dejalog: Dejalog, folder: Path, history: _History, stop: threading.Event) -> None:
+    plan = history.plan()
     clock = _Clock()
     collector = Collector(
-        [folder / "shop" / "containers"],
+        [history.folder / "containers"],
         dejalog.receiver,
         folder / "collector",
         host="demo",
@@ -74,13 +96,13 @@ def _live_on(dejalog: Dejalog, folder: Path, stop: threading.Event) -> None:
     dejalog.collector = collector
     try:
         dejalog.nearline.mines_when_due = False
-        _collect_history(folder / "shop", plan, collector, clock, stop)
+        _collect_history(history, plan, collector, clock, stop)
         dejalog.nearline.mines_when_due = True
         if not stop.is_set():
             dejalog.wait_until_mined(MINED_WITHIN_S)
             dejalog.waiting_for = ""
             _log.info("demo.ready", ask='dejalog ask "Has there been a service avalanche like this lately?"')
-        live = Live(folder / "shop", plan)
+        live = Live(history.folder, plan)
         while not stop.wait(STEP_S):
             live.advance(time.time_ns())
             collector.step()
@@ -88,33 +110,33 @@ def _live_on(dejalog: Dejalog, folder: Path, stop: threading.Event) -> None:
         collector.close()
 
 
-def _collect_history(folder: Path, plan: Plan, collector: Collector, clock: _Clock, stop: threading.Event) -> None:
+def _collect_history(history: _History, plan: Plan, collector: Collector, clock: _Clock, stop: threading.Event) -> None:
     """Another process writes the days, this one collects each as if on its day: retention then treats the lines as old
     as they look.
     """
-    (folder / "containers").mkdir(parents=True)
+    (history.folder / "containers").mkdir(parents=True)
     spawn = multiprocessing.get_context("spawn")
     reader, writer = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_write_days, args=(folder, plan, writer), daemon=True)
+    process = spawn.Process(target=_write_days, args=(history.folder, plan, history.days, writer), daemon=True)
     process.start()
     writer.close()
     day = 0
     clock.past_ns = plan.start_ns + DAY_NS
-    while day < DAYS and not stop.is_set():
+    while day < history.days and not stop.is_set():
         if reader.poll(0):
             day = reader.recv()
             clock.past_ns = min(plan.start_ns + (day + 1) * DAY_NS, plan.end_ns)
-            _log.info("demo.history", day=day, of=DAYS)
+            _log.info("demo.history", day=day, of=history.days)
         if not collector.step() and not process.is_alive() and not reader.poll(0):
-            raise DamagedError(f"the process that writes the demo's history ended on day {day} of {DAYS}")
+            raise DamagedError(f"the process that writes the demo's history ended on day {day} of {history.days}")
     collector.drain(stop)
     process.join()
     clock.past_ns = None
 
 
-def _write_days(folder: Path, plan: Plan, progress: Connection) -> None:
+def _write_days(folder: Path, plan: Plan, days: int, progress: Connection) -> None:
     """In a process of its own: write the plan's span and tell after each day how many are done."""
     live = Live(folder, plan, from_ns=plan.start_ns)
-    for day in range(1, DAYS + 1):
+    for day in range(1, days + 1):
         live.advance(min(plan.start_ns + day * DAY_NS, plan.end_ns))
         progress.send(day)

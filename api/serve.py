@@ -22,11 +22,13 @@ Beside = Callable[[Dejalog], contextlib.AbstractContextManager[None]]
 """What runs beside the server for as long as it does."""
 
 
-def serve(settings: Settings, *, folder: Path | None = None, beside: Beside | None = None) -> None:
+def serve(
+    settings: Settings, *, folder: Path | None = None, starts_empty: bool = False, beside: Beside | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM. The port is taken first, so a second server fails before it touches anything."""
     with (
         contextlib.closing(_listen(settings)) as listener,
-        open_dejalog(settings, listen=_address(listener), folder=folder) as dejalog,
+        open_dejalog(settings, listen=_address(listener), folder=folder, starts_empty=starts_empty) as dejalog,
         (beside or _collect_what_is_set)(dejalog),
     ):
         config = uvicorn.Config(

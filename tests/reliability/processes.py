@@ -43,6 +43,11 @@ class Program:
         """Ask it to end, and wait. Returns the exit status."""
         return self._end(signal.SIGTERM, timeout_s)
 
+    def wait(self, timeout_s: float) -> int:
+        """Until it ends by itself. Returns the exit status."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
     def is_running(self) -> bool:
         """Whether it has not ended by itself."""
         return self._process is not None and self._process.poll() is None
