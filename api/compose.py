@@ -158,7 +158,7 @@ class Dejalog:
                 "vectors": dataclasses.replace(step, count=patterns + incidents),
                 "incidents": dataclasses.replace(step, count=incidents),
             },
-            received={name: counters.get(f"received_{name}", 0) for name in ("chunks", "bytes")},
+            received={name: counters.get(f"received_{name}", 0) for name in ("chunks", "bytes", "lines")},
             stored_lines=counters.get("stored_lines", 0),
             dropped={"retention": progress.dropped_lines, "damaged": store.damaged_lines},
             refused=counters.get("refused_requests", 0),
