@@ -66,9 +66,10 @@ async def post_lines(
     idempotency_key: Annotated[str, Header(max_length=256)] = "",
 ) -> JsonReply:
     """One JSON object a line (or an array of them). The time is read from `@timestamp`, `time`, `ts` or `_time`, the
-    message from `message`, `msg`, `_msg`, `log` or `body`, with `service` and `level`; all other fields become
-    attributes. A line that is not JSON is stored as it came and marked. Answers how many lines were `received`,
-    `stored`, `blank` and `unparsed`. With an `Idempotency-Key` the same request sent again stores nothing.
+    message from `message`, `msg`, `_msg`, `log` or `body`, with `service`, `level` (or `severity_text`), `host` and
+    `stream`; all other fields become attributes. A line that is not JSON is stored as it came and marked. Answers how
+    many lines were `received`, `stored`, `blank` and `unparsed`. With an `Idempotency-Key` the same body sent again
+    stores nothing; another body under the same key is another request.
     """
     timed = Timed()
     body = await request.body()

@@ -41,7 +41,7 @@ LINE_SCHEMA = pl.Schema(
         "pod": pl.String,
         "container": pl.String,
         "level": pl.String,  # one of LEVELS
-        "stream": pl.String,  # "stdout", "stderr" or ""
+        "stream": pl.String,  # "stdout" or "stderr"; where no runtime told it what the line says, else ""
         "message": pl.String,
         "attributes": pl.String,  # a JSON object, or null where there are none
         "signature": pl.UInt64,

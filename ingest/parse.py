@@ -14,6 +14,7 @@ from ingest.parse_logfmt import IS_LOGFMT, parse_logfmt
 from ingest.parse_time import DAY_NS, EARLIEST_NS, Clock, text_ns
 
 _JSON_OBJECT = r"(?s)^\s*\{.*\}\s*$"
+_RENAMED = {"message": "text", "stream": "own_stream"}
 
 
 _DEFAULT_NAMES = FieldNames()
@@ -26,10 +27,12 @@ def parse(chunk: Chunk, framed: pl.DataFrame, *, zone: str = "", names: FieldNam
     and, where a clock has no year or date, on the chunk's read time.
     """
     source = chunk.source
-    if source.service:  # what the path says counts: such a field is an attribute like any other
+    if source.service and source.is_file:  # what the path says counts: such a field is an attribute like any other
         names = dataclasses.replace(names, service=())
+    if source.host:
+        names = dataclasses.replace(names, host=())
     fields = _read_fields(framed, names)
-    frame = framed.hstack(fields)
+    frame = framed.hstack(fields).with_columns(stream=pl.coalesce("own_stream", "stream"))
     if source.format == "ndjson":
         broken = frame["message"].str.contains(r"^\s*\{") & ~fields["is_json"]
         frame = frame.with_columns(with_mark("marks", Mark.UNPARSED, broken))
@@ -42,7 +45,7 @@ def parse_nothing(chunk: Chunk, framed: pl.DataFrame) -> pl.DataFrame:
     """As `parse`, with every record as it came at the read time: for a chunk on which the reading of it failed."""
     empty = pl.lit(None, dtype=pl.String)
     frame = framed.with_columns(
-        *(empty.alias(name) for name in ("text", "attributes", "service")),
+        *(empty.alias(name) for name in ("text", "attributes", "service", "host")),
         level=pl.lit(""),
         time_ns=pl.coalesce(_plausible(pl.col("time_ns"), chunk.read_ns), chunk.read_ns),
         marks=pl.when(_plausible(pl.col("time_ns"), chunk.read_ns).is_null())
@@ -58,7 +61,7 @@ def _finish(frame: pl.DataFrame, chunk: Chunk) -> pl.DataFrame:
         "source": pl.lit(source.id),
         "arrival_ns": pl.lit(chunk.read_ns, dtype=pl.Int64),
         "service": pl.coalesce(pl.col("service"), pl.lit(source.service)),
-        "host": pl.lit(source.host),
+        "host": pl.coalesce(pl.col("host"), pl.lit(source.host)),
         "namespace": pl.lit(source.namespace),
         "pod": pl.lit(source.pod),
         "container": pl.lit(source.container),
@@ -69,8 +72,8 @@ def _finish(frame: pl.DataFrame, chunk: Chunk) -> pl.DataFrame:
 
 
 def _read_fields(framed: pl.DataFrame, names: FieldNames) -> pl.DataFrame:
-    """FIELDS_SCHEMA with `message` called `text`, and `is_json`: what such lines say
-    of themselves, null for the others.
+    """FIELDS_SCHEMA with `message` called `text`, `stream` called `own_stream`, and `is_json`: what such lines say
+    of themselves, null for the others. Where the runtime told the stream such a field is an attribute.
     """
     message = framed["message"]
     readable = framed["marks"].to_numpy() & (Mark.UNPARSED | Mark.SPLIT) == 0
@@ -78,18 +81,21 @@ def _read_fields(framed: pl.DataFrame, names: FieldNames) -> pl.DataFrame:
     is_logfmt = ~is_object & pl.Series(readable) & message.str.contains(IS_LOGFMT)
     parts = []
     order = pl.Series("_row", range(len(message)), dtype=pl.UInt32)
-    if is_object.any():
-        parts.append(parse_json(message.filter(is_object), names).with_columns(order.filter(is_object)))
-    if is_logfmt.any():
-        pairs = parse_logfmt(message.filter(is_logfmt), names)
-        parts.append(pairs.with_columns(pl.lit(value=False).alias("is_json"), order.filter(is_logfmt)))
+    told = framed["stream"] != ""
+    for rows, known in ((told, dataclasses.replace(names, stream=())), (~told, names)):
+        objects, pairs = rows & is_object, rows & is_logfmt
+        if objects.any():
+            parts.append(parse_json(message.filter(objects), known).with_columns(order.filter(objects)))
+        if pairs.any():
+            read = parse_logfmt(message.filter(pairs), known)
+            parts.append(read.with_columns(pl.lit(value=False).alias("is_json"), order.filter(pairs)))
     if not parts:
         none = pl.Series([None], dtype=pl.String).new_from_index(0, len(message))
-        columns = [none.alias("text" if name == "message" else name) for name in FIELDS_SCHEMA]
+        columns = [none.alias(_RENAMED.get(name, name)) for name in FIELDS_SCHEMA]
         return pl.DataFrame([*columns, none.cast(pl.Boolean).fill_null(value=False).alias("is_json")])
     fields = order.to_frame().join(pl.concat(parts), on="_row", how="left", maintain_order="left").drop("_row")
     fields = fields.with_columns(pl.col("is_json").fill_null(value=False))
-    return fields.rename({"message": "text"})
+    return fields.rename(_RENAMED)
 
 
 def _with_times(frame: pl.DataFrame, clock: Clock) -> pl.DataFrame:

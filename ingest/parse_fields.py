@@ -13,13 +13,15 @@ class FieldNames:
 
     message: tuple[str, ...] = ("message", "msg", "_msg", "log", "body", "event")
     time: tuple[str, ...] = ("@timestamp", "time", "ts", "_time", "timestamp")
-    level: tuple[str, ...] = ("level", "severity", "lvl", "log.level", "loglevel", "levelname")
+    level: tuple[str, ...] = ("level", "severity", "lvl", "log.level", "loglevel", "levelname", "severity_text")
     service: tuple[str, ...] = ("service", "service.name", "service_name", "app")
+    host: tuple[str, ...] = ("host",)
+    stream: tuple[str, ...] = ("stream",)
 
     @property
     def by_role(self) -> dict[str, tuple[str, ...]]:
         """From the role to its names."""
-        return {"message": self.message, "time": self.time, "level": self.level, "service": self.service}
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 FIELDS_SCHEMA = pl.Schema(
@@ -29,6 +31,8 @@ FIELDS_SCHEMA = pl.Schema(
         "time_name": pl.String,
         "time_text": pl.String,
         "service": pl.String,
+        "host": pl.String,
+        "stream": pl.String,
         "attributes": pl.String,
     }
 )

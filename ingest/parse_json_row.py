@@ -23,10 +23,10 @@ _ESCAPES = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
-Row = tuple[str | None, str | None, str | None, str | None, str | None, str | None, bool]
+Row = tuple[str | None, str | None, str | None, str | None, str | None, str | None, str | None, str | None, bool]
 """The columns of FIELDS_SCHEMA and `is_json`."""
 
-NOT_JSON: Row = (None, None, None, None, None, None, False)
+NOT_JSON: Row = (None, None, None, None, None, None, None, None, False)
 
 
 def parse_object(text: str, names: FieldNames) -> Row:
@@ -47,9 +47,9 @@ def parse_object(text: str, names: FieldNames) -> Row:
     message = _take(flat, names.message)[1]
     time_name, time_text = _take(flat, names.time)
     level = _take_level(flat, names.level)
-    service = _take(flat, names.service)[1]
+    service, host, stream = (_take(flat, of_role)[1] for of_role in (names.service, names.host, names.stream))
     attributes = orjson.dumps(flat, option=orjson.OPT_SORT_KEYS).decode() if flat else None
-    return message, level, time_name, time_text, service, attributes, True
+    return message, level, time_name, time_text, service, host, stream, attributes, True
 
 
 def _keep_lone_surrogate(match: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 """The receiver: takes chunks and pushed lines, asks the store what is missing of them, and appends just that."""
 
 import collections
+import hashlib
 import secrets
 import threading
 import time
@@ -75,7 +76,8 @@ class Receiver:
     ) -> dict[str, int]:
         """Store pushed lines: JSON objects one a line, an array of them, or bare text lines.
 
-        With a key, the same request sent again stores nothing; without one, every request is new. Answers how many
+        `service` is that of lines that name none. With a key, the same body sent again stores nothing, and another body
+        is another request; without one, every request is new. Answers how many
         lines were `received`, `stored`, `blank` and `unparsed` (stored as they came). Raises InputError when the body
         is a JSON array that does not parse; RefusedError when the store takes nothing now.
         """
@@ -84,7 +86,7 @@ class Receiver:
         if not lines:
             return {"received": 0, "stored": 0, "blank": 0, "unparsed": 0}
         if idempotency_key:
-            source_id = mint_source_id(source_host, "push", idempotency_key.encode(), 0)
+            source_id = mint_source_id(source_host, "push", _fingerprint(idempotency_key, lines), 0)
             start = 0
         else:
             source_id, start = self._reserve(source_host, service, len(lines))
@@ -190,6 +192,11 @@ def _preferring(time_field: str, message_field: str) -> FieldNames:
         message=(message_field, *usual.message) if message_field else usual.message,
         time=(time_field, *usual.time) if time_field else usual.time,
     )
+
+
+def _fingerprint(key: str, lines: bytes) -> bytes:
+    """Of the key and all the lines: another body under a used key must not be taken for bytes stored already."""
+    return hashlib.blake2b(key.encode()).digest() + hashlib.blake2b(lines).digest()
 
 
 def _one_a_line(body: bytes) -> bytes:

@@ -20,6 +20,11 @@ class Source:
     zone: str = ""
     """IANA name or `+08:00`: the zone of clock times written without one. Empty: that of the container, else UTC."""
 
+    @property
+    def is_file(self) -> bool:
+        """Whether its path tells where lines come from; pushed lines have none, and a stream's is `-`."""
+        return self.path not in {"", "-"}
+
 
 def mint_source_id(host: str, path: str, first_bytes: bytes, incarnation: int) -> str:
     """16 hex digits that depend only on what is passed, so the same files give the same ids on any machine.

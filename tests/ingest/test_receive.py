@@ -296,6 +296,37 @@ def test_without_a_key_the_same_request_is_stored_each_time_and_with_one_once() 
     assert sorted(sink.lines()["message"]) == ["a"] * 3 + ["b"] * 3 + ["c"] * 2 + ["d"] * 2
 
 
+def test_another_body_under_a_used_key_is_stored_whole() -> None:
+    sink = MemorySink()
+    receiver = Receiver(sink, clock=lambda: READ_NS)
+    for body in (b"a\nb\n", b"a\nother\nc\n", b"a\nb\n"):
+        receiver.accept_lines(body, idempotency_key="k1")
+    assert sorted(sink.lines()["message"]) == ["a", "a", "b", "c", "other"]
+
+
+def test_the_service_of_a_push_is_that_of_lines_that_name_none() -> None:
+    _, lines = push(b'{"msg":"own","service":"cart"}\n{"msg":"none"}\ntext\n', service="given")
+    assert lines["service"].to_list() == ["cart", "given", "given"]
+    assert only(b'{"msg":"x","service":"cart"}\n', source=dataclasses.replace(SOURCE, path="-"))["service"] == "cart"
+
+
+@pytest.mark.parametrize("times", [1, 40], ids=["line by line", "in columns"])
+def test_host_and_stream_of_a_line_count_where_the_source_gives_none(times: int) -> None:
+    body = b'{"msg":"x","host":"h1","stream":"stderr","severity_text":"WARN"}\n'
+    _, lines = push(body * times + b"host=h2 stream=stdout msg=y\n")
+    assert lines["host"].to_list() == ["h1"] * times + ["h2"]
+    assert lines["stream"].to_list() == ["stderr"] * times + ["stdout"]
+    assert lines["level"].to_list() == ["warn"] * times + [""]
+    assert lines["attributes"].null_count() == times + 1
+
+
+def test_host_and_stream_of_the_source_win_and_those_of_the_line_stay_attributes() -> None:
+    log = '{"msg":"x","host":"h1","stream":"orders"}\n'
+    line = only(docker(log, "stderr"))
+    assert (line["host"], line["stream"], line["message"]) == ("n1", "stderr", "x")
+    assert json.loads(str(line["attributes"])) == {"host": "h1", "stream": "orders"}
+
+
 def test_a_resend_with_a_key_to_another_receiver_stores_nothing_more() -> None:
     sink = MemorySink()
     for _ in range(2):
