@@ -56,7 +56,8 @@ def http_page() -> str:
 Default address `http://127.0.0.1:8900`. With `DEJALOG_TOKEN` set every route but `/healthz` and `/readyz` asks for
 `Authorization: Bearer <token>`. On a loopback address requests with a foreign `Host` or `Origin` are refused.
 Bodies may be sent with `Content-Encoding: gzip`, `deflate` or `zstd`, up to `DEJALOG_MAX_BODY` as sent and when
-unpacked.
+unpacked. A body that holds a JSON object is read as one whatever its `Content-Type`; the reads of lines also take
+forms (`query=*&limit=5`).
 
 - **Times**: RFC 3339, unix seconds, ms, us or ns, `now`, `now-1h`, or `1h` (ago). `end` is exclusive. Without a
   window: the last hour for lines; all retained data for patterns, incidents and questions.

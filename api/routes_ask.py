@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
+from api.json_route import JsonRoute
 from api.line_json import note_json
 from api.models import AskRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
 from api.parts import Dejalog, Question
@@ -19,7 +20,7 @@ from api.time_text import format_time, parse_time
 from index.incident import Note
 from ingest.errors import DejalogError, InputError, NotFoundError
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
 
 @router.post("/ask", summary="A question in words, answered with the lines that prove it", tags=["ask"])

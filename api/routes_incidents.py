@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
+from api.json_route import JsonRoute
 from api.line_json import incident_json, similar_json, whole_incident_json
 from api.models import IncidentsRequest, SimilarRequest
 from api.parts import Dejalog
@@ -17,7 +18,7 @@ from index.generation import Generation
 from index.incident import Incident
 from ingest.errors import InputError, NotFoundError
 
-router = APIRouter(prefix="/v1", tags=["incidents"])
+router = APIRouter(prefix="/v1", tags=["incidents"], route_class=JsonRoute)
 
 
 @router.get("/incidents", summary="Incidents")

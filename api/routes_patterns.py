@@ -9,6 +9,7 @@ import polars as pl
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
+from api.json_route import JsonRoute
 from api.line_json import edit_json, lines_json, note_json, patterns_json
 from api.models import EditRequest, PatternRequest, PatternsRequest
 from api.parts import Dejalog
@@ -34,7 +35,7 @@ from index.pattern import PatternEdit
 from index.pattern_count import PatternCounts, count_patterns, signature_hex
 from ingest.errors import InputError, NotFoundError
 
-router = APIRouter(prefix="/v1", tags=["patterns"])
+router = APIRouter(prefix="/v1", tags=["patterns"], route_class=JsonRoute)
 Id = Annotated[str, Path(max_length=64, description="The pattern's id, also one that was merged into another.")]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from api.json_route import ReadRoute
 from api.line_json import evidence_json, lines_json
 from api.models import (
     ContextRequest,
@@ -31,7 +32,7 @@ from api.time_text import SECOND_NS, format_time, parse_duration_s
 from ingest.errors import InputError, NotFoundError
 from ingest.line import split_line_id
 
-router = APIRouter(prefix="/v1", tags=["lines"])
+router = APIRouter(prefix="/v1", tags=["lines"], route_class=ReadRoute)
 
 ROUND_STEPS_S = (
     0.001,
@@ -68,7 +69,7 @@ def get_search(dejalog: Running, asked: Annotated[SearchRequest, Query()]) -> Re
 
 @router.post("/search", summary="Lines that match")
 def post_search(dejalog: Running, asked: SearchRequest) -> Response:
-    """As GET, with the parameters in a JSON body."""
+    """As GET, with the parameters in a JSON body, as a form or in the address; those of the body count first."""
     return _search(dejalog, asked)
 
 
