@@ -199,7 +199,7 @@ def _patterns(found: Candidates, evidence: Evidence) -> tuple[AnsweredPattern, .
     return tuple(
         AnsweredPattern(
             pattern_id=each.facts.pattern_id,
-            template=quote(each.facts.name, TEMPLATE_CHARACTERS),
+            template=quote(each.facts.template, TEMPLATE_CHARACTERS),
             score=round(each.ranked.score, 4),
             count=count_of(each.facts, evidence),
             first_ns=each.facts.first_ns,

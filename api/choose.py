@@ -29,6 +29,8 @@ AS_GOOD = 0.85
 """A pattern that proves this share of what the best one proves is counted with it (a guess)."""
 COUNTED = 50
 """The same when the question asks how many (a guess: more patterns hardly speak of one thing)."""
+SCORE_STEP = 0.0001
+"""The least by which a score falls from one incident of an answer to the next: the last digit that is told."""
 SIMILAR = 10
 TEMPLATES = 20
 _GRAVITY = {"minor": 0, "major": 1, "critical": 2}
@@ -208,7 +210,7 @@ def _explained(fitting: Sequence[IncidentCandidate]) -> tuple[Similar, ...]:
         each.incident.incident_id: each for each in similar(best, [each.incident for each in fitting], len(fitting))
     }
     best_score = max(each.score for each in fitting)
-    scores = [round(_fit(each, best_score), 4) for each in fitting] + [0.0]
+    scores = [*_falling([_fit(each, best_score) for each in fitting]), 0.0]
     margins = [round(score - following, 4) for score, following in itertools.pairwise(scores)]
     explained = [Similar(best, scores[0], templates(best), (), (), None, margins[0])]
     for each, score, margin in zip(fitting[1:], scores[1:], margins[1:], strict=False):
@@ -216,6 +218,17 @@ def _explained(fitting: Sequence[IncidentCandidate]) -> tuple[Similar, ...]:
         alone = Similar(each.incident, score, (), templates(each.incident), (), None, margin)
         explained.append(alone if alike is None else dataclasses.replace(alike, score=score, margin=margin))
     return tuple(explained)
+
+
+def _falling(scores: Sequence[float]) -> list[float]:
+    """The order of an answer also knows of time and family: no incident scores as much as one before it, so that
+    whoever sorts by score keeps the order.
+    """
+    capped: list[float] = []
+    for score in scores:
+        bar = capped[-1] - SCORE_STEP if capped else 1.0
+        capped.append(max(round(min(score, bar), 4), 0.0))
+    return capped
 
 
 def _fit(candidate: IncidentCandidate, best_score: float) -> float:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
+import polars as pl
 import pytest
 
 from api.answer import Answer, answer_json
 from index.line_store import LineFilter
+from index.pattern import PatternSet
 from ingest.line import split_line_id
 from tests.api.small_shop import (
     AVALANCHE_NS,
@@ -144,7 +146,10 @@ def test_asked_about_lately_a_recent_incident_comes_before_an_older_one_that_fit
         end_ns=AVALANCHE_NS - 20 * 24 * 60 * MINUTE + MINUTE,
     )
     generation = dataclasses.replace(shop.generation, id="a1" * 8, incidents=(older, shop.avalanche))
-    ids = [each.incident.incident_id for each in shop.ask(AVALANCHE_QUESTIONS[0], generation=generation).similar]
+    lately = shop.ask(AVALANCHE_QUESTIONS[0], generation=generation).similar
+    ids = [each.incident.incident_id for each in lately]
+    assert lately[0].score > lately[1].score, "the score keeps the order of the answer"
+    assert all(each.margin >= 0 for each in lately)
     assert ids == [shop.avalanche.incident_id, older.incident_id]
     ids = [each.incident.incident_id for each in shop.ask(AVALANCHE_QUESTIONS[2], generation=generation).similar]
     assert ids == [older.incident_id, shop.avalanche.incident_id]
@@ -190,7 +195,8 @@ def test_lines_after_as_of_change_no_byte(shop: SmallShop, tmp_path: Path) -> No
         (END_NS - 5 * MINUTE + i, "billing", "error", f"timed out after {i} ms waiting for database-9")
         for i in range(50)
     ]
-    other = make_shop(tmp_path, shop_rows() + poisoned)
+    other = make_shop(tmp_path)
+    add_lines(other.store, poisoned, key="poison")
     answers: list[bytes] = []
     for each in (shop, other):
         generation = generation_of(each.store, before_ns=as_of_ns)
@@ -252,6 +258,19 @@ def test_the_reply_has_exactly_the_fields_of_the_contract(shop: SmallShop) -> No
     assert set(reply["citations"][0]) == {"id", "time", "service", "level", "message", "pattern_id", "url"}
     assert set(reply["patterns"][0]) == {"pattern_id", "template", "score", "count", "first_seen", "last_seen"}
     assert set(reply["similar"][0]) == {"incident_id", "score", "title", "shared", "missing", "extra", "onset"}
+
+
+def test_a_renamed_pattern_is_answered_with_its_template(shop: SmallShop) -> None:
+    target = shop.pattern_id("accepted")
+    rows = shop.generation.patterns.patterns.with_columns(
+        name=pl.when(pl.col("pattern_id") == target).then(pl.lit("charge taken")).otherwise(pl.col("name"))
+    )
+    renamed = PatternSet(rows, shop.generation.patterns.members)
+    generation = dataclasses.replace(shop.generation, id="b2" * 8, patterns=renamed)
+    answer = shop.ask("How many times did billing accept a charge?", generation=generation)
+    assert answer.patterns[0].pattern_id == target
+    assert answer.patterns[0].template == "charge <*> accepted"
+    assert "charge taken" in answer.answer
 
 
 def test_next_queries_find_lines(shop: SmallShop) -> None:

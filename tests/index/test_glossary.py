@@ -25,6 +25,8 @@ def glossary() -> Glossary:
         ("证书过期", "x509: certificate has expired or is not yet valid"),
         ("was traffic rate limited", "HTTP 429 Too Many Requests"),
         ("发布之后", "starting rolling update"),
+        ("any pod crash loop?", "kubelet: Back-off restarting failed container"),
+        ("Did we run out of database connections?", "pool timeout: no free connection"),
     ],
 )
 def test_a_question_and_a_log_line_meet_in_a_concept(glossary: Glossary, asked: str, logged: str) -> None:
@@ -51,6 +53,19 @@ def test_words_that_only_questions_use_are_not_looked_for_in_logs(glossary: Glos
 def test_camel_case_and_inflection_do_not_hide_a_concept(glossary: Glossary) -> None:
     assert "retry" in glossary.expand("RetryingHttpClient", "document")
     assert "timeout" in glossary.expand("SocketTimeoutException", "document")
+
+
+@pytest.mark.parametrize("text", ["数据库连接池耗尽", "ran out of database connections", "out of client connections"])
+def test_whose_connections_ran_out_is_part_of_the_exhausted_pool(glossary: Glossary, text: str) -> None:
+    assert [match.concept.id for match in glossary.longest(text, "question")] == ["pool_exhausted"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pod", "container", "node", "instance", "host", "server", "service", "容器", "节点", "实例", "主机", "服务器"],
+)
+def test_words_for_where_something_runs_are_broad(glossary: Glossary, text: str) -> None:
+    assert all(match.concept.broad for match in glossary.longest(text, "question"))
 
 
 def test_a_longer_match_covers_the_shorter_ones_inside_it(glossary: Glossary) -> None:
