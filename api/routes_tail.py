@@ -36,7 +36,9 @@ def get_tail(
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
     """Server-sent events: `line` with a line as in search, its id the sequence to resume from (`Last-Event-ID` or
-    `after`); `position` when time passes without a matching line. Lines come in order of arrival.
+    `after`); `position` when time passes without a matching line; `reset`, at most once and first, when the sequence to
+    resume from was not reached yet, because the store was set up anew: from there it goes on with what comes now. Its
+    data is `{"after", "sequence"}`, what was asked and where it goes on. Lines come in order of arrival.
     """
     after = _resume(last_event_id, asked.after)
     query, signatures = chosen_lines(asked, dejalog.generation())
@@ -47,6 +49,9 @@ def get_tail(
         if asked.last:
             page = dejalog.store.search(where, limit=asked.last, order="newest")
             first = _events(dejalog, page.lines.filter(pl.col("sequence") <= high).sort("sequence"))
+        after = high
+    elif after > high:
+        first = [_reset(after, high)]
         after = high
     dejalog.store.tail(where, after=high, limit=1)  # a query that does not parse is refused before the stream begins
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -107,6 +112,10 @@ def _events(dejalog: Dejalog, lines: pl.DataFrame) -> list[bytes]:
         b"id: %d\nevent: line\ndata: %s\n\n" % (line["sequence"], orjson.dumps(line))
         for line in lines_json(lines, dejalog.generation().patterns)
     ]
+
+
+def _reset(after: int, high: int) -> bytes:
+    return b'id: %d\nevent: reset\ndata: {"after":%d,"sequence":%d}\n\n' % (high, after, high)
 
 
 def _position(after: int) -> bytes:

@@ -82,6 +82,27 @@ def test_a_query_filters_the_tail(served: Served) -> None:
     assert messages(found) == ["tailed 8"]
 
 
+@pytest.mark.parametrize("by_header", [True, False])
+def test_a_tail_from_beyond_the_newest_sequence_says_so_and_goes_on_from_now(served: Served, by_header: bool) -> None:
+    push(served, "tail-reset", 1)
+    high = served.dejalog.store.high_sequence()
+    beyond = str(high + 1000)
+    asked = {"service": "tail-reset"} if by_header else {"service": "tail-reset", "after": beyond}
+    headers = {"Last-Event-ID": beyond} if by_header else {}
+    with served.http.stream("GET", "/v1/tail", params=asked, headers=headers) as reply:
+        coming = events(reply)
+        assert next(coming) == (high, "reset", {"after": high + 1000, "sequence": high})
+        push(served, "tail-reset", 2)
+        line = next(event for event in coming if event[1] == "line")
+    assert line[2]["message"] == "tailed 2"
+
+
+def test_a_tail_from_the_newest_sequence_is_not_reset(served: Served) -> None:
+    high = served.dejalog.store.high_sequence()
+    with served.http.stream("GET", "/v1/tail", params={"service": "tail-high", "after": str(high)}) as reply:
+        assert next(events(reply))[1] == "position"
+
+
 @pytest.mark.parametrize(
     ("asked", "last"),
     [({"query": "(open"}, ""), ({"after": "-5"}, ""), ({}, "abc"), ({"last": "5000"}, ""), ({"limit": "5"}, "")],
