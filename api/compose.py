@@ -29,17 +29,18 @@ from index.quarantine import QUARANTINE_FOLDER
 from index.store_parquet import ParquetStore
 from index.store_settings import StoreSettings
 from index.vector import Embedder
+from ingest.chunk import Chunk
 from ingest.collect import Collector
 from ingest.collect_settings import CollectSettings
 from ingest.errors import InputError, NotFoundError
 from ingest.receive import Receiver
-from workers.foreground import Foreground
+from workers.foreground import Foreground, run_in_background
 from workers.nearline import Nearline
 from workers.settings import NearlineSettings
 
 _log = structlog.get_logger()
 CHUNK_GIVES_WAY_S = 0.25
-"""Longest wait of one chunk for questions being answered: under questions without a pause 12 MB/s still come in."""
+"""Longest wait of one chunk for questions being answered: under questions without a pause 4 MB/s still come in."""
 EDIT_WAIT_S = 30.0
 """How long an edit waits for the generation that shows it."""
 
@@ -50,10 +51,10 @@ class Dejalog:
     def __init__(self, settings: Settings, folder: Path, embedder: Embedder) -> None:
         self.settings = settings
         self._ask_settings = _ask_settings(settings)
-        self.store = ParquetStore.open(folder, _store_settings(settings))
+        self.foreground = Foreground()
+        self.store = ParquetStore.open(folder, _store_settings(settings, self.foreground))
         self.knowledge = Knowledge(folder / CATALOGUE_FILE)
         _take_back(folder, self.knowledge)
-        self.foreground = Foreground()
         self.receiver = Receiver(
             self.store, zone=settings.collect.zone, give_way=lambda: self.foreground.give_way(CHUNK_GIVES_WAY_S)
         )
@@ -194,6 +195,21 @@ class Dejalog:
         return self.waiting_for
 
 
+class BackgroundSink:
+    """The receiver, for threads that do nothing but collect."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._thread = threading.local()
+
+    def accept(self, chunk: Chunk) -> None:
+        """See ChunkSink."""
+        if not getattr(self._thread, "is_marked", False):
+            run_in_background()
+            self._thread.is_marked = True
+        self._receiver.accept(chunk)
+
+
 @contextmanager
 def open_dejalog(
     settings: Settings, *, listen: str = "", folder: Path | None = None, starts_empty: bool = False
@@ -222,7 +238,7 @@ def open_dejalog(
 def collecting(dejalog: Dejalog, paths: Sequence[str], folder: Path) -> Iterator[Collector]:
     """The collector of this process running over `paths` until the block ends."""
     collector = Collector(
-        paths, dejalog.receiver, folder, host=dejalog.host, settings=collect_settings(dejalog.settings)
+        paths, BackgroundSink(dejalog.receiver), folder, host=dejalog.host, settings=collect_settings(dejalog.settings)
     )
     dejalog.collector = collector
     stop = threading.Event()
@@ -262,8 +278,12 @@ def _ask_settings(settings: Settings) -> AskSettings:
     return AskSettings(retrieve=weights)
 
 
-def _store_settings(settings: Settings) -> StoreSettings:
-    return StoreSettings(max_bytes=None, free_bytes_floor=settings.store.min_free_disk)
+def _store_settings(settings: Settings, foreground: Foreground) -> StoreSettings:
+    def give_way(step: str) -> None:
+        if step == "segment.written":
+            foreground.give_way(CHUNK_GIVES_WAY_S)
+
+    return StoreSettings(max_bytes=None, free_bytes_floor=settings.store.min_free_disk, step=give_way)
 
 
 def _nearline_settings(settings: Settings) -> NearlineSettings:

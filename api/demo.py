@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from api.compose import Dejalog, collect_settings
+from api.compose import BackgroundSink, Dejalog, collect_settings
 from api.serve import serve
 from api.settings import Settings
 from ingest.collect import Collector
@@ -87,7 +87,7 @@ def _live_on(dejalog: Dejalog, folder: Path, history: _History, stop: threading.
     clock = _Clock()
     collector = Collector(
         [history.folder / "containers"],
-        dejalog.receiver,
+        BackgroundSink(dejalog.receiver),
         folder / "collector",
         host="demo",
         settings=collect_settings(dejalog.settings),

@@ -22,7 +22,7 @@ from index.incident_mine import MineCache, span_incident
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
-from workers.foreground import Foreground
+from workers.foreground import Foreground, run_in_background
 from workers.settings import NearlineSettings
 
 _log = structlog.get_logger()
@@ -262,6 +262,7 @@ class Nearline:
             self.mine()
 
     def _run(self, step: Callable[[], None], pause_s: float) -> None:
+        run_in_background()
         while not self._stop.is_set():
             try:
                 step()
