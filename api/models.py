@@ -201,7 +201,7 @@ class SimilarRequest(Span):
 class AskRequest(Span):
     """A question in words."""
 
-    question: Annotated[str, StringConstraints(min_length=1, max_length=8192), AfterValidator(_storable)]
+    question: Text
     as_of: Time | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
     conversation_id: Short = ""

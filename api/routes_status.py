@@ -40,12 +40,14 @@ async def get_status(request: Request, dejalog: Running, asked: Annotated[Status
     return timed.reply(content, partial=waited_out)
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Whether the process is alive", tags=["status"])
 async def get_health() -> Response:
     """`{"status": "ok"}`."""
     return JSONResponse({"status": "ok"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Whether questions can be answered", tags=["status"])
 async def get_ready(dejalog: Running) -> Response:
     """`{"status": "ok"}`, or 503 with what is being waited for."""

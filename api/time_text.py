@@ -19,13 +19,15 @@ _RFC3339 = re.compile(
 
 
 def parse_time(text: str, *, now_ns: int, name: str = "time") -> int:
-    """UTC ns of any form in ACCEPTED. A clock time without a zone is UTC. Raises InputError naming the parameter."""
+    """UTC ns of any form in ACCEPTED. A clock time without a zone is UTC; one that 64 bits cannot hold, such as
+    9999-12-31, is the nearest they can. Raises InputError naming the parameter.
+    """
     compact = text.strip()
     parsed = _relative(compact, now_ns)
     if parsed is None:
         parsed = _unix(compact)
-    if parsed is None:
-        parsed = _clock(compact)
+    if parsed is None and (clock_ns := _clock(compact)) is not None:
+        parsed = min(max(clock_ns, -MAX_NS), MAX_NS)
     if parsed is None or not -MAX_NS <= parsed <= MAX_NS:
         raise InputError(f"{name}: {text[:80]!r} is not a time", hint=f"accepted are {ACCEPTED}")
     return parsed

@@ -43,6 +43,8 @@ LEVEL_NAMES = {
     "information": "info",
     "notice": "info",
     "verbose": "trace",
+    "unknown": "",
+    "none": "",
 }
 """Other names of levels that people write in queries."""
 LEDGER_COLUMNS = frozenset(LEDGER_KEYS) - {"window_ns"}

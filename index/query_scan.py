@@ -49,6 +49,7 @@ _OPERATORS = {"AND": "AND", "and": "AND", "&&": "AND", "OR": "OR", "or": "OR", "
 _NAME = re.compile(r"[^\W\d][\w.@\-]*:(?=[^\s:/\\]|/(?!/))")
 _COMPARE = re.compile(r">=|<=|>|<|=")
 _SELECTOR = re.compile(r"""\{\s*(?:[^\W\d][\w.]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*"\s*,?\s*)*\}""")
+_SELECTOR_BEGINNING = re.compile(r"\{\s*([^\W\d][\w.]*)\s*(?:=|!=|!~)")
 _SELECTOR_ITEM = re.compile(r"""([^\W\d][\w.]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)\"""")
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/(?=[\s)]|$)")
@@ -98,12 +99,22 @@ class _Scanner:
             self._add(Operator("NOT", start), 1)
         elif character == "{" and (selector := _SELECTOR.match(rest)):
             self._selector(selector)
+        elif character == "{" and self._is_open_selector(rest):
+            raise self._fault(
+                "a selector is not closed, or a value in it is not in quotes", hint='write {service="cart"}'
+            )
         elif self._in_field():
             self._value(None, start)
         elif name := _NAME.match(rest):
             self._field(name.group()[:-1], start)
         else:
             self._value(None, start)
+
+    @staticmethod
+    def _is_open_selector(rest: str) -> bool:
+        """Whether this begins like a selector and is none. Closed braces may be text, but for our own names."""
+        begun = _SELECTOR_BEGINNING.match(rest)
+        return begun is not None and ("}" not in rest or begun.group(1) in NAMES_BUILT_IN)
 
     def _in_field(self) -> bool:
         return any(self.groups)

@@ -3,12 +3,16 @@
 import datetime as dt
 import re
 
+_MOST_NS = 9_223_372_036_000_000_000
+"""The last second that 64 bits of nanoseconds can hold (2262)."""
 _UNIX = re.compile(r"-?\d{1,19}(?:\.\d{1,9})?")
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|[+-]\d\d:?\d\d)?")
 
 
 def time_ns(text: str) -> int | None:
-    """Nanoseconds since 1970, UTC; a date without zone is UTC. None when the text is no time."""
+    """Nanoseconds since 1970, UTC; a date without zone is UTC, and one that 64 bits cannot hold is the nearest
+    they can. None when the text is no time.
+    """
     if _UNIX.fullmatch(text):
         return _unix_ns(text)
     found = _DATE.fullmatch(text.strip())
@@ -21,7 +25,8 @@ def time_ns(text: str) -> int | None:
     except ValueError:
         return None
     since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
+    exact = (since.days * 86_400 + since.seconds) * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
+    return min(max(exact, -_MOST_NS), _MOST_NS)
 
 
 def _unix_ns(text: str) -> int | None:

@@ -66,6 +66,12 @@ def test_with_the_token_routes_answer(guarded: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_for_the_head_alone(served: Served, path: str) -> None:
+    reply = served.http.head(path)
+    assert (reply.status_code, reply.content) == (served.http.get(path).status_code, b"")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_need_no_token(guarded: httpx.Client, path: str) -> None:
     assert guarded.get(path).json() == {"status": "ok"}
 

@@ -29,6 +29,12 @@ def test_an_answer_has_the_documented_form_and_its_citations_resolve(served: Ser
         assert line["message"].startswith(cited["message"][:100])
 
 
+@pytest.mark.parametrize("question", ["", " \n"])
+def test_an_empty_question_is_told_to_be_empty(served: Served, question: str) -> None:
+    reply = served.http.post("/v1/ask", json={"question": question})
+    assert (reply.status_code, reply.json()["error"]["message"]) == (400, "question: it is empty")
+
+
 def test_the_same_question_gets_the_same_answer_over_json_and_events(served: Served) -> None:
     as_of = format_time(served.start_ns + LINES * SECOND)
     asked = {"question": "Was a connection refused?", "mode": "deterministic", "as_of": as_of}

@@ -114,6 +114,20 @@ def test_a_bad_parameter_is_told_by_name(served: Served, parameters: dict[str, s
     assert told in error["message"] + error["hint"] + " ".join(error)
 
 
+def test_a_window_wider_than_time_can_be_held_is_cut_to_what_can(served: Served, shop: dict[str, str]) -> None:
+    asked = {**shop, "start": "0001-01-01", "end": "9999-12-31", "limit": "0"}
+    assert served.http.get("/v1/search", params=asked).json()["total"] == LINES
+    for path in ("/v1/histogram", "/v1/facets", "/v1/fields", "/v1/patterns", "/v1/incidents"):
+        assert served.http.get(path, params=asked | {"limit": "1"}).status_code == 200
+
+
+def test_a_level_that_is_unknown_is_the_same_in_the_query_and_as_a_parameter(served: Served) -> None:
+    served.post_lines([{"message": "of no level", "service": "no-level"}, {"message": "x", "level": "info"}])
+    by_query = served.http.get("/v1/search", params={"query": "level:unknown", "start": "30d"}).json()["total"]
+    by_parameter = served.http.get("/v1/search", params={"level": "unknown", "start": "30d"}).json()["total"]
+    assert by_query == by_parameter > 0
+
+
 def test_a_syntax_error_says_where(served: Served) -> None:
     error = served.http.get("/v1/search", params={"query": "level:error and"}).json()["error"]
     assert error["code"] == "query_syntax"

@@ -110,6 +110,10 @@ def test_a_query_is_read_as(query: str, node: Node) -> None:
         ("x" * 8193, 8192),
         ("a " * 600, 512),
         ("NOT", 3),
+        ("a {service=", 2),
+        ('{service="a"', 0),
+        ("{service=cart}", 0),
+        ('b {anything!="x', 2),
     ],
 )
 def test_a_fault_is_told_with_its_position(query: str, position: int) -> None:
