@@ -38,7 +38,7 @@ def ingest(
     from api.send import ingest_once
 
     done = ingest_once(settings_of(data_dir, config, zone=zone, host=host), paths, url=url, service=service, wait=wait)
-    say(f"{done.files} files, {done.bytes} bytes; the store holds {done.lines} lines")
+    say(f"{done.files} files with something new, {done.bytes} bytes; the store holds {done.lines} lines in all")
 
 
 def simulate(

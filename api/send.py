@@ -38,6 +38,7 @@ class Done:
     """What `ingest` did."""
 
     files: int
+    """That held something new; other runs' files do not count, nor do those that have not grown."""
     bytes: int
     """Shipped now; what was acknowledged before is not sent again."""
     lines: int
@@ -45,19 +46,21 @@ class Done:
 
 
 class _Counted:
-    """A ChunkSink that tells how many bytes went through."""
+    """A ChunkSink that tells how many bytes of how many sources went through."""
 
     def __init__(self, sink: ChunkSink, tell: Callable[[int], None]) -> None:
         self._sink = sink
         self._tell = tell
         self._lock = threading.Lock()
         self.bytes = 0
+        self.sources: set[str] = set()
 
     def accept(self, chunk: Chunk) -> None:
         """Pass it on; count it when it was taken."""
         self._sink.accept(chunk)
         with self._lock:
             self.bytes += len(chunk.body)
+            self.sources.add(chunk.source.id)
             self._tell(self.bytes)
 
 
@@ -82,11 +85,8 @@ def ingest_once(settings: Settings, paths: Sequence[str], *, url: str, service: 
         raise InputError(f"there is no file {absent[0]!r}", hint="name files, folders, globs, or - for stdin")
     with _target(settings, url) as target, _progress("sending", _total_bytes(files)) as tell:
         sink = _Counted(target.sink, tell)
-        sources = 0
         if files:
-            status = _drain(settings, files, sink, target.folder)
-            sources = len(status.sources)
-            _complain_of(status)
+            _complain_of(_drain(settings, files, sink, target.folder))
         if STDIN in paths:
             send_stream(
                 cast("Readable", sys.stdin.buffer),
@@ -95,10 +95,9 @@ def ingest_once(settings: Settings, paths: Sequence[str], *, url: str, service: 
                 service=service,
                 zone=settings.collect.zone,
             )
-            sources += 1
         if wait:
             _wait(target)
-        return Done(sources, sink.bytes, target.lines())
+        return Done(len(sink.sources), sink.bytes, target.lines())
 
 
 def collect_to(url: str, paths: Sequence[str], settings: Settings) -> None:

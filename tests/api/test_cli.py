@@ -222,6 +222,15 @@ def test_ingest_into_a_server_stores_each_file_once(called: Called, tmp_path: Pa
     assert len(out.splitlines()) == 31
 
 
+def test_ingest_reports_what_this_run_brought(called: Called, tmp_path: Path) -> None:
+    first, second = tmp_path / "cli-first.log", tmp_path / "cli-second.log"
+    first.write_text("2026-01-02T03:04:05Z brought first\n")
+    second.write_text("2026-01-02T03:04:05Z brought by the second\n")
+    for path, files, size in ((first, 1, first.stat().st_size), (second, 1, second.stat().st_size), (first, 0, 0)):
+        code, out, _ = called("ingest", str(path), "--no-wait")
+        assert (code, out.partition(";")[0]) == (0, f"{files} files with something new, {size} bytes")
+
+
 def test_follow_prints_new_lines(served: Served, tmp_path: Path) -> None:
     environment = {**os.environ, "DEJALOG_URL": served.url, "DEJALOG_DATA_DIR": str(tmp_path)}
     command = [
