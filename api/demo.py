@@ -25,6 +25,8 @@ LINES = 1_100_000
 SEED = 7
 STEP_S = 1.0
 MINED_WITHIN_S = 300.0
+MOST_LAG_BYTES = 2 << 20
+"""How near the reader must come before another day is written: a tenth of a day."""
 
 _log = structlog.get_logger()
 
@@ -116,18 +118,22 @@ def _collect_history(history: _History, plan: Plan, collector: Collector, clock:
     """
     (history.folder / "containers").mkdir(parents=True)
     spawn = multiprocessing.get_context("spawn")
-    reader, writer = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_write_days, args=(history.folder, plan, history.days, writer), daemon=True)
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_write_days, args=(history.folder, plan, history.days, theirs), daemon=True)
     process.start()
-    writer.close()
-    day = 0
+    theirs.close()
+    day, is_waiting = 0, False
     clock.past_ns = plan.start_ns + DAY_NS
     while day < history.days and not stop.is_set():
-        if reader.poll(0):
-            day = reader.recv()
+        if ours.poll(0):
+            day, is_waiting = ours.recv(), True
             clock.past_ns = min(plan.start_ns + (day + 1) * DAY_NS, plan.end_ns)
             _log.info("demo.history", day=day, of=history.days)
-        if not collector.step() and not process.is_alive() and not reader.poll(0):
+        went_on = collector.step()
+        if is_waiting and collector.status().lag_bytes < MOST_LAG_BYTES:
+            is_waiting = False
+            ours.send(day)
+        if not went_on and not process.is_alive() and not ours.poll(0):
             raise DamagedError(f"the process that writes the demo's history ended on day {day} of {history.days}")
     collector.drain(stop)
     process.join()
@@ -135,8 +141,12 @@ def _collect_history(history: _History, plan: Plan, collector: Collector, clock:
 
 
 def _write_days(folder: Path, plan: Plan, days: int, progress: Connection) -> None:
-    """In a process of its own: write the plan's span and tell after each day how many are done."""
+    """In a process of its own: write the plan's span and tell after each day how many are done; each next day is begun
+    when the reader has come near.
+    """
     live = Live(folder, plan, from_ns=plan.start_ns)
     for day in range(1, days + 1):
         live.advance(min(plan.start_ns + day * DAY_NS, plan.end_ns))
         progress.send(day)
+        if day < days:
+            progress.recv()
