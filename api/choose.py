@@ -40,7 +40,7 @@ _GRAVITY = {"minor": 0, "major": 1, "critical": 2}
 class Choice:
     """The basis of an answer. `similar` are the incidents in the order of the answer, explained."""
 
-    basis: Literal["incidents", "patterns", "changed"]
+    basis: Literal["incidents", "patterns", "changed", "anything"]
     support: Support
     similar: tuple[Similar, ...]
     patterns: tuple[PatternFacts, ...]
@@ -59,6 +59,8 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
     """Pure: depends on the question and the generation only."""
     if question.intent == "changed":
         return _changed(found, index, span)
+    if question.is_about_anything:
+        return _anything(question, index, span)
     this = _this_incident(index, question, span.end_ns)
     if this is not None and not question.kinds and (alike := _like(this, found, index)):
         return Choice("incidents", Support("found", alike[0].score, ()), tuple(alike), (), this)
@@ -184,6 +186,36 @@ def _told_together(fitting: Sequence[IncidentCandidate]) -> list[IncidentCandida
     for each in fitting:
         place.setdefault(each.incident.family_id, len(place))
     return sorted(fitting, key=lambda each: place[each.incident.family_id])
+
+
+def _anything(question: Question, index: RetrievalIndex, span: Span) -> Choice:
+    """All incidents of the span: the latest or the first of them first if that is asked, else the gravest. Asked about
+    lately, those of the last days come before older ones.
+    """
+    since_ns = span.end_ns - LATELY_NS
+    incidents = sorted(
+        (
+            incident
+            for incident in index.generation.incidents
+            if span.overlaps(incident.start_ns, incident.end_ns)
+            and (not question.services or not set(question.services).isdisjoint(incident.services))
+        ),
+        key=lambda incident: (
+            question.lately and incident.end_ns <= since_ns,
+            0 if question.intent in {"first", "last"} else -_GRAVITY[incident.severity],
+            incident.start_ns if question.intent == "first" else -incident.start_ns,
+            incident.incident_id,
+        ),
+    )
+    if not incidents:
+        return Choice("anything", Support("not_found", 0.0, ()), (), ())
+    shown = incidents[:SIMILAR]
+    scores = [*_falling([1.0] * len(shown)), 0.0]
+    told = tuple(
+        Similar(incident, score, templates(incident), (), (), None, round(score - following, 4))
+        for incident, (score, following) in zip(shown, itertools.pairwise(scores), strict=True)
+    )
+    return Choice("anything", Support("found", 1.0, ()), told, (), None, tuple(incidents))
 
 
 def _changed(found: Candidates, index: RetrievalIndex, span: Span) -> Choice:

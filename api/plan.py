@@ -1,6 +1,7 @@
 """The planner: drafts the answer that choice and evidence allow. The checker comes after."""
 
 import dataclasses
+from typing import Literal
 
 from api.choose import Choice
 from api.claim import Claim
@@ -35,7 +36,9 @@ def draft(question: Question, choice: Choice, evidence: Evidence, notes: tuple[N
         return Draft("found", 1.0, (say("verdict.answer_lines", language),), lines)
     if choice.basis == "changed":
         return _of_changes(question, choice, evidence, notes, as_of_ns)
-    if choice.basis == "incidents":
+    if choice.basis == "anything" and not choice.similar:
+        return Draft("not_found", choice.support.strength, (say("verdict.no_incident", language),))
+    if choice.basis in {"incidents", "anything"}:
         return _of_incidents(question, choice, evidence, notes, as_of_ns)
     return _of_patterns(question, choice, evidence, notes, as_of_ns)
 
@@ -48,7 +51,9 @@ def _of_incidents(
     is_old = is_found and question.lately and best.end_ns <= as_of_ns - LATELY_NS
     lead = _lead(question, is_found=is_found, is_old=is_old)
     story = story_claim(best, lead, language, as_of_ns, beyond_days=LATELY.days if is_old else 0)
-    claims = [story, *incident_claims(best, choice.incidents[1:], notes, evidence, language, as_of_ns)]
+    further = choice.incidents[1:]
+    another: Literal["another", "another_any"] = "another_any" if choice.basis == "anything" else "another"
+    claims = [story, *incident_claims(best, further, notes, evidence, language, as_of_ns, another=another)]
     headline = () if is_found else (_uncertain(question, choice.support),)
     if is_found and (question.intent == "count" or len(choice.close or choice.incidents) > 1):
         # Asked how many, that is the verdict; else it closes the answer.
@@ -74,6 +79,8 @@ def _lead(question: Question, *, is_found: bool, is_old: bool) -> str:
     if is_old:
         return say("story.widened", question.reply_in, days=LATELY.days)
     name = {"first": "first", "last": "last", "count": "plain", "changed": "plain"}.get(question.intent, "yes")
+    if question.is_about_anything and question.intent == "list":
+        name = "plain"
     return say(f"story.{name}", question.reply_in)
 
 

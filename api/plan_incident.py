@@ -1,6 +1,7 @@
 """Claims about incidents: when, who failed first and who followed, what deviated, what people noted."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from api.claim import (
     Claim,
@@ -54,16 +55,18 @@ def incident_claims(
     evidence: Evidence,
     language: Language,
     as_of_ns: int,
+    *,
+    another: Literal["another", "another_any"] = "another",
 ) -> list[Claim]:
-    """About `incident` first, then its notes, then `further` ones like it."""
+    """About `incident` first, then its notes, then `further` ones: few that are like it, or all of any kind."""
     claims = [
         *_span(incident, language, as_of_ns),
         *_deviations(incident, evidence.incident_counts, language),
         *_loudest(incident, language),
         *_notes(incident, notes, language),
     ]
-    for other in further[:FURTHER]:
-        claims += _another(other, language, as_of_ns)
+    for other in further[:FURTHER] if another == "another" else further:
+        claims += _another(other, language, as_of_ns, another)
     return claims
 
 
@@ -298,13 +301,13 @@ def note_claims(note: Note, lines: Sequence[EvidenceLine], language: Language) -
             )
 
 
-def _another(incident: Incident, language: Language, as_of_ns: int) -> Iterator[Claim]:
+def _another(incident: Incident, language: Language, as_of_ns: int, name: str) -> Iterator[Claim]:
     shown = shown_onsets(incident)
     if not shown:
         return
     first = shown[0]
     yield claim(
-        "another",
+        name,
         language,
         (MomentFact(first.time_ns, as_of_ns, first.id), WhoFact(first.id, first.service)),
         (first.id,),

@@ -9,6 +9,7 @@ from typing import Literal
 from api.question_service import named_services
 from api.question_time import LATELY, named_time
 from api.question_words import (
+    ANYTHING,
     CAUSE,
     CONSEQUENCE,
     FILLER,
@@ -79,6 +80,8 @@ class Question:
     named_ids: tuple[str, ...]
     """Words of 16 hex digits: perhaps ids of an incident or a pattern."""
     units: tuple[Unit, ...]
+    is_about_anything: bool
+    """It asks for incidents whatever they are, or for a time without saying of what."""
     focus: str
     """The text without its words of time, for the word arm."""
     spoken: str
@@ -105,6 +108,14 @@ def read_question(
     focus = " ".join(HAN_ASKING.sub("", LIKE_THIS.sub(" ", rest)).split())
     found = [match for match in glossary.longest(focus, "question") if not _is_cut_off(focus, match)]
     matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS]
+    units = _units(focus, matches, {(match.start, match.end) for match in found})
+    identifiers = _identifiers(time.rest)
+    named_ids = tuple(dict.fromkeys(HEX_ID.findall(text.lower())))
+    intent = _intent(text)
+    names_time = time.lately or time.start_ns is not None or time.end_ns is not None
+    is_about_anything = not (like_this or identifiers or named_ids) and _is_about_anything(
+        rest, units, glossary, is_of_a_time=names_time and intent != "count"
+    )
     start = max((t for t in (start_ns, time.start_ns) if t is not None), default=None)
     end = min((t for t in (end_ns, time.end_ns) if t is not None), default=None)
     language = _language(text)
@@ -117,15 +128,29 @@ def read_question(
         assumed=start is None and end is None,
         lately=time.lately,
         services=tuple(sorted({*services_named, *only_services})),
-        identifiers=_identifiers(time.rest),
-        kinds=tuple(sorted({m.concept.kind for m in matches if m.concept.kind})),
-        intent=_intent(text),
+        identifiers=identifiers,
+        kinds=() if is_about_anything else tuple(sorted({m.concept.kind for m in matches if m.concept.kind})),
+        intent=intent,
         like_this=like_this,
-        named_ids=tuple(dict.fromkeys(HEX_ID.findall(text.lower()))),
-        units=_units(focus, matches, {(match.start, match.end) for match in found}),
+        named_ids=named_ids,
+        units=() if is_about_anything else units,
+        is_about_anything=is_about_anything,
         focus=focus,
         spoken=focus if language == "en" else glossary.english_of(focus),
     )
+
+
+def _is_about_anything(rest: str, units: Sequence[Unit], glossary: Glossary, *, is_of_a_time: bool) -> bool:
+    """Whether nothing is left of the question once its words for incidents in general are taken away."""
+    if not units and is_of_a_time:
+        return True
+    left, asked = ANYTHING.subn(" ", rest)
+    if not asked:
+        return False
+    left = HAN_ASKING.sub("", left)
+    found = glossary.longest(left, "question")
+    matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS and not _is_cut_off(left, match)]
+    return not _units(left, matches, {(match.start, match.end) for match in found})
 
 
 def _is_cut_off(focus: str, match: Match) -> bool:

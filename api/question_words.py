@@ -5,10 +5,13 @@ import re
 INTENTS = {
     "changed": r"\bwhat(?:'s| is| has|’s)? (?:changed|new|different)\b|有什么变化|有何变化|什么变了",
     "count": r"\bhow (?:many|often)\b|\bnumber of\b|多少次|几次|多少条|次数|有多少|多少个",
-    "first": r"\bfirst (?:time|seen|happen|occur)|\bsince when\b|\bdid .{1,80} first\b|第一次|首次|最早",
+    "first": (
+        r"\bfirst (?:time|seen|happen|occur|incident|outage|problem)|\bsince when\b|\bdid .{1,80} first\b"
+        r"|第一次|首次|最早"
+    ),
     "last": (
-        r"\b(?:last|latest|most recent) (?:time|one|occurrence|case)\b|\bwhen .{1,80} last\b"
-        r"|上一?次|最后一次|最近一次"
+        r"\b(?:last|latest|most recent) (?:time|one|occurrence|case|incident|accident|outage|problem|failure)\b"
+        r"|\bwhen .{1,80} last\b|上一?次|最后一次|最近一次"
     ),
     "recall": (
         r"^\W*(?:has|have|had|did|do|does|was|were|is|are|any|ever)\b|\b(?:ever|before|any earlier|earlier incident)\b"
@@ -26,6 +29,16 @@ LIKE_THIS = re.compile(
     r"|类似|相似|这样的|这种|这类|同样的|同类|这个(?:问题|故障|事故|事件)",
     re.IGNORECASE,
 )
+
+ANYTHING = re.compile(
+    r"\b(?:what(?: all)? (?:happened|went wrong|was going on|broke)|(?:first )?incidents?|accidents?|anomal(?:y|ies)"
+    r"|(?:any|what|which|a|the|last|latest|first) (?:problem|issue|trouble)s?"
+    r"|anything (?:wrong|unusual|odd|strange|abnormal|bad|go wrong|happen))\b"
+    r"|(?:什么|哪些|任何|有没有|有无|是否有|有过|出现|发生)(?:过|了)?(?:什么|哪些)?(?:的)?(?:异常|故障|问题|事故|事件|事)(?:发生)?"
+    r"|(?:一?次|一起|一个|的)(?:故障|事故|事件)|事故|出(?:过|了)?(?:什么)?事",
+    re.IGNORECASE,
+)
+"""Asks for incidents in general. Beside anything that names a subject it says nothing."""
 
 HAN_ASKING = re.compile("有没有|有没|是不是|是否|有无|曾经|到底|究竟")
 """Words that make a question and stand between two that belong together: 磁盘有没有写满 asks about 磁盘写满."""

@@ -155,6 +155,45 @@ def test_asked_about_lately_a_recent_incident_comes_before_an_older_one_that_fit
     assert ids == [older.incident_id, shop.avalanche.incident_id]
 
 
+@pytest.mark.parametrize(
+    ("question", "opening"),
+    [
+        ("Were there any incidents in the last 3 hours?", "Yes, 59 minutes ago"),
+        ("What happened on 2026-03-01 at 01:03?", "59 minutes ago"),
+        ("What was the last incident?", "Most recently 59 minutes ago"),
+        ("最近三小时有什么异常?", "59 分钟前"),
+        ("Any incidents in the checkout service lately?", "Yes, 59 minutes ago"),
+    ],
+)
+def test_without_a_subject_the_incidents_of_the_time_are_told(shop: SmallShop, question: str, opening: str) -> None:
+    answer = shop.ask(question)
+    assert answer.verdict == "found"
+    assert answer.answer.startswith(opening)
+    assert answer.similar[0].incident.incident_id == shop.avalanche.incident_id
+    assert answer.dropped_claims == 0
+
+
+def test_a_time_without_an_incident_is_said_to_have_none(shop: SmallShop) -> None:
+    answer = shop.ask("Were there any incidents between 00:10 and 00:50?", now_ns=END_NS)
+    assert (answer.verdict, answer.answer) == ("not_found", "No incident is known of that time.")
+    assert shop.ask("Any incidents in the login service?").verdict == "not_found"
+
+
+def test_the_last_incident_comes_first_and_the_others_are_told_too(shop: SmallShop) -> None:
+    older = dataclasses.replace(
+        shop.avalanche,
+        incident_id="00" * 8,
+        start_ns=AVALANCHE_NS - 50 * MINUTE,
+        end_ns=AVALANCHE_NS - 40 * MINUTE,
+    )
+    generation = dataclasses.replace(shop.generation, id="c3" * 8, incidents=(older, shop.avalanche))
+    for question, first in (("What was the last incident?", shop.avalanche), ("What was the first incident?", older)):
+        similar = shop.ask(question, generation=generation).similar
+        assert similar[0].incident.incident_id == first.incident_id
+        assert similar[0].score > similar[1].score
+    assert "Incidents that fit: 2" in shop.ask("How many incidents were there?", generation=generation).answer
+
+
 def test_a_window_without_the_thing_is_not_found(shop: SmallShop) -> None:
     answer = shop.ask(AVALANCHE_QUESTIONS[2], start_ns=START_NS, end_ns=START_NS + 50 * MINUTE)
     assert answer.verdict == "not_found"

@@ -199,3 +199,26 @@ def test_words_that_belong_together_are_read_together(glossary: Glossary, text: 
 def test_one_character_that_begins_another_word_is_no_word(glossary: Glossary) -> None:
     assert any("concept:slow" in unit.tokens for unit in read("页面很卡吗?", glossary).units)
     assert not any("concept:slow" in unit.tokens for unit in read("打印机卡纸", glossary).units)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_general"),
+    [
+        ("Were there any incidents in the last 3 days?", True),
+        ("What happened on 2026-03-09 at 14:10?", True),
+        ("What was the last incident?", True),
+        ("最近三天有什么异常?", True),
+        ("昨天出了什么问题", True),
+        ("Any incident in the payment service?", True),
+        ("Were there timeouts in the last 3 days?", False),
+        ("最近三天有空指针异常吗?", False),
+        ("What happened to the disk?", False),
+        ("How many lines yesterday?", False),
+        ("Has something like this happened lately?", False),
+        ("?", False),
+    ],
+)
+def test_a_question_without_a_subject_asks_for_incidents_in_general(
+    glossary: Glossary, text: str, is_general: bool
+) -> None:
+    assert read(text, glossary).is_about_anything == is_general
