@@ -217,15 +217,26 @@ def _fingerprint(high_water: HighWater) -> str:
 def _next_queries(
     question: Question, verdict: Verdict, choice: Choice, patterns: Sequence[AnsweredPattern]
 ) -> tuple[str, ...]:
-    """Queries of the query language that a person would try next."""
-    queries: list[str] = []
-    for incident in choice.incidents[:1] if verdict != "not_found" else ():
-        queries += [f"service:{phrase(service)} level:(error OR warn)" for service in incident.services[:1]]
-        queries += [_pasted(deviation.template) for deviation in incident.deviations[:2] if deviation.template]
-    queries += [phrase(text) for text in question.identifiers[:1]]
-    queries += [_pasted(pattern.template) for pattern in patterns[:2]]
+    """Queries of the query language that a person would try next: in the time of the best incident where there is one,
+    else in the time that was searched.
+    """
+    if verdict != "not_found" and choice.incidents:
+        queries = _queries_of(choice.incidents[0])
+    else:
+        found = [pattern for pattern in patterns if pattern.count][:2]
+        queries = [phrase(text) for text in question.identifiers[:1]] + [_pasted(each.template) for each in found]
     kept = [query for query in dict.fromkeys(queries) if query and len(query) <= CITATION_CHARACTERS]
     return tuple(kept[:NEXT_QUERIES])
+
+
+def _queries_of(incident: Incident) -> list[str]:
+    """What the kept lines prove to be there. What fell silent is not looked for."""
+    queries = []
+    for service in incident.services[:1]:
+        is_loud = any(line.service == service and line.level in {"error", "warn"} for line in incident.evidence)
+        queries.append(f"service:{phrase(service)}" + (" level:(error OR warn)" if is_loud else ""))
+    shown = [each.template for each in incident.deviations if each.kind in {"appeared", "burst"} and each.template]
+    return queries + [_pasted(template) for template in dict.fromkeys(shown)]
 
 
 def _pasted(template: str) -> str:

@@ -1,17 +1,22 @@
 """The command that asks a question in words."""
 
+import contextlib
 import datetime as dt
 import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import east_asian_width
 
 import typer
 
 from api.cli_options import As, AsOf, Config, DataDir, From, Output, Since, To, Url, settings_of, span
 from api.cli_output import one_line, plain, print_json, print_ndjson, say, styled
+from ingest.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from api.client import Client
 
 LINES = 6
 """Evidence lines shown; all of them are in `-o json`."""
@@ -54,17 +59,27 @@ def ask(
     content["mode"] = "deterministic" if no_llm else "auto"
     with open_client(settings_of(data_dir, config), url=url) as client:
         answer = client.post("/v1/ask", content)
+        window = _window_to_search(client, answer, as_of) if output is Output.TABLE else None
     if output is Output.JSON:
         print_json(answer)
     elif output is Output.NDJSON:
         print_ndjson([answer])
     else:
-        _print_answer(answer)
+        _print_answer(answer, window or answer["window"])
     if answer["verdict"] != "found":
         raise typer.Exit(1)
 
 
-def _print_answer(answer: dict[str, Any]) -> None:
+def _window_to_search(client: "Client", answer: dict[str, Any], as_of: str) -> dict[str, Any]:
+    """Where the next queries find what the answer told: the time of the best incident, else what was searched."""
+    for similar in answer.get("similar", [])[:1]:
+        with contextlib.suppress(NotFoundError):
+            incident = client.get(f"/v1/incidents/{similar['incident_id']}", as_of=as_of)["incident"]
+            return {"start": incident["start"], "end": incident["end"]}
+    return dict(answer["window"])
+
+
+def _print_answer(answer: dict[str, Any], to_search: dict[str, Any]) -> None:
     verdict = str(answer["verdict"]).replace("_", " ")
     say(f"{verdict} · confidence {float(answer['confidence']):.2f}\n")
     opening, claims = _opened(answer)
@@ -76,13 +91,19 @@ def _print_answer(answer: dict[str, Any]) -> None:
     if answer["next_queries"]:
         _heading("To look further")
     for query in answer["next_queries"]:
-        say(f"  dejalog search {shlex.quote(one_line(query))}")
+        say(f"  dejalog search {shlex.quote(one_line(query))}{_times(to_search)}")
     say("")
     _print_wrapped(one_line(answer["read_as"]))
     window = answer["window"]
     assumed = " (assumed)" if window["assumed"] else ""
     say(f"Searched {_minute(window['start'])} to {_minute(window['end'])}{assumed} in {answer['took_ms']:.0f} ms")
     say(f"Revision {one_line(answer['revision'])}")
+
+
+def _times(window: dict[str, Any]) -> str:
+    """As options, without which a search covers the last hour."""
+    given = (("--from", window["start"]), ("--to", window["end"]))
+    return "".join(f" {option} {shlex.quote(one_line(time))}" for option, time in given if time)
 
 
 def _opened(answer: dict[str, Any]) -> tuple[str, list[str]]:

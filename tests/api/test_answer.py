@@ -315,7 +315,8 @@ def test_a_renamed_pattern_is_answered_with_its_template(shop: SmallShop) -> Non
 def test_next_queries_find_lines(shop: SmallShop) -> None:
     queries = shop.ask(AVALANCHE_QUESTIONS[0]).next_queries
     assert len(queries) > 1
-    assert all(shop.store.search(LineFilter(query)).total for query in queries)
+    best = shop.avalanche
+    assert all(shop.store.search(LineFilter(query, best.start_ns, best.end_ns)).total for query in queries)
 
 
 def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
