@@ -126,7 +126,8 @@ def _collect_history(history: _History, plan: Plan, collector: Collector, clock:
     clock.past_ns = plan.start_ns + DAY_NS
     while day < history.days and not stop.is_set():
         if ours.poll(0):
-            day, is_waiting = ours.recv(), True
+            day = ours.recv()
+            is_waiting = day < history.days
             clock.past_ns = min(plan.start_ns + (day + 1) * DAY_NS, plan.end_ns)
             _log.info("demo.history", day=day, of=history.days)
         went_on = collector.step()

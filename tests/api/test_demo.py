@@ -22,8 +22,9 @@ def test_the_demo_answers_and_a_second_one_does_not_disturb_it(tmp_path: Path, p
         url = f"http://127.0.0.1:{port}"
         wait_for(f"{url}/healthz", demo)
         with httpx.Client(base_url=url, timeout=120) as client:
-            while client.get("/readyz").status_code != 200:
+            while (ready := client.get("/readyz")).status_code != 200:
                 assert demo.is_running(), (tmp_path / "demo.txt").read_text()[-2000:]
+                assert "stopped" not in ready.text, (tmp_path / "demo.txt").read_text()[-2000:]
             before = client.get("/v1/search", params={"query": "*", "start": "now-30d", "limit": 1}).json()["total"]
             assert before > 50_000
             second.start()
