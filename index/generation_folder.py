@@ -1,8 +1,6 @@
 """A generation on disk: saved whole and swapped by one rename, loaded only when every file is as it was written."""
 
 import dataclasses
-import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import orjson
 import polars as pl
 import structlog
 
+from index.durable import checksum, sync
 from index.generation import Generation
 from index.incident import Note
 from index.knowledge import incident_from_json, incident_json
@@ -45,19 +44,19 @@ def save_generation(folder: Path, generation: Generation, stamp: Stamp, *, embed
         "id": generation.id,
         "stamp": dataclasses.asdict(stamp),
         "embedder": embedder,
-        "files": {file.name: _checksum(file) for file in sorted(fresh.iterdir()) if file.is_file()},
+        "files": {file.name: checksum(file) for file in sorted(fresh.iterdir()) if file.is_file()},
     }
     (fresh / "manifest.json").write_bytes(orjson.dumps(manifest))
     for file in fresh.iterdir():
         if file.is_file():
-            _sync(file)
-    _sync(fresh)
+            sync(file)
+    sync(fresh)
     old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -77,8 +76,8 @@ def load_generation(folder: Path, *, embedder: str) -> tuple[Generation, Stamp] 
 
 def _load(folder: Path, embedder: str) -> tuple[Generation, Stamp]:
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
-    for name, checksum in manifest["files"].items():
-        if _checksum(folder / name) != checksum:
+    for name, expected in manifest["files"].items():
+        if checksum(folder / name) != expected:
             raise DamagedError(f"{name} of the saved generation does not match its checksum")
     if manifest["embedder"] != embedder:
         raise DamagedError(f"the saved generation was embedded by {manifest['embedder']}, not {embedder}")
@@ -94,15 +93,3 @@ def _load(folder: Path, embedder: str) -> tuple[Generation, Stamp]:
         notes=tuple(Note(**row) for row in orjson.loads((folder / "notes.json").read_bytes())),
     )
     return generation, Stamp(**manifest["stamp"])
-
-
-def _checksum(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

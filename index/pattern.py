@@ -28,7 +28,7 @@ class PatternSet:
     `members`: rows (`signature`, `pattern_id`), each signature once, by signature.
 
     The id of a pattern is that of its earliest signature (by first line's (time_ns, source, position)), in hex: it
-    stays when signatures join later.
+    stays when signatures join later. One into which a person merged others keeps its own id.
     """
 
     patterns: pl.DataFrame

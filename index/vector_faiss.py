@@ -1,7 +1,5 @@
 """The vectors of one generation's patterns or incidents, searched exactly by FAISS and kept on disk with checksums."""
 
-import hashlib
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import orjson
 import structlog
 
+from index.durable import checksum, sync
 from index.vector import Vectors
 from ingest.errors import DamagedError
 
@@ -87,11 +86,11 @@ class FaissIndex:
             "embedder": self.embedder,
             "count": len(self.ids),
             "dimensions": self._vectors.shape[1],
-            "sha256": {name: _digest(version / name) for name in (IDS, VECTORS)},
+            "sha256": {name: checksum(version / name) for name in (IDS, VECTORS)},
         }
         (version / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         for path in (version / VECTORS, version / IDS, version / MANIFEST, version, folder):
-            _sync(path)
+            sync(path)
         _publish(folder, version.name)
 
     def search(self, vectors: Vectors, limit: int) -> list[list[tuple[str, float]]]:
@@ -137,7 +136,7 @@ def _current(folder: Path) -> Path:
 
 def _read(version: Path, manifest: Any) -> tuple[list[str], Vectors]:
     for name in (IDS, VECTORS):
-        if _digest(version / name) != manifest["sha256"][name]:
+        if checksum(version / name) != manifest["sha256"][name]:
             raise ValueError(f"{name} does not have the checksum of its manifest")
     ids = orjson.loads((version / IDS).read_bytes())
     vectors: Vectors = np.load(version / VECTORS, allow_pickle=False)
@@ -149,9 +148,9 @@ def _read(version: Path, manifest: Any) -> tuple[list[str], Vectors]:
 def _publish(folder: Path, name: str) -> None:
     unfinished = folder / f"{CURRENT}.tmp"
     unfinished.write_text(name, encoding="ascii")
-    _sync(unfinished)
+    sync(unfinished)
     unfinished.replace(folder / CURRENT)
-    _sync(folder)
+    sync(folder)
     for path in folder.iterdir():
         if path.name.isdigit() and path.name != name:
             shutil.rmtree(path)
@@ -166,16 +165,3 @@ def _set_aside(version: Path) -> None:
         target = version.with_name(f"damaged-{version.name}-{attempt}")
     version.rename(target)
     log.warning("vectors_set_aside", folder=version.parent.name, version=version.name, kept_as=target.name)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
