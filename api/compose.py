@@ -34,13 +34,15 @@ from ingest.collect import Collector
 from ingest.collect_settings import CollectSettings
 from ingest.errors import InputError, NotFoundError
 from ingest.receive import Receiver
-from workers.foreground import Foreground, run_in_background
+from workers.foreground import Foreground, run_in_background, start_shared_threads
+from workers.miner import ApartMiner
 from workers.nearline import Nearline
 from workers.settings import NearlineSettings
 
 _log = structlog.get_logger()
-CHUNK_GIVES_WAY_S = 0.25
-"""Longest wait of one chunk for questions being answered: under questions without a pause 4 MB/s still come in."""
+STEP_GIVES_WAY_S = 0.06
+"""Longest wait of one step of a chunk, or of writing a segment, for questions being answered: at four steps a chunk
+4 MB/s still come in under questions without a pause."""
 EDIT_WAIT_S = 30.0
 """How long an edit waits for the generation that shows it."""
 
@@ -48,7 +50,7 @@ EDIT_WAIT_S = 30.0
 class Dejalog:
     """One process's store, knowledge, nearline work and receiver; implements the Protocol of `api.parts`."""
 
-    def __init__(self, settings: Settings, folder: Path, embedder: Embedder) -> None:
+    def __init__(self, settings: Settings, folder: Path, embedder: Embedder, *, mines_apart: bool = False) -> None:
         self.settings = settings
         self._ask_settings = _ask_settings(settings)
         self.foreground = Foreground()
@@ -56,7 +58,7 @@ class Dejalog:
         self.knowledge = Knowledge(folder / CATALOGUE_FILE)
         _take_back(folder, self.knowledge)
         self.receiver = Receiver(
-            self.store, zone=settings.collect.zone, give_way=lambda: self.foreground.give_way(CHUNK_GIVES_WAY_S)
+            self.store, zone=settings.collect.zone, give_way=lambda: self.foreground.give_way(STEP_GIVES_WAY_S)
         )
         self.nearline = Nearline(
             self.store,
@@ -66,6 +68,7 @@ class Dejalog:
             _nearline_settings(settings),
             foreground=self.foreground,
             prepare=lambda generation: prepare(generation, self._ask_settings.retrieve),
+            miner=ApartMiner(self.store, folder / "mining") if mines_apart else None,
         )
         self.host = settings.collect.host or socket.gethostname()
         self.collector: Collector | None = None
@@ -212,12 +215,17 @@ class BackgroundSink:
 
 @contextmanager
 def open_dejalog(
-    settings: Settings, *, listen: str = "", folder: Path | None = None, starts_empty: bool = False
+    settings: Settings,
+    *,
+    listen: str = "",
+    folder: Path | None = None,
+    starts_empty: bool = False,
+    mines_apart: bool = False,
 ) -> Iterator[Dejalog]:
     """Take the lock of the data directory, open or repair everything, run nearline work in the background.
 
     `folder`: where to keep things, if not in the data directory itself (the demo's is beside a user's own);
-    `starts_empty`: remove what it holds, once the lock is held.
+    `starts_empty`: remove what it holds, once the lock is held; `mines_apart`: mine in a process of its own.
     """
     data_dir = settings.store.data_dir
     with DataDirLock(data_dir, address=listen):
@@ -225,8 +233,9 @@ def open_dejalog(
         if starts_empty and folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         where.mkdir(parents=True, exist_ok=True)
+        start_shared_threads()
         embedder = MiniLMEmbedder.load(threads=settings.nearline.embed_threads, cache=data_dir / "models")
-        dejalog = Dejalog(settings, where, embedder)
+        dejalog = Dejalog(settings, where, embedder, mines_apart=mines_apart)
         try:
             dejalog.nearline.start()
             yield dejalog
@@ -280,8 +289,8 @@ def _ask_settings(settings: Settings) -> AskSettings:
 
 def _store_settings(settings: Settings, foreground: Foreground) -> StoreSettings:
     def give_way(step: str) -> None:
-        if step == "segment.written":
-            foreground.give_way(CHUNK_GIVES_WAY_S)
+        if step.startswith("segment."):
+            foreground.give_way(STEP_GIVES_WAY_S)
 
     return StoreSettings(max_bytes=None, free_bytes_floor=settings.store.min_free_disk, step=give_way)
 

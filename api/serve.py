@@ -32,7 +32,9 @@ def serve(
     sys.setswitchinterval(SWITCH_S)
     with (
         contextlib.closing(_listen(settings)) as listener,
-        open_dejalog(settings, listen=_address(listener), folder=folder, starts_empty=starts_empty) as dejalog,
+        open_dejalog(
+            settings, listen=_address(listener), folder=folder, starts_empty=starts_empty, mines_apart=True
+        ) as dejalog,
         (beside or _collect_what_is_set)(dejalog),
     ):
         config = uvicorn.Config(

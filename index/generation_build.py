@@ -1,5 +1,6 @@
 """From the lines, notes and edits before a time to one generation: patterns, counts, incidents and their vectors."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 
@@ -13,44 +14,69 @@ from index.incident_family import with_families
 from index.incident_mine import MineCache, mine_incidents
 from index.incident_text import document as incident_document
 from index.knowledge import Knowledge, incident_json
-from index.line_store import LineStore
-from index.pattern import PatternSet
+from index.line_store import LineReader
+from index.pattern import PatternEdit, PatternSet
 from index.pattern_mine import mine_patterns
 from index.pattern_text import pattern_documents
 from index.vector import Embedder
 from index.vector_faiss import FaissIndex
 
 
-def build_generation(
-    store: LineStore,
-    knowledge: Knowledge,
-    embedder: Embedder,
-    *,
-    as_of_ns: int | None,
-    embeddings: EmbeddingCache,
-    mining: MineCache,
-) -> Generation:
-    """A pure function of what `store` and `knowledge` hold from before `as_of_ns`; the caches only save work.
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What people said, and the incidents that outlive their lines, from before a time."""
 
-    Incidents older than the frozen boundary (set when retention last dropped lines) come from `knowledge` as they were
-    found when all their lines were there; newer ones are mined.
+    edits: tuple[PatternEdit, ...]
+    notes: tuple[Note, ...]
+    frozen_before_ns: int | None
+    incidents: tuple[Incident, ...]
+    """Those kept; used of them are the ones older than the frozen boundary."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mined:
+    """A generation without its vectors."""
+
+    as_of_ns: int | None
+    patterns: PatternSet
+    counts: pl.DataFrame
+    incidents: tuple[Incident, ...]
+    notes: tuple[Note, ...]
+
+
+def read_known(knowledge: Knowledge, *, before_ns: int | None) -> Known:
+    """What `mine` needs of it."""
+    frozen_before_ns = knowledge.frozen_before_ns()
+    return Known(
+        edits=knowledge.edits(before_ns=before_ns),
+        notes=knowledge.notes(before_ns=before_ns),
+        frozen_before_ns=frozen_before_ns,
+        incidents=() if frozen_before_ns is None else knowledge.incidents(before_ns=before_ns),
+    )
+
+
+def mine(lines: LineReader, known: Known, *, as_of_ns: int | None, cache: MineCache) -> Mined:
+    """A pure function of the lines before `as_of_ns` and of what was known by then; the cache only saves work.
+
+    Incidents older than the frozen boundary (set when retention last dropped lines) are those kept, as they were found
+    when all their lines were there; newer ones are mined.
     """
-    patterns = mine_patterns(store.signatures(before_ns=as_of_ns), knowledge.edits(before_ns=as_of_ns))
-    counts = count_patterns(store.ledger(end_ns=as_of_ns), patterns)
-    mined = mine_incidents(store, patterns, before_ns=as_of_ns, cache=mining)
-    incidents = tuple(with_families(_with_kept(mined, knowledge, as_of_ns)))
-    notes = tuple(knowledge.notes(before_ns=as_of_ns))
+    patterns = mine_patterns(lines.signatures(before_ns=as_of_ns), known.edits)
+    counts = count_patterns(lines.ledger(end_ns=as_of_ns), patterns)
+    incidents = mine_incidents(lines, patterns, before_ns=as_of_ns, cache=cache)
+    return Mined(as_of_ns, patterns, counts, tuple(with_families(_with_kept(incidents, known))), known.notes)
+
+
+def with_vectors(mined: Mined, embedder: Embedder, embeddings: EmbeddingCache) -> Generation:
+    """The generation; what was embedded before is not embedded again."""
+    patterns, incidents = mined.patterns.patterns, mined.incidents
+    texts = pattern_documents(patterns, mined.counts)
     return Generation(
-        id=_content_id(patterns, counts, incidents, notes),
-        as_of_ns=as_of_ns,
-        patterns=patterns,
-        counts=counts,
-        pattern_vectors=_index(
-            patterns.patterns["pattern_id"].to_list(),
-            pattern_documents(patterns.patterns, counts),
-            embedder,
-            embeddings,
-        ),
+        id=_content_id(mined),
+        as_of_ns=mined.as_of_ns,
+        patterns=mined.patterns,
+        counts=mined.counts,
+        pattern_vectors=_index(patterns["pattern_id"].to_list(), texts, embedder, embeddings),
         incidents=incidents,
         incident_vectors=_index(
             [incident.incident_id for incident in incidents],
@@ -58,7 +84,7 @@ def build_generation(
             embedder,
             embeddings,
         ),
-        notes=notes,
+        notes=mined.notes,
     )
 
 
@@ -73,11 +99,11 @@ def count_patterns(ledger: pl.DataFrame, patterns: PatternSet) -> pl.DataFrame:
     )
 
 
-def _with_kept(mined: Sequence[Incident], knowledge: Knowledge, as_of_ns: int | None) -> tuple[Incident, ...]:
-    frozen_before_ns = knowledge.frozen_before_ns()
+def _with_kept(mined: Sequence[Incident], known: Known) -> tuple[Incident, ...]:
+    frozen_before_ns = known.frozen_before_ns
     if frozen_before_ns is None:
         return tuple(mined)
-    kept = [i for i in knowledge.incidents(before_ns=as_of_ns) if i.start_ns < frozen_before_ns]
+    kept = [i for i in known.incidents if i.start_ns < frozen_before_ns]
     fresh = [i for i in mined if i.start_ns >= frozen_before_ns]
     return tuple(sorted(kept + fresh, key=lambda i: (i.start_ns, i.incident_id)))
 
@@ -86,13 +112,11 @@ def _index(ids: list[str], texts: list[str], embedder: Embedder, cache: Embeddin
     return FaissIndex.build(ids, cache.embed(embedder, texts), embedder=embedder.name)
 
 
-def _content_id(
-    patterns: PatternSet, counts: pl.DataFrame, incidents: Sequence[Incident], notes: Sequence[Note]
-) -> str:
+def _content_id(mined: Mined) -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for frame in (patterns.patterns, patterns.members, counts):
+    for frame in (mined.patterns.patterns, mined.patterns.members, mined.counts):
         digest.update(orjson.dumps(frame.to_dict(as_series=False)))
-    for incident in incidents:
+    for incident in mined.incidents:
         digest.update(orjson.dumps(incident_json(incident)))
-    digest.update(orjson.dumps(notes))
+    digest.update(orjson.dumps(mined.notes))
     return digest.hexdigest()

@@ -12,7 +12,7 @@ import polars as pl
 from index.deviation_mark import Course, follow, follow_on
 from index.incident import Incident
 from index.incident_find import Span
-from index.line_store import LineStore
+from index.line_store import LineReader
 from index.pattern import PatternSet
 from index.window import Windows, count_windows, joined, renamed
 from index.window_gap import HOUR_NS, GapCache, later_gaps, measure_gaps
@@ -60,7 +60,7 @@ class Courses:
         return self.settled.course if self.settled is not None and span.end_ns <= self.settled_ns else self.whole
 
 
-def read_courses(store: LineStore, patterns: PatternSet, *, before_ns: int | None, cache: MineCache) -> Courses:
+def read_courses(store: LineReader, patterns: PatternSet, *, before_ns: int | None, cache: MineCache) -> Courses:
     """The usual course of the lines before `before_ns`; what has not changed since the last call is not read again."""
     settled_ns = _settled_ns(store, before_ns)
     before = store.high_water(before_ns=settled_ns)
@@ -72,13 +72,13 @@ def read_courses(store: LineStore, patterns: PatternSet, *, before_ns: int | Non
     return cache.courses
 
 
-def _settled_ns(store: LineStore, before_ns: int | None) -> int:
+def _settled_ns(store: LineReader, before_ns: int | None) -> int:
     newest_ns = store.high_water(before_ns=before_ns).last_ns
     return 0 if newest_ns is None else (newest_ns - SETTLED_NS) // HOUR_NS * HOUR_NS
 
 
 def _read(
-    store: LineStore,
+    store: LineReader,
     patterns: PatternSet,
     before_ns: int | None,
     settled_ns: int,
@@ -96,7 +96,7 @@ def _read(
     return Courses(follow_on(course, joined(course.windows, later), gaps), settled, settled_ns)
 
 
-def _settle(store: LineStore, patterns: PatternSet, settled_ns: int, cache: MineCache) -> Settled | None:
+def _settle(store: LineReader, patterns: PatternSet, settled_ns: int, cache: MineCache) -> Settled | None:
     held = store.high_water(before_ns=settled_ns)
     for key, kept in cache.settled.items():
         if key == _key(settled_ns, held, patterns, kept.signatures):

@@ -11,7 +11,7 @@ from index.incident import EvidenceLine
 from index.incident_find import Span
 from index.incident_onset import fall, rise, slow_from
 from index.incident_span import Feature
-from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineStore
+from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineReader
 from index.pattern import PatternSet
 from index.window import SEVERE
 from index.window_gap import LONGEST_GAP_NS, request_gaps, with_request
@@ -35,7 +35,7 @@ class Shown:
 
 
 def find_lines(
-    store: LineStore, patterns: PatternSet, span: Span, features: Sequence[Feature], *, floor_ns: int
+    store: LineReader, patterns: PatternSet, span: Span, features: Sequence[Feature], *, floor_ns: int
 ) -> list[Shown]:
     """One entry for each feature, in their order. Three scans at most, of these services, patterns and times only.
 
@@ -59,7 +59,7 @@ def floor_of(course: Course, span: Span, earlier_end_ns: int) -> int:
     return min(max(span.start_ns - LOOK_BACK_NS, earlier_end_ns, unbroken_ns), span.start_ns)
 
 
-def _read(store: LineStore, members: pl.DataFrame, span: Span, features: Sequence[Feature]) -> pl.DataFrame:
+def _read(store: LineReader, members: pl.DataFrame, span: Span, features: Sequence[Feature]) -> pl.DataFrame:
     wanted = members.filter(pl.col("pattern_id").is_in([feature.pattern_id for feature in features]))
     if wanted.is_empty():
         return pl.DataFrame(schema=_KEYS | {"pattern_id": pl.String})
@@ -73,14 +73,14 @@ def _read(store: LineStore, members: pl.DataFrame, span: Span, features: Sequenc
     return pl.concat(frames).join(wanted, on="signature").sort(_ORDER)
 
 
-def _read_severe(store: LineStore, span: Span, services: list[str]) -> pl.DataFrame:
+def _read_severe(store: LineReader, span: Span, services: list[str]) -> pl.DataFrame:
     if not services:
         return pl.DataFrame(schema=_KEYS)
     where = LineFilter(start_ns=span.start_ns, end_ns=span.end_ns, services=tuple(services), levels=SEVERE)
     return pl.concat([pl.DataFrame(schema=_KEYS), *store.scan(where, list(_KEYS))]).sort(_ORDER)
 
 
-def _read_gaps(store: LineStore, members: pl.DataFrame, span: Span, features: Sequence[Feature]) -> pl.DataFrame:
+def _read_gaps(store: LineReader, members: pl.DataFrame, span: Span, features: Sequence[Feature]) -> pl.DataFrame:
     """Gaps of the span, line by line: the keys of the later line, `before` and `after` as patterns, `gap_ms`.
 
     All lines of these services are needed: a line between two others makes them no neighbours.
@@ -155,7 +155,7 @@ def _fallen(lines: pl.DataFrame, feature: Feature, span: Span, floor_ns: int) ->
     return Shown(int(times[last]), tuple(ids))
 
 
-def copy_lines(store: LineStore, patterns: PatternSet, ids: Sequence[tuple[str, int]]) -> tuple[EvidenceLine, ...]:
+def copy_lines(store: LineReader, patterns: PatternSet, ids: Sequence[tuple[str, int]]) -> tuple[EvidenceLine, ...]:
     """Copies of these lines by (time_ns, source, position); what is no longer stored is left out."""
     wanted = sorted(set(ids))
     found = store.read(wanted).join(patterns.members, on="signature", how="left").sort(_ORDER)

@@ -18,7 +18,7 @@ from index.incident_lines import Shown, copy_lines, find_lines, floor_of
 from index.incident_named import read_named
 from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
-from index.line_store import LineStore
+from index.line_store import LineReader
 from index.pattern import PatternSet
 from index.window import window_start
 from ingest.line import line_id
@@ -36,7 +36,7 @@ MOST_EVIDENCE = 40
 
 
 def mine_incidents(
-    store: LineStore, patterns: PatternSet, *, before_ns: int | None, cache: MineCache | None = None
+    store: LineReader, patterns: PatternSet, *, before_ns: int | None, cache: MineCache | None = None
 ) -> list[Incident]:
     """All incidents in the lines before `before_ns`, by (start_ns, incident_id), with their families."""
     kept = cache if cache is not None else MineCache()
@@ -51,7 +51,7 @@ def mine_incidents(
 
 
 def span_incident(
-    store: LineStore,
+    store: LineReader,
     patterns: PatternSet,
     start_ns: int,
     end_ns: int,
@@ -71,7 +71,7 @@ def span_incident(
 
 
 def _incident_of(
-    store: LineStore,
+    store: LineReader,
     patterns: PatternSet,
     courses: Courses,
     span: Span,
@@ -96,7 +96,7 @@ def _among(feature: Feature, services: Sequence[str]) -> bool:
 
 
 def _incident(
-    store: LineStore, patterns: PatternSet, course: Course, span: Span, before_ns: int | None, earlier_end_ns: int
+    store: LineReader, patterns: PatternSet, course: Course, span: Span, before_ns: int | None, earlier_end_ns: int
 ) -> tuple[Incident | None, set[str]]:
     """The incident, if it is one, and the ids of the patterns that it tells of."""
     found = features(course, span.start_ns, span.end_ns)
@@ -120,7 +120,7 @@ def _by_service(found: Sequence[Feature]) -> dict[str, list[Feature]]:
 
 
 def _told(
-    store: LineStore,
+    store: LineReader,
     patterns: PatternSet,
     course: Course,
     span: Span,

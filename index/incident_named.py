@@ -7,7 +7,7 @@ import polars as pl
 
 from index.incident_find import Span
 from index.incident_span import Feature
-from index.line_store import LineFilter, LineStore
+from index.line_store import LineFilter, LineReader
 
 MOST_LINES_EACH = 60
 """So many lines of a pattern of a service are read, the earliest of the span (a guess: enough for shares)."""
@@ -22,7 +22,7 @@ Named = dict[str, dict[str, float]]
 
 
 def read_named(
-    store: LineStore, members: pl.DataFrame, span: Span, found: Sequence[Feature], services: Sequence[str]
+    store: LineReader, members: pl.DataFrame, span: Span, found: Sequence[Feature], services: Sequence[str]
 ) -> Named:
     """Of what was newly said in the span; what fell silent accuses nobody. One scan."""
     told = [feature for feature in found if feature.pattern_id and feature.kind in {"appeared", "burst"}]
@@ -34,7 +34,7 @@ def read_named(
     }
 
 
-def _read(store: LineStore, members: pl.DataFrame, span: Span, told: Sequence[Feature]) -> pl.DataFrame:
+def _read(store: LineReader, members: pl.DataFrame, span: Span, told: Sequence[Feature]) -> pl.DataFrame:
     """The first lines of each of these patterns of each service, as rows of `_LINES`."""
     wanted = members.filter(pl.col("pattern_id").is_in([feature.pattern_id for feature in told]))
     kept = pl.DataFrame(schema=_LINES)

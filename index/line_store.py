@@ -58,12 +58,11 @@ class HighWater:
     last_ns: int | None
 
 
-class LineStore(LineSink, Protocol):
-    """Lines, once each, searchable as soon as `append` returns.
+class LineReader(Protocol):
+    """What can be asked of lines.
 
     Every method sees one consistent set of lines. Times are UTC ns, ends exclusive. `deadline_s` counts from the call;
     past it a method returns what it has with `partial=True`. A query that does not parse raises QuerySyntaxError.
-    Lines are never changed; they leave only by the two `drop_*` methods.
     """
 
     def search(
@@ -126,6 +125,13 @@ class LineStore(LineSink, Protocol):
 
     def high_water(self, *, before_ns: int | None = None) -> HighWater:
         """What is held now, of lines earlier than `before_ns`."""
+
+
+class LineStore(LineSink, LineReader, Protocol):
+    """Lines, once each, searchable as soon as `append` returns.
+
+    Lines are never changed; they leave only by the two `drop_*` methods.
+    """
 
     def drop_before(self, cutoff_ns: int) -> int:
         """Drop the partitions all of whose lines have both time and arrival before the cutoff; returns lines dropped.

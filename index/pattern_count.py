@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from index.line_store import LineFilter, LineStore
+from index.line_store import LineFilter, LineReader
 from index.pattern import PatternSet
 
 _COUNTED = {
@@ -39,7 +39,7 @@ def signature_hex(signature: int) -> str:
 
 
 def count_patterns(
-    store: LineStore,
+    store: LineReader,
     patterns: PatternSet,
     where: LineFilter,
     *,
@@ -92,7 +92,7 @@ def with_pattern_ids(counted: pl.DataFrame, patterns: PatternSet) -> pl.DataFram
     )
 
 
-def _from_ledger(store: LineStore, where: LineFilter) -> pl.DataFrame:
+def _from_ledger(store: LineReader, where: LineFilter) -> pl.DataFrame:
     rows = store.tally(start_ns=where.start_ns, end_ns=where.end_ns)
     if where.services:
         rows = rows.filter(pl.col("service").is_in(where.services))
@@ -105,7 +105,7 @@ def _from_ledger(store: LineStore, where: LineFilter) -> pl.DataFrame:
 
 
 def _from_scan(
-    store: LineStore, where: LineFilter, known: pl.Series, deadline_s: float, stop: Callable[[], bool]
+    store: LineReader, where: LineFilter, known: pl.Series, deadline_s: float, stop: Callable[[], bool]
 ) -> tuple[pl.DataFrame, bool]:
     """As the ledger counts: a signature beyond its service's budget (the store does not list it) under its shape."""
     parts: list[pl.DataFrame] = []

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -100,17 +100,21 @@ def write_segment(
         max_sequence=lines.select(pl.col("sequence").max()).item(),
         is_ascii=int(is_ascii(lines["message"])),
     )
-    files = {
-        TOKENS: token_filters(lines["message"], block_lines),
-        BLOCKS: _parquet(block_sources_of(lines, block_lines)),
-        LEDGER: _parquet(with_vagueness(folded(ledger_of(lines), known), lines)),
-        LINES: _parquet(
+    make: dict[str, Callable[[], bytes]] = {
+        TOKENS: lambda: token_filters(lines["message"], block_lines, step=settings.step),
+        BLOCKS: lambda: _parquet(block_sources_of(lines, block_lines)),
+        LEDGER: lambda: _parquet(with_vagueness(folded(ledger_of(lines), known), lines)),
+        LINES: lambda: _parquet(
             lines.select(STORED_SCHEMA.names()),
             level=settings.compression_level,
             block_lines=block_lines,
             metadata={METADATA_KEY: _metadata(row, origin)},
         ),
     }
+    files: dict[str, bytes] = {}
+    for suffix, made in make.items():
+        settings.step("segment.made" + suffix)
+        files[suffix] = made()
     for suffix, data in files.items():
         _write_synced(folder / f"{row.file}{suffix}.tmp", data)
     settings.step("segment.written")

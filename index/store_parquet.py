@@ -36,6 +36,7 @@ from index.source_ranges import SourceRanges
 from index.store_reading import ReadingStore
 from index.store_recover import JOURNAL_FOLDER, SEGMENT_FOLDER, Recovered, recover, with_sequence
 from index.store_settings import StoreSettings
+from index.store_snapshot import Snapshot, snapshot_of
 from index.view import LedgerCache, View, Views
 from ingest.errors import (
     ChunkError,
@@ -420,6 +421,15 @@ class ParquetStore(ReadingStore):
         lines = sum(segment.row.rows for segment in gone)
         log.info("store.dropped", partitions=len(partitions_gone), segments=len(gone), lines=lines)
         return lines
+
+    @contextmanager
+    def snapshot(self, frame_folder: Path) -> Iterator[Snapshot]:
+        """All lines that are held now, for another process to read within the block; see `store_snapshot`."""
+        with self._views.pinned() as view:
+            try:
+                yield snapshot_of(view, self._folder / SEGMENT_FOLDER, frame_folder)
+            finally:
+                shutil.rmtree(frame_folder, ignore_errors=True)
 
     def status(self) -> StoreStatus:
         """Figures for `doctor` and `/metrics`."""

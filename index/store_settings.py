@@ -14,7 +14,7 @@ class StoreSettings:
 
     flush_lines: int = 200_000
     """Lines in memory that make `maintain` flush. A guess: some 50-100 MB with their frames."""
-    flush_bytes: int = 64 << 20
+    flush_bytes: int = 40 << 20
     """Estimated bytes in memory that make `maintain` flush."""
     flush_age_s: float = 300.0
     """Seconds after which the oldest line in memory is flushed; bounds the journal that a start replays."""
@@ -28,7 +28,7 @@ class StoreSettings:
     """Message bytes of a row group at most; groups of long lines hold fewer of them."""
     segment_lines: int = 500_000
     """Compaction makes no segment larger than this."""
-    segment_bytes: int = 96 << 20
+    segment_bytes: int = 64 << 20
     """Bytes of messages that compaction joins at most, so that it needs a bounded amount of memory."""
     compact_fan_in: int = 4
     """So many segments of one partition and size tier are merged at once (the usual choice of LSM trees: 4-10)."""

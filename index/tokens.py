@@ -6,12 +6,14 @@ Constant words are left out: they are in most blocks.
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 import polars as pl
+
+from index.store_settings import no_step
 
 LEAST_CHARACTERS = 6
 BITS_PER_TOKEN = 8
@@ -29,10 +31,13 @@ def is_needle(token: str) -> bool:
     return _TOKEN.fullmatch(token) is not None
 
 
-def token_filters(messages: pl.Series, block_lines: int) -> bytes:
-    """The filters of all blocks of a segment: a line of JSON with hash and sizes, then the bits of each block."""
+def token_filters(messages: pl.Series, block_lines: int, *, step: Callable[[str], None] = no_step) -> bytes:
+    """The filters of all blocks of a segment: a line of JSON with hash and sizes, then the bits of each block.
+    `step` is called before each block.
+    """
     filters = []
     for start in range(0, len(messages), block_lines):
+        step("segment.block")
         tokens = messages.slice(start, block_lines).str.extract_all(_RUN).explode(empty_as_null=False).unique()
         tokens = tokens.filter(tokens.str.contains("[0-9]")).str.to_lowercase().unique()
         filters.append(_filter(_hashes(tokens)))

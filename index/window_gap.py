@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineStore
+from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineReader
 from index.pattern import PatternSet
 
 HOUR_NS = 3_600_000_000_000
@@ -47,7 +47,7 @@ class GapCache:
 
 
 def measure_gaps(
-    store: LineStore,
+    store: LineReader,
     ledger: pl.DataFrame,
     patterns: PatternSet,
     *,
@@ -77,7 +77,7 @@ def measure_gaps(
 
 
 def later_gaps(
-    store: LineStore, patterns: PatternSet, pairs: pl.DataFrame, *, start_ns: int, before_ns: int | None
+    store: LineReader, patterns: PatternSet, pairs: pl.DataFrame, *, start_ns: int, before_ns: int | None
 ) -> pl.DataFrame:
     """As `measure_gaps`, of these pairs (`PAIR_COLUMNS`) only, in the windows from `start_ns` to the end."""
     end_ns = store.high_water(before_ns=before_ns).last_ns
@@ -109,7 +109,7 @@ def _stretches(hours: list[int]) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _read_gaps(store: LineStore, start_ns: int, end_ns: int, before_ns: int | None) -> pl.DataFrame:
+def _read_gaps(store: LineReader, start_ns: int, end_ns: int, before_ns: int | None) -> pl.DataFrame:
     end_ns = end_ns if before_ns is None else min(end_ns, before_ns)
     where = LineFilter(start_ns=start_ns - LONGEST_GAP_NS, end_ns=end_ns)
     columns = ("source", "position", "time_ns", "service", "signature", "message", "attributes")

@@ -10,6 +10,7 @@
     │   └── StorageFullError    the disk, or the store's own limit, is full
     ├── RangeConflictError      part of what is appended was stored meanwhile: ask `missing` again
     ├── DamagedError            a file of ours fails its checksum or cannot be read; it was set aside
+    ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
 
 Errors of a library are translated in the one file that imports it. A message says what was tried, what was found and
@@ -67,6 +68,10 @@ class RangeConflictError(DejalogError):
 
 class DamagedError(DejalogError):
     """A file of ours fails its checksum or cannot be read; it was set aside, never deleted."""
+
+
+class WorkerError(DejalogError):
+    """A process that works for this one ended, or failed at what it was given."""
 
 
 class LockedError(DejalogError):

@@ -34,6 +34,10 @@ _PARSER_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, Value
 _log = structlog.get_logger()
 
 
+def _no_wait() -> None:
+    """Where nobody is given way to."""
+
+
 class Receiver:
     """A ChunkSink over a store. Any number of threads may call it."""
 
@@ -43,10 +47,10 @@ class Receiver:
         *,
         zone: str = "",
         clock: Callable[[], int] = time.time_ns,
-        give_way: Callable[[], None] | None = None,
+        give_way: Callable[[], None] = _no_wait,
     ) -> None:
         """`zone`: that of clocks without one when the source names none. `clock`: UTC ns, when pushed lines arrive.
-        `give_way` is called before each chunk is worked on, and may wait.
+        `give_way` is called before each of the four steps in which a chunk is worked on, and may wait.
         """
         self._sink = sink
         self._zone = zone
@@ -117,8 +121,6 @@ class Receiver:
 
     def _take(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
         self._count(received_chunks=1, received_bytes=len(chunk.body))
-        if self._give_way is not None:
-            self._give_way()
         with self._locks[zlib.crc32(chunk.source.id.encode()) % _LOCKS]:
             for _ in range(_ATTEMPTS):
                 try:
@@ -139,14 +141,19 @@ class Receiver:
         pieces = [self._lines(chunk.part(piece.start, piece.end), names) for piece in missing]
         lines = pl.concat([piece for piece, _ in pieces]) if pieces else pl.DataFrame(schema=LINE_SCHEMA)
         if missing:
+            self._give_way()
             self._sink.append(lines, missing)
         return self._count_stored(chunk, missing, lines, [framed for _, framed in pieces])
 
     def _lines(self, chunk: Chunk, names: FieldNames) -> tuple[pl.DataFrame, Framed]:
         """The lines of a chunk (LINE_SCHEMA, by position), and what the frame step found."""
         try:
+            self._give_way()
             framed = frame(chunk)
-            lines = signature_columns(parse(chunk, framed.frame, zone=self._zone, names=names))
+            self._give_way()
+            parsed = parse(chunk, framed.frame, zone=self._zone, names=names)
+            self._give_way()
+            lines = signature_columns(parsed)
         except _PARSER_FAULTS as error:
             _log.error(
                 "chunk_stored_raw", source=chunk.source.id, start=chunk.start, end=chunk.end, fault=type(error).__name__

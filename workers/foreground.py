@@ -3,11 +3,18 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import polars as pl
+
 NICENESS = 10
 """Of background threads: about a tenth of the share of a thread that answers (sched(7))."""
+
+
+QUIET_S = 0.05
+"""Nobody having asked for so long, background work need not go one step at a time (a guess)."""
 
 
 class Foreground:
@@ -17,6 +24,10 @@ class Foreground:
         self._turn = threading.Lock()
         self._free = threading.Condition()
         self._asked = 0
+        self._pauses = 0
+        """How often it came about that nobody waited any more, the last time at `_paused_at`."""
+        self._paused_at = -QUIET_S
+        self._pause_used = 0
 
     @contextmanager
     def asked(self) -> Iterator[None]:
@@ -29,14 +40,32 @@ class Foreground:
             with self._free:
                 self._asked -= 1
                 if not self._asked:
+                    self._pauses += 1
+                    self._paused_at = time.monotonic()
                     self._free.notify_all()
 
     def give_way(self, at_most_s: float) -> None:
-        """Return as soon as nobody waits, or after `at_most_s`: background work is slowed, never stopped. Who gives way
-        at once with others goes on one after the other.
+        """Return as soon as nobody waits, or after `at_most_s`: background work is slowed, never stopped.
+
+        While questions follow each other closely, each pause between two lets one step of background work through, so
+        that the next question meets one at most.
         """
+        end = time.monotonic() + at_most_s
         with self._turn, self._free:
-            self._free.wait_for(lambda: not self._asked, at_most_s)
+            while not self._may_go() and (left_s := end - time.monotonic()) > 0:
+                self._free.wait(min(left_s, QUIET_S))
+            self._pause_used = self._pauses
+
+    def _may_go(self) -> bool:
+        is_quiet = time.monotonic() - self._paused_at >= QUIET_S
+        return not self._asked and (is_quiet or self._pause_used != self._pauses)
+
+
+def start_shared_threads() -> None:
+    """Start the threads that Polars computes with, to be called before any `run_in_background`: they take the mark of
+    whoever starts them, and answers would wait for marked ones.
+    """
+    pl.LazyFrame({"a": [1]}).filter(pl.col("a") > 0).collect()
 
 
 def run_in_background() -> None:

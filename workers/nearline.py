@@ -15,14 +15,14 @@ import structlog
 
 from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
-from index.generation_build import build_generation
+from index.generation_build import read_known, with_vectors
 from index.generation_folder import Stamp, load_generation, save_generation
 from index.incident import Incident
-from index.incident_mine import MineCache, span_incident
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
 from workers.foreground import Foreground, run_in_background
+from workers.miner import MineJob, Miner, OwnMiner, SpanJob
 from workers.settings import NearlineSettings
 
 _log = structlog.get_logger()
@@ -59,8 +59,11 @@ class Nearline:
         now_ns: Callable[[], int] = time.time_ns,
         foreground: Foreground | None = None,
         prepare: Callable[[Generation], object] | None = None,
+        miner: Miner | None = None,
     ) -> None:
-        """`prepare` is called with each generation before it is published; `foreground` is given way to."""
+        """`prepare` is called with each generation before it is published; `foreground` is given way to. `miner` is
+        closed with this; by default it is one in this process.
+        """
         self._store = store
         self._knowledge = knowledge
         self._embedder = embedder
@@ -70,7 +73,7 @@ class Nearline:
         self._foreground = foreground or Foreground()
         self._prepare = prepare
         self._embeddings = EmbeddingCache(folder / "embeddings.sqlite")
-        self._mining = MineCache()
+        self._miner = miner or OwnMiner(store)
         self._mine_lock = threading.Lock()
         self._changed = threading.Condition()
         self._waiters = 0
@@ -105,6 +108,7 @@ class Nearline:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        self._miner.close()
 
     def generation(self, as_of_ns: int | None = None) -> Generation:
         """The published generation, or the one as of a past time (mined on the first request, then remembered)."""
@@ -127,15 +131,7 @@ class Nearline:
     ) -> Incident:
         """What deviates in any span, to compare it with incidents, as the generation would have seen it."""
         with self._mine_lock:
-            return span_incident(
-                self._store,
-                generation.patterns,
-                start_ns,
-                end_ns,
-                services=services,
-                before_ns=generation.as_of_ns,
-                cache=self._mining,
-            )
+            return self._miner.run(SpanJob(generation.patterns, start_ns, end_ns, services, generation.as_of_ns))
 
     def mine(self, *, anew: bool = False) -> Generation:
         """Mine now, publish and save, unless nothing was added since (`anew`: even then). Lines appended while it runs
@@ -229,14 +225,8 @@ class Nearline:
         return mined.high_sequence >= target.high_sequence and mined.knowledge_revision >= target.knowledge_revision
 
     def _build(self, as_of_ns: int | None) -> Generation:
-        return build_generation(
-            self._store,
-            self._knowledge,
-            self._embedder,
-            as_of_ns=as_of_ns,
-            embeddings=self._embeddings,
-            mining=self._mining,
-        )
+        known = read_known(self._knowledge, before_ns=as_of_ns)
+        return with_vectors(self._miner.run(MineJob(known, as_of_ns)), self._embedder, self._embeddings)
 
     def _publish(self, generation: Generation, stamp: Stamp) -> None:
         if self._prepare is not None:

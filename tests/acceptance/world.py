@@ -11,7 +11,7 @@ import orjson
 from api.answer import answer_json, ask
 from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
-from index.generation_build import build_generation
+from index.generation_build import mine, read_known, with_vectors
 from index.incident_mine import MineCache
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
@@ -54,14 +54,9 @@ class World:
 
     def generation(self, as_of_ns: int | None = None) -> Generation:
         """Mined anew each time."""
-        return build_generation(
-            self.store,
-            self.knowledge,
-            self._embedder,
-            as_of_ns=as_of_ns,
-            embeddings=self._embeddings,
-            mining=MineCache(),
-        )
+        known = read_known(self.knowledge, before_ns=as_of_ns)
+        mined = mine(self.store, known, as_of_ns=as_of_ns, cache=MineCache())
+        return with_vectors(mined, self._embedder, self._embeddings)
 
     def ask(self, questions: Sequence[str], *, now_ns: int, as_of_ns: int | None = None) -> list[Asked]:
         """Ask all of them over one generation mined for it."""

@@ -34,3 +34,23 @@ def test_work_waits_at_most_as_long_as_it_said() -> None:
         started = time.monotonic()
         foreground.give_way(0.05)
         assert 0.04 < time.monotonic() - started < 20
+
+
+def test_a_pause_between_close_questions_lets_one_step_through() -> None:
+    foreground, gone = Foreground(), threading.Semaphore(0)
+
+    def work() -> None:
+        foreground.give_way(60)
+        gone.release()
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    with foreground.asked():
+        for worker in workers:
+            worker.start()
+        assert not gone.acquire(timeout=0.1)
+    assert gone.acquire(timeout=30)
+    with foreground.asked():
+        assert not gone.acquire(timeout=0.2), "two steps went through one pause"
+    for worker in workers:
+        worker.join(30)
+        assert not worker.is_alive()
