@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli_options import As, Output
+from api.cli_output import complain
+
 if TYPE_CHECKING:
     from api.evaluate.report import Report
 
@@ -17,6 +20,9 @@ Kept = Annotated[
 ]
 
 
+Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder with the labelled data.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group = typer.Typer(
@@ -24,7 +30,32 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
         rich_markup_mode=None,
     )
+    group.command("mining")(mining)
     app.add_typer(group, name="eval", rich_help_panel="Look after")
+
+
+def mining(
+    data: Data,
+    system: Annotated[list[str] | None, typer.Option("--system", help="Only this system; may be repeated.")] = None,
+    speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Measure speed too, a minute more.")] = True,
+    output: As = Output.TABLE,
+    keep: Keep = None,
+    compare: Kept = None,
+) -> None:
+    """How well mined patterns agree with labelled templates, beside Drain3.
+
+    DIR holds systems in Loghub's layout: NAME/NAME_2k.log_structured.csv with Content, EventId and EventTemplate, the
+    corrected labels beside it, the raw lines as NAME/NAME_2k.log.
+
+    Example: dejalog eval mining --data loghub -o json
+    """
+    from api.evaluate.loghub import read_systems
+    from api.evaluate.mining import evaluate_mining
+    from api.service_log import start_quiet_log
+
+    start_quiet_log()
+    systems = read_systems(data, system or ())
+    report_to(evaluate_mining(systems, tell=complain, with_speed=speed), output, keep, compare)
 
 
 def report_to(report: "Report", output: str, keep: Path | None, kept: Path | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from index.pattern import WILDCARD
+from index.pattern_header import header_end
 from index.pattern_words import CAUSE_KEYS, HTTP_METHODS, LITERALS, NAMES_WITH_DIGITS, STATES, UNITS
 
 HEAD_CHARACTERS = 1024
@@ -26,7 +27,7 @@ MAX_TOKENS = 128
 MAX_DEPTH = 16
 """Brackets nested deeper are signs like others. A guess."""
 MAX_NUMBERED_DIGITS = 3
-"""`node-12` and `core.12345` show what they number; with more digits or after `_` a word is an id. A guess."""
+"""`node-12` and `core.12345` show what they number; with more digits a word is an id. A guess."""
 MIN_REPEATED_VALUES = 3
 MAX_REPEATED_LENGTH = 8
 MIN_REPEATS = 2
@@ -72,16 +73,21 @@ _LEXER = re.compile(
     rf"|(?P<value>(?<![\w.])(?:{'|'.join(_VALUES)}))"
     rf"|(?P<quantity>(?:(?<![\w<>])[<>~]=?)?(?<!\w)[-+]?\d+(?:[.,:/-]\d+)*(?:[eE][-+]?\d+)?"
     rf"(?:(?P<unit>\s?(?:{UNITS}))(?!\w)|(?!\w|[.-]\w)))"
+    rf"|(?P<field>(?<![\w.-])[A-Za-z][A-Za-z_]*\d[\w]{{0,8}}(?==))"  # the name of a field is no value
     rf"|(?P<path>(?<![\w)\]}}.])(?:[A-Za-z]:|~|\.{{1,2}}(?=/))?(?:[\\/]+[\w.@%+$~*-]+)+[\\/]*)"
-    rf"|(?P<word>[$@]?{_WORD}(?:(?:{_WORD}|[$@%*+~/\\-]|\.(?!\.))*(?:{_WORD}|\*))?)"
+    rf"|(?P<word>(?:[$@](?=[A-Za-z_]))?{_WORD}(?:(?:{_WORD}|[$@%*+~/\\-]|\.(?!\.))*(?:{_WORD}|\*))?)"
     r"|(?P<script>[\u2e80-\u2fff\u3040-\ud7ff\uf900-\ufaff]+)"
     r"|(?P<sign>[()\[\]{}]|(?P<repeated>[^\w\s])(?P=repeated)*)"
     r"|(?P<blank>\s+)"
     r"|(?P<other>.)"
 )
 _DIGITS = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+(?:[.,:]\d+)*)")
+_WITH_DIGIT = re.compile(r"[^\W\d]*\d[^\s.-]*")
+"""The part of a hyphenated or dotted name that has a digit: what varies is the part, not its digits."""
 _NAME_WITH_DIGIT = re.compile(r"[^\W\d]{2,}\d[^\W\d][^\d]*")
 """One digit inside letters (`log4j`, `jk2_init`) belongs to a name; at the end (`worker3`) it counts things."""
+_SCALED = re.compile(re.escape(WILDCARD) + r"\s?(?:[kKMGTP]i?[bB]?|[CF])")
+"""A unit that changes with the value, as in `980 KB` and `1.2 MB`, or is written like a part of it, as in `54C`."""
 _FRAME = re.compile(
     r"\s|Traceback \(|goroutine \d|\.\.\. \d+ |at [\w$.<>/]+\(|[\w./*()]+\(.*\)\s*$|created by |exit status |$"
 )
@@ -93,7 +99,8 @@ _JOINS_VALUES = frozenset(",:;./\\|-@#=_+&~")
 
 
 def head(message: str) -> tuple[str, bool]:
-    """The message without the frames of a stack trace, on one line, and whether its end was cut off."""
+    """The message without its header and the frames of a stack trace, on one line, and whether its end was cut off."""
+    message = message[header_end(message) :]
     if "\n" in message:
         first, *rest = message.split("\n")
         message = " ".join([first.rstrip(), *(line.rstrip() for line in rest if not _FRAME.match(line))])
@@ -111,13 +118,17 @@ def tokens(message: str) -> tuple[Token, ...]:
     flat = list(itertools.islice(_lex(text), MAX_TOKENS))
     cut = cut or len(flat) == MAX_TOKENS
     joined = _join_values(_fold_repeats(_join_values(_fold_brackets(flat, cut=cut))))
-    return tuple(map(_shared, joined))
+    return tuple(map(_shared, map(_without_scale, joined)))
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def _shared(token: Token) -> Token:
     """The same object for equal tokens: most messages are made of few words."""
     return token
+
+
+def _without_scale(token: Token) -> Token:
+    return token._replace(text=WILDCARD) if _SCALED.fullmatch(token.text) else token
 
 
 def _lex(text: str) -> Iterator[Token]:
@@ -130,7 +141,8 @@ def _lex(text: str) -> Iterator[Token]:
             continue
         if kind == "plain":
             is_literal = len(part) <= MAX_LITERAL and part.lower() in LITERALS
-            yield Token(WILDCARD if is_literal else part, part, space)
+            shown = WILDCARD if is_literal else part
+            yield Token(shown, shown, space)
         elif kind == "value":
             yield Token(WILDCARD, WILDCARD, space)
         elif kind == "quantity":
@@ -138,6 +150,8 @@ def _lex(text: str) -> Iterator[Token]:
         elif kind == "path":
             masked = _DIGITS.sub(WILDCARD, part) if previous in HTTP_METHODS else WILDCARD
             yield Token(masked, masked, space)
+        elif kind == "field":
+            yield Token(part, part, space)
         elif kind == "word":
             yield _word(part, space)
         else:
@@ -147,14 +161,13 @@ def _lex(text: str) -> Iterator[Token]:
 
 def _word(part: str, space: bool) -> Token:
     if part.lower() in LITERALS:
-        return Token(WILDCARD, part, space)
+        return Token(WILDCARD, WILDCARD, space)
     digits = sum(map(str.isdigit, part))
     if not digits or part.lower() in NAMES_WITH_DIGITS or _NAME_WITH_DIGIT.fullmatch(part):
         return Token(part, part, space)
-    masked = _DIGITS.sub(WILDCARD, part)
+    masked = _WITH_DIGIT.sub(WILDCARD, part)
     is_numbered = digits <= MAX_NUMBERED_DIGITS or masked.count(WILDCARD) == masked.count("." + WILDCARD) == 1
-    is_id = not is_numbered or "_" + WILDCARD in masked
-    return Token(WILDCARD, WILDCARD if is_id else masked, space)
+    return Token(WILDCARD, masked if is_numbered and masked.count(WILDCARD) == 1 else WILDCARD, space)
 
 
 def _fold_brackets(flat: list[Token], *, cut: bool) -> list[Token]:

@@ -1,7 +1,7 @@
 """From token lists to groups that differ only where values stand: the merge of signatures into patterns.
 
 Every decision rests on a set of groups, never on their order, so the result is a function of the set of messages.
-All thresholds are guesses, checked on ten systems at once (`python -m bench.mining`), none was fitted to one of them.
+All thresholds are guesses, checked on ten systems at once (`dejalog eval mining`), none was fitted to one of them.
 """
 
 import dataclasses

@@ -1,0 +1,129 @@
+"""A whole Dejalog in a folder of its own, for one evaluation: collected by the collector, asked by the real answer."""
+
+import bisect
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from api.answer import Answer, AskSettings, ask
+from index.catalogue import CATALOGUE_FILE
+from index.embedding_cache import EmbeddingCache
+from index.generation import Generation
+from index.generation_build import Mined, mine, read_known, with_vectors
+from index.incident_mine import MineCache
+from index.knowledge import Knowledge
+from index.line_store import LineFilter
+from index.store_parquet import ParquetStore
+from index.vector import Embedder
+from ingest.collect import Collector
+from ingest.collect_settings import CollectSettings
+from ingest.receive import Receiver
+
+READ_NS = 1_790_000_000_000_000_000
+"""When files are taken to be read (September 2026): with the clock's time a result would depend on the day."""
+
+
+class Trial:
+    """Use `open_trial`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = ParquetStore.open(folder / "store")
+        self.knowledge = Knowledge(folder / "store" / CATALOGUE_FILE)
+        self._receiver = Receiver(self.store)
+        self._folder = folder
+        self._cache = MineCache()
+        self._source_paths: dict[str, Path] = {}
+
+    def close(self) -> None:
+        """Close what was opened; the folder is the caller's."""
+        self.knowledge.close()
+        self.store.close()
+
+    def collect(self, paths: Sequence[Path], *, read_ns: int = READ_NS) -> None:
+        """Store what these files and folders hold."""
+        collector = Collector(
+            paths,
+            self._receiver,
+            self._folder / "collector",
+            host="evaluation",
+            settings=CollectSettings(),
+            wall_ns=lambda: read_ns,
+        )
+        with contextlib.closing(collector):
+            status = collector.drain()
+        self._source_paths |= {source.source: Path(source.path) for source in status.sources}
+        self.store.flush()
+
+    def mine(self, *, as_of_ns: int | None = None) -> Mined:
+        """Patterns and incidents of what is stored."""
+        known = read_known(self.knowledge, before_ns=as_of_ns)
+        return mine(self.store, known, as_of_ns=as_of_ns, cache=self._cache)
+
+    def generation(self, embedder: Embedder, *, as_of_ns: int | None = None) -> Generation:
+        """The same with vectors."""
+        embeddings = EmbeddingCache(self._folder / "embeddings.sqlite")
+        try:
+            return with_vectors(self.mine(as_of_ns=as_of_ns), embedder, embeddings)
+        finally:
+            embeddings.close()
+
+    def ask(
+        self,
+        question: str,
+        generation: Generation,
+        embedder: Embedder,
+        *,
+        now_ns: int,
+        settings: AskSettings | None = None,
+    ) -> Answer:
+        """The answer as `POST /v1/ask` gives it."""
+        return ask(
+            question, store=self.store, generation=generation, embedder=embedder, now_ns=now_ns, settings=settings
+        )
+
+    def signatures_by_row(self, path: Path) -> pl.DataFrame:
+        """Rows (`row`, `signature`): for each line of the file, from 0, the signature of the stored line that it became
+        part of. Blank ones before the first line have none.
+        """
+        sources = [source for source, seen_at in self._source_paths.items() if seen_at == path]
+        starts = _line_starts(path)
+        rows: dict[int, int] = {}
+        for frame in self.store.scan(LineFilter(), ["source", "position", "signature"]):
+            own = frame.filter(pl.col("source").is_in(sources))
+            for position, signature in own.select("position", "signature").iter_rows():
+                rows[bisect.bisect_right(starts, position) - 1] = signature
+        first = sorted(rows)
+        filled = {
+            row: rows[first[bisect.bisect_right(first, row) - 1]] for row in range(len(starts)) if row >= first[0]
+        }
+        return pl.DataFrame(
+            {"row": list(filled), "signature": list(filled.values())},
+            schema={"row": pl.Int64, "signature": pl.UInt64},
+        )
+
+
+@contextlib.contextmanager
+def open_trial(folder: Path) -> Iterator[Trial]:
+    """A trial in this empty folder until the block ends."""
+    trial = Trial(folder)
+    try:
+        yield trial
+    finally:
+        trial.close()
+
+
+def pattern_of_rows(trial: Trial, mined: Mined, path: Path) -> Mapping[int, str]:
+    """The pattern id of each line of a file, by its number from 0."""
+    rows = trial.signatures_by_row(path).join(mined.patterns.members, on="signature", how="left")
+    return {row: pattern for row, pattern in rows.select("row", "pattern_id").iter_rows() if pattern is not None}
+
+
+def _line_starts(path: Path) -> list[int]:
+    starts, at = [], 0
+    with path.open("rb") as file:
+        for line in file:
+            starts.append(at)
+            at += len(line)
+    return starts
