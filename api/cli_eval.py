@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode=None,
     )
     group.command("mining")(mining)
+    group.command("questions")(questions)
     app.add_typer(group, name="eval", rich_help_panel="Look after")
 
 
@@ -56,6 +57,37 @@ def mining(
     start_quiet_log()
     systems = read_systems(data, system or ())
     report_to(evaluate_mining(systems, tell=complain, with_speed=speed), output, keep, compare)
+
+
+def questions(
+    data: Data,
+    questions: Annotated[
+        list[Path], typer.Option("--questions", metavar="FILE", help="Questions as JSON lines; may be repeated.")
+    ],
+    half: Annotated[
+        str, typer.Option("--half", help="Of questions that name the half they belong to: this one only.")
+    ] = "",
+    shared: Annotated[bool, typer.Option("--shared/--no-shared", help="Ask with all systems in one store too.")] = True,
+    output: As = Output.TABLE,
+    keep: Keep = None,
+    compare: Kept = None,
+) -> None:
+    """Whether questions find the event they ask for, and keep silent where there is none.
+
+    Lines go in by the collector and are asked by the real answer. A question is a JSON object with id, system,
+    question, lang (en, zh) and gold_event_ids, those of the original labels; none means that nothing answers it.
+
+    Example: dejalog eval questions --data loghub --questions questions.jsonl -o json
+    """
+    from api.evaluate.loghub import read_systems
+    from api.evaluate.questions import evaluate_questions, read_questions
+    from api.service_log import start_quiet_log
+    from index.embed_minilm import MiniLMEmbedder
+
+    start_quiet_log()
+    asked = read_questions(questions, half=half)
+    report = evaluate_questions(read_systems(data), asked, MiniLMEmbedder.load(), tell=complain, with_shared=shared)
+    report_to(report, output, keep, compare)
 
 
 def report_to(report: "Report", output: str, keep: Path | None, kept: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 import bisect
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -83,25 +83,31 @@ class Trial:
             question, store=self.store, generation=generation, embedder=embedder, now_ns=now_ns, settings=settings
         )
 
-    def signatures_by_row(self, path: Path) -> pl.DataFrame:
-        """Rows (`row`, `signature`): for each line of the file, from 0, the signature of the stored line that it became
-        part of. Blank ones before the first line have none.
-        """
+    def rows_of(self, path: Path) -> dict[tuple[str, int], int]:
+        """Which line of the file, from 0, each stored line begins with, by (source, position)."""
         sources = [source for source, seen_at in self._source_paths.items() if seen_at == path]
         starts = _line_starts(path)
-        rows: dict[int, int] = {}
+        found: dict[tuple[str, int], int] = {}
+        for frame in self.store.scan(LineFilter(), ["source", "position"]):
+            for source, position in (
+                frame.filter(pl.col("source").is_in(sources)).select("source", "position").iter_rows()
+            ):
+                found[source, position] = bisect.bisect_right(starts, position) - 1
+        return found
+
+    def signatures_by_row(self, path: Path) -> dict[int, int]:
+        """For each line of the file, from 0, the signature of the stored line that it became part of. Blank ones before
+        the first line have none.
+        """
+        row_of = self.rows_of(path)
+        known: dict[int, int] = {}
         for frame in self.store.scan(LineFilter(), ["source", "position", "signature"]):
-            own = frame.filter(pl.col("source").is_in(sources))
-            for position, signature in own.select("position", "signature").iter_rows():
-                rows[bisect.bisect_right(starts, position) - 1] = signature
-        first = sorted(rows)
-        filled = {
-            row: rows[first[bisect.bisect_right(first, row) - 1]] for row in range(len(starts)) if row >= first[0]
-        }
-        return pl.DataFrame(
-            {"row": list(filled), "signature": list(filled.values())},
-            schema={"row": pl.Int64, "signature": pl.UInt64},
-        )
+            for source, position, signature in frame.select("source", "position", "signature").iter_rows():
+                if (source, position) in row_of:
+                    known[row_of[source, position]] = signature
+        first = sorted(known)
+        rows = range(first[0], len(_line_starts(path))) if first else range(0)
+        return {row: known[first[bisect.bisect_right(first, row) - 1]] for row in rows}
 
 
 @contextlib.contextmanager
@@ -114,10 +120,10 @@ def open_trial(folder: Path) -> Iterator[Trial]:
         trial.close()
 
 
-def pattern_of_rows(trial: Trial, mined: Mined, path: Path) -> Mapping[int, str]:
+def pattern_of_rows(trial: Trial, mined: Mined, path: Path) -> dict[int, str]:
     """The pattern id of each line of a file, by its number from 0."""
-    rows = trial.signatures_by_row(path).join(mined.patterns.members, on="signature", how="left")
-    return {row: pattern for row, pattern in rows.select("row", "pattern_id").iter_rows() if pattern is not None}
+    members = dict(mined.patterns.members.iter_rows())
+    return {row: members[signature] for row, signature in trial.signatures_by_row(path).items()}
 
 
 def _line_starts(path: Path) -> list[int]:
