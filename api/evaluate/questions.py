@@ -21,6 +21,8 @@ from ingest.errors import InputError
 from ingest.line import line_id
 
 COMPARED = ("dense", "fused", "bm25_patterns")
+LATER_NS = 60_000_000_000
+"""Questions are asked a minute after the lines were read: what has no time of its own has that of its reading."""
 LANGUAGES = ("en", "zh", "all")
 
 
@@ -140,7 +142,7 @@ def ask_all(
             _outcome(
                 question,
                 store,
-                trial.ask(question.text, generation, embedder, now_ns=READ_NS, settings=settings),
+                trial.ask(question.text, generation, embedder, now_ns=READ_NS + LATER_NS, settings=settings),
                 arms,
                 by_name,
             )
