@@ -16,11 +16,12 @@ from api.plan import Draft, draft
 from api.plan_incident import told_onsets
 from api.plan_pattern import count_of
 from api.question import Question, describe, read_question
-from api.retrieve import RetrieveSettings, own_glossary, retrieval_of
+from api.retrieve import RetrieveSettings, retrieval_of
 from api.sentence import quote, say
 from api.support import SupportSettings, Verdict
 from api.time_text import format_time
 from index.generation import Generation
+from index.glossary import own_glossary
 from index.incident import EvidenceLine, Incident, Similar
 from index.line_store import HighWater, LineStore
 from index.vector import Embedder

@@ -11,7 +11,7 @@ from api.question import Question
 from api.retrieve_text import TextSettings, incident_tokens, pattern_tokens
 from index.bm25 import Bm25, tokens
 from index.generation import Generation
-from index.glossary import Glossary, load_glossary
+from index.glossary import Glossary, own_glossary
 from index.incident import Incident, Note
 from index.vector import VectorIndex, Vectors
 
@@ -21,9 +21,12 @@ class RetrieveSettings:
     """Weights of the arms."""
 
     bm25_weight: float = 0.4
-    """Of the BM25 arm, its best score being 1, against cosines as they are (measured: flat from .3 to .8)."""
+    """Of the BM25 arm among patterns, as the share of what the question's words could weigh at most, against cosines as
+    they are. Measured over the development questions: flat from .2 to .5; scores whose best counts 1 lose to it, since
+    the best of poor matches is no match.
+    """
     incident_bm25_weight: float = 0.8
-    """The same among incidents, whose texts are longer: words tell more there, vectors less (a guess)."""
+    """Of the BM25 arm among incidents, its best score being 1: their texts are longer, words tell more (a guess)."""
     pattern_limit: int = 10
     candidates: int = 500
     """Taken from the vector index (a guess: most systems have fewer patterns)."""
@@ -63,15 +66,25 @@ class TextIndex:
     vectors: VectorIndex
 
     def rank(
-        self, words: Mapping[str, float], vector: Vectors, among: Collection[str], *, bm25_weight: float, limit: int
+        self,
+        words: Mapping[str, float],
+        vector: Vectors,
+        among: Collection[str],
+        *,
+        bm25_weight: float,
+        limit: int,
+        by_share: bool = False,
     ) -> list[Ranked]:
-        """The texts of `among`, best first, ties by id; `vector` is one row."""
-        by_words = {key: score for key, score in self.words.search(words, len(self.tokens)) if key in among}
+        """The texts of `among`, best first, ties by id; `vector` is one row. `by_share`: words count as the share that
+        they are of what all words of the question could weigh, else the best match counts 1.
+        """
+        most = self.words.most(words) if by_share else 1.0
+        by_words = {key: score / most for key, score in self.words.search(words, len(self.tokens)) if key in among}
         cosines = {key: score for key, score in self.vectors.search(vector, limit)[0] if key in among}
         lowest = min(cosines.values(), default=0.0)
         return [
             Ranked(key, score, cosines.get(key, lowest), self.tokens[key])
-            for key, score in fuse([Arm(cosines, 1.0), Arm(by_words, bm25_weight, is_scaled=True)])
+            for key, score in fuse([Arm(cosines, 1.0), Arm(by_words, bm25_weight, is_scaled=not by_share, absent=0.0)])
             if key in self.tokens
         ]
 
@@ -93,7 +106,8 @@ class RetrievalIndex:
     def rank_patterns(self, question: Question, vector: Vectors, among: Collection[str]) -> list[Ranked]:
         """The best patterns of `among`, best first."""
         weight, limit = self.settings.bm25_weight, self.settings.candidates
-        found = self.patterns.rank(self._words(question), vector, among, bm25_weight=weight, limit=limit)
+        words = self._words(question)
+        found = self.patterns.rank(words, vector, among, bm25_weight=weight, limit=limit, by_share=True)
         return found[: self.settings.pattern_limit]
 
     def rank_incidents(self, question: Question, vector: Vectors, among: Collection[str]) -> list[Ranked]:
@@ -144,12 +158,6 @@ class _Keyed:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Keyed) and self._key == other._key
-
-
-@functools.cache
-def own_glossary() -> Glossary:
-    """The glossary that comes with Dejalog, read once."""
-    return load_glossary()
 
 
 def prepare(generation: Generation, settings: RetrieveSettings | None = None) -> None:

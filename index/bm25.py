@@ -103,6 +103,10 @@ class Bm25:
         order = sorted(np.flatnonzero(total > 0).tolist(), key=lambda row: (-total[row], self.ids[row]))
         return [(self.ids[row], float(total[row])) for row in order[:limit]]
 
+    def most(self, query: Mapping[str, float]) -> float:
+        """What the words of a query could weigh at most in one document, about: above zero."""
+        return sum(self.rarity(token) * weight for token, weight in query.items()) or 1.0
+
     def has(self, token: str) -> bool:
         """Whether any document has the token."""
         return token in self.rows

@@ -70,7 +70,7 @@ def mine(lines: LineReader, known: Known, *, as_of_ns: int | None, cache: MineCa
 def with_vectors(mined: Mined, embedder: Embedder, embeddings: EmbeddingCache) -> Generation:
     """The generation; what was embedded before is not embedded again."""
     patterns, incidents = mined.patterns.patterns, mined.incidents
-    texts = pattern_documents(patterns, mined.counts)
+    texts = pattern_documents(patterns)
     return Generation(
         id=_content_id(mined),
         as_of_ns=mined.as_of_ns,

@@ -1,6 +1,7 @@
 """The bilingual glossary: joins the words people ask with to the words logs use, in English and Chinese."""
 
 import dataclasses
+import functools
 import importlib.resources
 import itertools
 import tomllib
@@ -51,9 +52,9 @@ class Phrases:
     han: Mapping[str, tuple[tuple[str, Concept, bool], ...]]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Glossary:
-    """All concepts. Pure: the same text gives the same matches."""
+    """All concepts. Equal only to itself. Pure: the same text gives the same matches."""
 
     concepts: tuple[Concept, ...]
     sides: Mapping[Side, Phrases]
@@ -121,6 +122,12 @@ class Glossary:
             for phrase, concept, vague in phrases.han.get(character, ())
             if word.text.startswith(phrase, i)
         ]
+
+
+@functools.cache
+def own_glossary() -> Glossary:
+    """The glossary that comes with Dejalog, read once."""
+    return load_glossary()
 
 
 def load_glossary() -> Glossary:

@@ -18,6 +18,7 @@ from index.pattern import PatternSet
 from index.pattern_mine import mine_patterns
 from index.pattern_text import pattern_documents
 from index.store_parquet import ParquetStore
+from index.vector import Embedder
 from index.vector_faiss import FaissIndex
 from ingest.line import line_id
 from ingest.receive import Receiver
@@ -65,7 +66,7 @@ class SmallShop:
 
     store: ParquetStore
     generation: Generation
-    embedder: WordEmbedder
+    embedder: Embedder
 
     def ask(self, question: str, **more: Any) -> Answer:
         return ask(
@@ -87,10 +88,11 @@ class SmallShop:
         return str(found["pattern_id"].item())
 
 
-def make_shop(folder: Path, rows: Sequence[_Row] | None = None) -> SmallShop:
+def make_shop(folder: Path, rows: Sequence[_Row] | None = None, embedder: Embedder | None = None) -> SmallShop:
     store = ParquetStore.open(folder)
     add_lines(store, shop_rows() if rows is None else rows, key="shop")
-    return SmallShop(store, generation_of(store), WordEmbedder())
+    embedder = embedder or WordEmbedder()
+    return SmallShop(store, generation_of(store, embedder=embedder), embedder)
 
 
 def add_lines(store: ParquetStore, rows: Sequence[_Row], *, key: str) -> None:
@@ -103,14 +105,18 @@ def add_lines(store: ParquetStore, rows: Sequence[_Row], *, key: str) -> None:
 
 
 def generation_of(
-    store: ParquetStore, *, before_ns: int | None = None, notes: tuple[Note, ...] | None = None
+    store: ParquetStore,
+    *,
+    before_ns: int | None = None,
+    notes: tuple[Note, ...] | None = None,
+    embedder: Embedder | None = None,
 ) -> Generation:
     """A generation with real patterns and counts; its incident is written by hand from the stored lines."""
     patterns = mine_patterns(store.signatures(before_ns=before_ns), ())
     counts = count_patterns(store.ledger(end_ns=before_ns), patterns)
     is_over = before_ns is None or before_ns > AVALANCHE_NS
     incidents = _incidents(store, patterns) if is_over and counts.height else ()
-    embedder = WordEmbedder()
+    embedder = embedder or WordEmbedder()
     ids = patterns.patterns["pattern_id"].to_list()
     if notes is None and incidents:
         notes = (_note(incidents[0]),)
@@ -120,7 +126,7 @@ def generation_of(
         patterns=patterns,
         counts=counts,
         pattern_vectors=FaissIndex.build(
-            ids, embedder.embed(pattern_documents(patterns.patterns, counts)), embedder=embedder.name
+            ids, embedder.embed(pattern_documents(patterns.patterns)), embedder=embedder.name
         ),
         incidents=incidents,
         incident_vectors=FaissIndex.build(

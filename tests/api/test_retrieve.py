@@ -12,15 +12,14 @@ from api.retrieve import (
     RetrievalIndex,
     RetrieveSettings,
     build_retrieval,
-    own_glossary,
     prepare,
     retrieval_of,
 )
-from index.glossary import Glossary, load_glossary
+from index.embed_minilm import MiniLMEmbedder
+from index.glossary import Glossary, load_glossary, own_glossary
 from index.incident import Note
 from index.pattern import PatternSet
 from tests.api.small_shop import END_NS, SmallShop, generation_of, make_shop
-from tests.api.word_embedder import WordEmbedder
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def glossary() -> Glossary:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallShop]:
-    made = make_shop(tmp_path_factory.mktemp("shop"))
+    made = make_shop(tmp_path_factory.mktemp("shop"), embedder=MiniLMEmbedder.load())
     yield made
     made.store.close()
 
@@ -44,9 +43,9 @@ def read(text: str, index: RetrievalIndex) -> Question:
     return read_question(text, now_ns=END_NS, glossary=index.glossary, services=index.services)
 
 
-def best(text: str, index: RetrievalIndex) -> str:
+def best(text: str, shop: SmallShop, index: RetrievalIndex) -> str:
     question = read(text, index)
-    return index.rank_patterns(question, WordEmbedder().embed([question.spoken]), set(index.facts))[0].id
+    return index.rank_patterns(question, shop.embedder.embed([question.spoken]), set(index.facts))[0].id
 
 
 @pytest.mark.parametrize(
@@ -64,13 +63,13 @@ def best(text: str, index: RetrievalIndex) -> str:
 def test_the_pattern_meant_comes_first_in_either_language(
     shop: SmallShop, index: RetrievalIndex, question: str, part: str
 ) -> None:
-    assert best(question, index) == shop.pattern_id(part)
+    assert best(question, shop, index) == shop.pattern_id(part)
 
 
 def test_incidents_are_found_by_kind_words_and_notes(shop: SmallShop, index: RetrievalIndex) -> None:
     for text in ("an avalanche of failures", "雪崩", "timeouts in billing", "ran out of file handles"):
         question = read(text, index)
-        found = index.rank_incidents(question, WordEmbedder().embed([question.spoken]), set(index.incident_of))
+        found = index.rank_incidents(question, shop.embedder.embed([question.spoken]), set(index.incident_of))
         assert found[0].id == shop.avalanche.incident_id
         assert found[0].score > 0
 
@@ -80,7 +79,7 @@ def test_a_note_makes_a_pattern_findable(shop: SmallShop, glossary: Glossary) ->
     note = Note("n2", target, "this one heralds the flux capacitor breakdown")
     with_note = dataclasses.replace(shop.generation, notes=(note,))
     index = build_retrieval(with_note, glossary, RetrieveSettings())
-    assert best("flux capacitor breakdown", index) == target
+    assert best("flux capacitor breakdown", shop, index) == target
 
 
 def test_a_muted_pattern_is_not_retrieved(shop: SmallShop, glossary: Glossary) -> None:
@@ -89,7 +88,7 @@ def test_a_muted_pattern_is_not_retrieved(shop: SmallShop, glossary: Glossary) -
     states = [("muted" if key == target else "active") for key in rows["pattern_id"]]
     patterns = PatternSet(rows.with_columns(state=states_column(states)), shop.generation.patterns.members)
     index = build_retrieval(dataclasses.replace(shop.generation, patterns=patterns), glossary, RetrieveSettings())
-    assert best("Who signed in?", index) != target
+    assert best("Who signed in?", shop, index) != target
 
 
 def states_column(states: list[str]) -> pl.Series:
@@ -117,7 +116,7 @@ def test_what_is_prepared_is_what_the_first_question_takes(shop: SmallShop) -> N
 def test_only_what_is_among_the_allowed_is_ranked(shop: SmallShop, index: RetrievalIndex) -> None:
     question = read("Who signed in?", index)
     allowed = {shop.pattern_id("opened"), shop.pattern_id("accepted")}
-    found = index.rank_patterns(question, WordEmbedder().embed([question.spoken]), allowed)
+    found = index.rank_patterns(question, shop.embedder.embed([question.spoken]), allowed)
     assert {each.id for each in found} <= allowed
 
 
