@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run serve test lint types imports unit campaign bench acceptance lock clean
+.PHONY: help setup setup-test run serve test lint types imports unit campaign bench acceptance scoreboard lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,7 +51,10 @@ acceptance: setup-test ## labelled real logs through the real server: make accep
 	$(BIN)/python -m bench.train_ticket $(DATA)
 	$(BIN)/python -m bench.load $(DATA)
 
-lock: setup-test ## renew the locked dependencies
+scoreboard: setup-test ## every evaluation, and docs/scoreboard.md: make scoreboard LOGHUB=folder TRAIN_TICKET=folder
+	$(BIN)/python -m bench.scoreboard $(LOGHUB) $(TRAIN_TICKET)
+
+lock: setup-test ## bring the locked dependencies in line with pyproject.toml
 	$(BIN)/pip install -q uv && locks/lock.sh $(VENV)
 
 clean: ## remove the environment and caches

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Renew locks/run.txt and locks/test.txt from pyproject.toml. Needs `uv` in the environment of the first argument.
+# Bring locks/run.txt and locks/test.txt in line with pyproject.toml; what is locked stays as it is where it may. Needs `uv` in
+# the environment of the first argument. Further arguments go to `uv pip compile`: --upgrade renews everything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${1:-.venv}/bin/uv
+more=("${@:2}")
 compile() {
+    cp "locks/$1.txt" "locks/$1.all"
     "$uv" pip compile --quiet --universal --generate-hashes --no-annotate --no-header --override locks/leave-out.txt \
-        "${@:2}" pyproject.toml -o "locks/$1.all"
+        "${more[@]}" "${@:2}" pyproject.toml -o "locks/$1.all"
     # Blocks that no platform takes (the overrides, and WebAssembly) are dropped.
     awk '/^[a-zA-Z0-9]/ { keep = !(/== .never./ || /sys_platform == .emscripten./) } keep' "locks/$1.all" >"locks/$1.txt"
     rm "locks/$1.all"
