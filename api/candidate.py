@@ -7,7 +7,15 @@ from api.evidence import Span
 from api.prominence import prominences
 from api.question import Question
 from api.retrieve import PatternFacts, Ranked, RetrievalIndex
-from api.support import Support, SupportSettings, best_support, cover, support_of
+from api.support import (
+    Support,
+    SupportSettings,
+    best_support,
+    incident_support,
+    pattern_support,
+    unspoken_units,
+)
+from index.bm25 import CONCEPT_PREFIX
 from index.incident import Incident
 from index.vector import Vectors
 
@@ -18,8 +26,6 @@ _GRAVITY = 0.03
 """What doubling an incident's extent adds to its score: of two that fit alike the graver comes first (a guess)."""
 _GRAVITY_OF_SIGNS = 0.15
 """The same where only signs tell incidents apart: a few lines of a sign come with many things (a guess)."""
-UNION = 5
-"""So many of the best patterns may together cover what a question names (a guess)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +56,9 @@ class Candidates:
     incident_support: Support
 
     def supported(self, limit: int) -> tuple[PatternCandidate, ...]:
-        """The patterns that prove something, those that prove most first."""
-        order = {"found": 0, "inconclusive": 1}
-        proving = [each for each in self.patterns if each.support.verdict in order]
-        return tuple(sorted(proving, key=lambda each: (order[each.support.verdict], -each.support.strength)))[:limit]
+        """The patterns that prove as much as the best, in the order of retrieval; none when nothing is proven."""
+        proving = [each for each in self.patterns if each.support.verdict == self.pattern_support.verdict]
+        return tuple(proving)[:limit] if self.pattern_support.verdict != "not_found" else ()
 
     def matching(self) -> tuple[IncidentCandidate, ...]:
         """The incidents that fit the question, best first."""
@@ -70,7 +75,7 @@ def find_candidates(
     return Candidates(
         patterns=tuple(patterns),
         incidents=tuple(incidents),
-        pattern_support=_together(patterns, settings) if patterns else nothing,
+        pattern_support=best_support([each.support for each in patterns]) if patterns else nothing,
         incident_support=best_support([each.support for each in incidents]) if incidents else nothing,
     )
 
@@ -83,22 +88,17 @@ def _patterns(
         for key, facts in index.facts.items()
         if span.overlaps(facts.first_ns, facts.last_ns + 1) and _is_of(question, facts.services)
     }
-    return [
-        PatternCandidate(
-            index.facts[ranked.id],
-            ranked,
-            support_of(
-                question,
-                ranked,
-                index.patterns.words,
-                index.glossary,
-                settings,
-                is_incident=False,
-                is_fault=not _FAULT_LEVELS.isdisjoint(index.facts[ranked.id].levels),
-            ),
+    unspoken = unspoken_units(question.units, (index.patterns.tokens[key] for key in sorted(among)))
+    faults = {CONCEPT_PREFIX + concept.id for concept in index.glossary.concepts if concept.group == "faults"}
+    found = []
+    for ranked in index.rank_patterns(question, vector, among):
+        facts = index.facts[ranked.id]
+        is_fault = not _FAULT_LEVELS.isdisjoint(facts.levels) or any(token in faults for token in ranked.tokens)
+        support = pattern_support(
+            question, ranked, index.patterns.words, settings, unspoken=unspoken, is_fault=is_fault
         )
-        for ranked in index.rank_patterns(question, vector, among)
-    ]
+        found.append(PatternCandidate(facts, ranked, support))
+    return found
 
 
 def _incidents(
@@ -114,9 +114,7 @@ def _incidents(
     is_shown_only = _is_shown_only(question, index)
     for ranked in index.rank_incidents(question, vector, among):
         incident = index.incident_of[ranked.id]
-        support = support_of(
-            question, ranked, index.incidents.words, index.glossary, settings, is_incident=True, is_fault=True
-        )
+        support = incident_support(question, ranked, index.incidents.words, settings)
         gravity = (_GRAVITY_OF_SIGNS if is_shown_only else _GRAVITY) * _extent(incident)
         score = (0.0 if is_shown_only else ranked.score) + _PROMINENCE * prominence[ranked.id] + gravity
         found.append(IncidentCandidate(incident, score, support))
@@ -145,15 +143,3 @@ def _extent(incident: Incident) -> float:
 
 def _is_of(question: Question, services: tuple[str, ...]) -> bool:
     return not question.services or not set(question.services).isdisjoint(services)
-
-
-def _together(patterns: list[PatternCandidate], settings: SupportSettings) -> Support:
-    """The best single pattern; where each lacks something that the best few have together, it is not certain."""
-    best = best_support([each.support for each in patterns])
-    if best.verdict != "not_found" or not best.missing or best.strength < settings.inconclusive:
-        return best
-    texts = [each.ranked.tokens for each in patterns[:UNION]]
-    lacking = tuple(
-        u for u in best.missing if not any(cover(u, text, is_incident=False, is_fault=False) >= 0.5 for text in texts)
-    )
-    return best if lacking else Support("inconclusive", best.strength, ())

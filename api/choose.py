@@ -78,7 +78,8 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
             fitting = _told_together(_in_time(fitting, question, close, span.end_ns))
         return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this, close)
     supported = found.supported(PATTERNS)
-    certain = [each for each in supported if each.support.verdict == found.pattern_support.verdict] or supported
+    strongest = max((each.support.strength for each in supported), default=0.0)
+    certain = [each for each in supported if each.support.strength >= AS_GOOD * strongest]
     if question.intent == "count" and found.pattern_support.verdict == "found":
         return Choice(
             "patterns", found.pattern_support, (), _all_that_speak_of_it(question, certain, index, span), this

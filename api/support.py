@@ -1,13 +1,12 @@
 """How well what was retrieved supports the question: the absolute evidence behind found, inconclusive and not found."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from api.question import Question, Unit
 from api.retrieve import Ranked
-from index.bm25 import CONCEPT_PREFIX, Bm25
-from index.glossary import Glossary
+from index.bm25 import Bm25
 
 Verdict = Literal["found", "not_found", "inconclusive"]
 
@@ -17,15 +16,24 @@ SIGN_PRESENCE = 1.0
 
 @dataclasses.dataclass(frozen=True)
 class SupportSettings:
-    """Thresholds, measured on development questions with and without an answer (English and Chinese)."""
+    """Weights and thresholds. Those of patterns: measured on the tuning half of the development questions, English and
+    Chinese, ten systems (docs/scoreboard.md has the curve); those of incidents: on simulated shops.
+    """
 
     telling_weight: float = 1.0
     broad_weight: float = 0.25
     word_weight: float = 0.25
     """An uncovered word that the glossary does not know proves little: people paraphrase."""
-    pattern_words: float = 0.6
-    """Share of the strength that covered units give; the cosine gives the rest."""
+    pattern_words: float = 0.2
+    """Share of a pattern's strength that covered units give; the cosine gives the rest."""
+    pattern_cosine_low: float = 0.1
+    pattern_cosine_high: float = 0.5
+    """Cosines that count nothing and everything."""
+    pattern_found: float = 0.42
+    pattern_inconclusive: float = 0.3
+    """From these strengths on."""
     incident_words: float = 0.8
+    """The same of an incident, whose text is long and its cosine low whatever it says."""
     cosine_low: float = 0.15
     """What a question has with lines that have nothing to do with it; below it words alone are not enough."""
     cosine_high: float = 0.6
@@ -51,34 +59,62 @@ class Support:
     missing: tuple[Unit, ...]
 
 
-def support_of(
+def incident_support(question: Question, found: Ranked, words: Bm25, settings: SupportSettings) -> Support:
+    """What one incident is worth as evidence."""
+    if not question.units:
+        return Support("inconclusive" if found.cosine >= settings.cosine_high else "not_found", 0.0, ())
+    covered = {unit: cover(unit, found.tokens, is_incident=True, is_fault=True) for unit in question.units}
+    spread = (found.cosine - settings.cosine_low) / (settings.cosine_high - settings.cosine_low)
+    by_words = settings.incident_words
+    share = _share(question.units, covered, words, settings)
+    strength = by_words * share + (1 - by_words) * min(max(spread, 0.0), 1.0)
+    missing = tuple(unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5)
+    cosine = max(found.cosine, settings.cosine_low)
+    return Support(_verdict(question, strength, missing, cosine, settings), strength, missing)
+
+
+def pattern_support(
     question: Question,
     found: Ranked,
     words: Bm25,
-    glossary: Glossary,
     settings: SupportSettings,
     *,
-    is_incident: bool,
+    unspoken: Sequence[Unit],
     is_fault: bool,
 ) -> Support:
-    """What one pattern or incident is worth as evidence. `is_fault`: it shows that something went wrong (an incident,
-    or a line of level warn or worse).
+    """What one pattern is worth as evidence. `unspoken`: telling units that no pattern at all covers; `is_fault`: it
+    shows that something went wrong.
     """
+    spread = (found.cosine - settings.pattern_cosine_low) / (settings.pattern_cosine_high - settings.pattern_cosine_low)
+    spread = min(max(spread, 0.0), 1.0)
     if not question.units:
         return Support("inconclusive" if found.cosine >= settings.cosine_high else "not_found", 0.0, ())
-    faults = {CONCEPT_PREFIX + concept.id for concept in glossary.concepts if concept.group == "faults"}
-    is_fault = is_fault or any(token in faults for token in found.tokens)
-    covered = {unit: cover(unit, found.tokens, is_incident=is_incident, is_fault=is_fault) for unit in question.units}
-    weights = {unit: _weight(unit, words, settings) for unit in question.units}
-    share = sum(weights[unit] * covered[unit] for unit in question.units) / sum(weights.values())
-    spread = (found.cosine - settings.cosine_low) / (settings.cosine_high - settings.cosine_low)
-    # The text of an incident is long, and its cosine to a question low whatever it says.
-    by_words = settings.incident_words if is_incident else settings.pattern_words
-    strength = by_words * share + (1 - by_words) * min(max(spread, 0.0), 1.0)
-    missing = tuple(unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5)
-    cosine = max(found.cosine, settings.cosine_low) if is_incident else found.cosine
-    verdict = _verdict(question, strength, missing, cosine, settings, is_fault=is_fault)
-    return Support(verdict, strength, missing)
+    covered = {unit: cover(unit, found.tokens, is_incident=False, is_fault=is_fault) for unit in question.units}
+    share = _share(question.units, covered, words, settings)
+    strength = settings.pattern_words * share + (1 - settings.pattern_words) * spread
+    if unspoken:
+        return Support(_despite(unspoken, question, found.cosine, settings), strength, tuple(unspoken))
+    if strength < settings.pattern_inconclusive:
+        return Support("not_found", strength, ())
+    asks_fault = any(unit.is_fault for unit in question.units)
+    is_found = strength >= settings.pattern_found and (is_fault or not asks_fault)
+    return Support("found" if is_found else "inconclusive", strength, ())
+
+
+def unspoken_units(units: Sequence[Unit], texts: Iterable[Mapping[str, float]]) -> tuple[Unit, ...]:
+    """The telling units that none of the texts covers, in order."""
+    left = [unit for unit in units if unit.weight == "telling"]
+    for text in texts:
+        if not left:
+            break
+        left = [unit for unit in left if cover(unit, text, is_incident=False, is_fault=False) < 0.5]
+    return tuple(left)
+
+
+def _share(units: Sequence[Unit], covered: Mapping[Unit, float], words: Bm25, settings: SupportSettings) -> float:
+    """Of the units' weights how much is covered."""
+    weights = {unit: _weight(unit, words, settings) for unit in units}
+    return sum(weights[unit] * covered[unit] for unit in units) / sum(weights.values())
 
 
 def cover(unit: Unit, tokens: Mapping[str, float], *, is_incident: bool, is_fault: bool) -> float:
@@ -106,25 +142,21 @@ def _weight(unit: Unit, words: Bm25, settings: SupportSettings) -> float:
 
 
 def _verdict(
-    question: Question,
-    strength: float,
-    missing: Sequence[Unit],
-    cosine: float,
-    settings: SupportSettings,
-    *,
-    is_fault: bool,
+    question: Question, strength: float, missing: Sequence[Unit], cosine: float, settings: SupportSettings
 ) -> Verdict:
     if missing:
-        told = sum(unit.weight == "telling" for unit in question.units)
-        is_paraphrase = cosine >= settings.sure_cosine and told > 2 * len(missing)
-        return "inconclusive" if is_paraphrase else "not_found"
+        return _despite(missing, question, cosine, settings)
     if strength < settings.inconclusive:
         return "not_found"
-    asks_fault = any(unit.is_fault for unit in question.units)
     is_told = any(unit.weight == "telling" for unit in question.units)
     enough = settings.found_telling if is_told else settings.found
-    return (
-        "found"
-        if strength >= enough and cosine >= settings.cosine_low and (is_fault or not asks_fault)
-        else "inconclusive"
-    )
+    return "found" if strength >= enough and cosine >= settings.cosine_low else "inconclusive"
+
+
+def _despite(
+    missing: Sequence[Unit], question: Question, cosine: float, settings: SupportSettings
+) -> Literal["inconclusive", "not_found"]:
+    """What can still be said when telling words are missing."""
+    told = sum(unit.weight == "telling" for unit in question.units)
+    is_paraphrase = cosine >= settings.sure_cosine and told > 2 * len(missing)
+    return "inconclusive" if is_paraphrase else "not_found"

@@ -1,6 +1,7 @@
 """Answers: verdict, claims that the store proves, citations that resolve, the same bytes for the same question."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from api.answer import Answer, answer_json
+from index.embed_minilm import MiniLMEmbedder
 from index.line_store import LineFilter
 from index.pattern import PatternSet
 from ingest.line import split_line_id
@@ -33,9 +35,14 @@ AVALANCHE_QUESTIONS = (
 )
 
 
+@functools.cache
+def model() -> MiniLMEmbedder:
+    return MiniLMEmbedder.load()
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallShop]:
-    made = make_shop(tmp_path_factory.mktemp("shop"))
+    made = make_shop(tmp_path_factory.mktemp("shop"), embedder=model())
     yield made
     made.store.close()
 
@@ -234,11 +241,11 @@ def test_lines_after_as_of_change_no_byte(shop: SmallShop, tmp_path: Path) -> No
         (END_NS - 5 * MINUTE + i, "billing", "error", f"timed out after {i} ms waiting for database-9")
         for i in range(50)
     ]
-    other = make_shop(tmp_path)
+    other = make_shop(tmp_path, embedder=model())
     add_lines(other.store, poisoned, key="poison")
     answers: list[bytes] = []
     for each in (shop, other):
-        generation = generation_of(each.store, before_ns=as_of_ns)
+        generation = generation_of(each.store, before_ns=as_of_ns, embedder=model())
         asked = [each.ask(question, generation=generation, as_of_ns=as_of_ns) for question in AVALANCHE_QUESTIONS]
         answers += map(stable, asked)
     other.store.close()
@@ -247,7 +254,7 @@ def test_lines_after_as_of_change_no_byte(shop: SmallShop, tmp_path: Path) -> No
 
 
 def test_lines_that_arrive_after_the_generation_drop_no_claim(tmp_path: Path) -> None:
-    made = make_shop(tmp_path)
+    made = make_shop(tmp_path, embedder=model())
     before = made.ask("How many times did billing accept a charge?")
     late = [(END_NS + i, "billing", "info", f"charge {i} accepted") for i in range(20)]
     add_lines(made.store, late, key="late")
@@ -260,14 +267,14 @@ def test_lines_that_arrive_after_the_generation_drop_no_claim(tmp_path: Path) ->
 
 def test_before_the_avalanche_there_was_none(shop: SmallShop) -> None:
     as_of_ns = AVALANCHE_NS - MINUTE
-    generation = generation_of(shop.store, before_ns=as_of_ns)
+    generation = generation_of(shop.store, before_ns=as_of_ns, embedder=model())
     answer = shop.ask(AVALANCHE_QUESTIONS[0], generation=generation, as_of_ns=as_of_ns)
     assert answer.verdict == "not_found"
     assert answer.as_of_ns == as_of_ns
 
 
 def test_citations_of_dropped_lines_still_resolve(tmp_path: Path) -> None:
-    made = make_shop(tmp_path)
+    made = make_shop(tmp_path, embedder=model())
     made.store.flush()
     made.store.drop_before(END_NS + 10_000 * MINUTE)
     assert made.store.high_water().lines == 0
@@ -320,7 +327,7 @@ def test_next_queries_find_lines(shop: SmallShop) -> None:
 
 
 def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
-    made = make_shop(tmp_path, [])
+    made = make_shop(tmp_path, [], embedder=model())
     answer = made.ask("Has anything failed?")
     made.store.close()
     assert answer.verdict == "not_found"
