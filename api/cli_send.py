@@ -48,8 +48,13 @@ def simulate(
     from_: Annotated[str, typer.Option("--from", metavar="TIME", help="When it begins.")] = "",
     to: Annotated[str, typer.Option("--to", metavar="TIME", help="When the past ends.")] = "now",
     lines: Annotated[int | None, typer.Option("--lines", min=1, help="About how many lines.")] = None,
-    fault: Annotated[list[str] | None, typer.Option("--fault", help="Inject this kind; may be repeated.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", help="Inject this kind, or all; may be repeated.")
+    ] = None,
     services: Annotated[int, typer.Option("--services", min=10, max=100, help="Services of the shop.")] = 12,
+    chinese: Annotated[
+        bool | None, typer.Option("--chinese/--no-chinese", help="Messages in Chinese too; else the seed decides.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on live until interrupted.")] = False,
 ) -> None:
     """Write the container logs of a shop that does not exist, with labels of what was injected when.
@@ -63,6 +68,14 @@ def simulate(
     from api.cli_simulate import run
 
     result = run(
-        folder, seed=seed, start=from_ or since, end=to, lines=lines, faults=fault, services=services, follow=follow
+        folder,
+        seed=seed,
+        start=from_ or since,
+        end=to,
+        lines=lines,
+        faults=fault,
+        services=services,
+        follow=follow,
+        chinese=chinese,
     )
     say(f"{result.lines} lines in {len(result.files)} files under {result.containers}; {len(result.labels)} labels")

@@ -7,7 +7,7 @@ from pathlib import Path
 from api.cli_output import complain
 from api.time_text import SECOND_NS, parse_time
 from ingest.errors import InputError
-from ingest.simulate import FAULTS, Live, SimulationResult
+from ingest.simulate import ALL, FAULTS, Live, SimulationResult
 from ingest.simulate import simulate as simulate_past
 
 STEP_S = 1.0
@@ -23,11 +23,12 @@ def run(
     faults: Sequence[str] | None,
     services: int,
     follow: bool,
+    chinese: bool | None,
 ) -> SimulationResult:
     """Write the past, and with `follow` go on until interrupted. Raises InputError for a fault that is not known."""
-    unknown = [name for name in faults or () if name.partition(":")[0] not in FAULTS]
+    unknown = [name for name in faults or () if name.partition(":")[0] not in {*FAULTS, ALL}]
     if unknown:
-        raise InputError(f"{unknown[0]!r} is not a fault", hint=f"accepted are {', '.join(sorted(FAULTS))}")
+        raise InputError(f"{unknown[0]!r} is not a fault", hint=f"accepted are {', '.join(sorted(FAULTS))}, and {ALL}")
     now_ns = time.time_ns()
     start_ns = parse_time(start, now_ns=now_ns, name="--from")
     end_ns = parse_time(end, now_ns=now_ns, name="--to")
@@ -42,6 +43,7 @@ def run(
         faults=faults or None,
         services=services,
         live_faults=follow,
+        chinese=chinese,
     )
     if follow:
         _go_on(folder, result)

@@ -15,9 +15,10 @@ from ingest.simulate.history import SimulationResult, simulate, write_history
 from ingest.simulate.labels import Label
 from ingest.simulate.live import Live
 from ingest.simulate.occurrence import Kind, Occurrence, Stage
-from ingest.simulate.plan import Plan, make_plan
+from ingest.simulate.plan import ALL, Plan, make_plan
 
 __all__ = [
+    "ALL",
     "FAULTS",
     "Kind",
     "Label",

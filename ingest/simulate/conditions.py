@@ -70,6 +70,9 @@ class Conditions:
         self._muted: dict[tuple[int, str], list[_Stretch]] = {}
         self._quiet: dict[int, list[_Stretch]] = {}
         self._retries: dict[int, list[_Stretch]] = {}
+        self._lost: dict[int, list[tuple[_Stretch, str]]] = {}
+        self._far: dict[int, list[_Stretch]] = {}
+        self._told: dict[int, list[tuple[_Stretch, str]]] = {}
         self._load: list[_Stretch] = []
 
     # What may be unusual.
@@ -84,6 +87,22 @@ class Conditions:
         self.stopped.append((service, replica, start_ns, end_ns))
         if replica is None or self.shop.services[service].replicas == 1:
             self._down.setdefault(service, []).append(self._stretch(start_ns, end_ns))
+
+    def lose_lines(self, service: int, start_ns: int, end_ns: int) -> None:
+        """The service works as usual, but nothing that it writes is kept."""
+        self.stopped.append((service, None, start_ns, end_ns))
+
+    def lose_calls(self, service: int, start_ns: int, end_ns: int, *, share: float, key: str) -> None:
+        """A share of the calls to the service never arrives there; the caller says `key` about it."""
+        self._lost.setdefault(service, []).append((self._stretch(start_ns, end_ns, share), key))
+
+    def far(self, service: int, start_ns: int, end_ns: int, *, seconds: float) -> None:
+        """Calls to the service take this much longer to arrive."""
+        self._far.setdefault(service, []).append(self._stretch(start_ns, end_ns, seconds))
+
+    def tell(self, service: int, start_ns: int, end_ns: int, *, share: float, key: str) -> None:
+        """With a share of its work the service also writes `key`, whether it is quiet or not."""
+        self._told.setdefault(service, []).append((self._stretch(start_ns, end_ns, share), key))
 
     def fail(self, service: int, start_ns: int, end_ns: int, *, share: float, key: str, action: str = "") -> None:
         """A share of the service's work (of one action, if named) ends with the message `key` and a 503."""
@@ -146,6 +165,24 @@ class Conditions:
         """Whether calls are refused."""
         return _any(self._down.get(service), t)
 
+    def lost(self, service: int, t: Seconds) -> list[tuple[Seconds, str]]:
+        """(probability for each time, message of the caller) for each reason why calls do not arrive."""
+        return _shares(self._lost.get(service), t)
+
+    def told(self, service: int, t: Seconds) -> list[tuple[Seconds, str]]:
+        """(probability for each time, message) for each message beside the usual ones."""
+        return _shares(self._told.get(service), t)
+
+    def way_s(self, service: int, t: Seconds) -> Seconds | float:
+        """How much longer a call takes to arrive."""
+        stretches = self._far.get(service)
+        if not stretches:
+            return 0.0
+        late = np.zeros(len(t))
+        for stretch in stretches:
+            late[stretch.covers(t)] += stretch.value
+        return late
+
     def is_quiet(self, service: int, t: Seconds) -> Flags:
         """Whether complaints are kept back."""
         return _any(self._quiet.get(service), t)
@@ -161,7 +198,7 @@ class Conditions:
     def failing(self, service: int, action: str, t: Seconds) -> list[tuple[Seconds, str]]:
         """(probability for each time, message) for each reason to fail."""
         reasons = self._failing.get((service, ""), []) + self._failing.get((service, action), [])
-        return [(np.where(stretch.covers(t), stretch.value, 0.0), key) for stretch, key in reasons]
+        return _shares(reasons, t)
 
     def extra_retries(self, service: int, t: Seconds) -> npt.NDArray[np.int64]:
         """Retries on top of the usual ones."""
@@ -181,6 +218,10 @@ class Conditions:
 
     def _stretch(self, start_ns: int, end_ns: int, value: float = 0.0) -> _Stretch:
         return _Stretch(self._s(start_ns), self._s(end_ns), value)
+
+
+def _shares(reasons: list[tuple[_Stretch, str]] | None, t: Seconds) -> list[tuple[Seconds, str]]:
+    return [(np.where(stretch.covers(t), stretch.value, 0.0), key) for stretch, key in reasons or ()]
 
 
 def _any(stretches: list[_Stretch] | None, t: Seconds) -> Flags:

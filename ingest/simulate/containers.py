@@ -46,7 +46,8 @@ class Containers:
         names: list[str] = []
         chosen: npt.NDArray[np.int64] = np.zeros(len(events), dtype=np.int64)
         service, replica = events["service"].to_numpy(), events["replica"].to_numpy()
-        time_ns, back = events["time_ns"].to_numpy(), events["back"].to_numpy()
+        # By the runtime's clock: a program's own may be wrong.
+        time_ns, back = events["stamp_ns"].to_numpy(), events["back"].to_numpy()
         for (number, copy), containers in sorted(self._of.items()):
             here = np.flatnonzero((service == number) & (replica == copy))
             starts = np.array([container.from_ns for container in containers])

@@ -8,7 +8,8 @@ import polars as pl
 
 from ingest.simulate.benign import BENIGN, noise
 from ingest.simulate.conditions import NS, Conditions, Restart
-from ingest.simulate.draw import generator
+from ingest.simulate.draw import choose, generator
+from ingest.simulate.everyday import everyday
 from ingest.simulate.faults import FAULTS
 from ingest.simulate.load import MINUTE_NS
 from ingest.simulate.occurrence import stage_all
@@ -102,6 +103,7 @@ def _conditions(plan: Plan, start_ns: int, end_ns: int) -> Conditions:
     stage_all(plan.shop, near, conditions, FAULTS | BENIGN)
     for hour_ns in range(start_ns, end_ns, HOUR_NS):
         noise(plan.shop, conditions, plan.seed, hour_ns, hour_ns + HOUR_NS)
+        everyday(plan.shop, conditions, plan.seed, hour_ns, hour_ns + HOUR_NS)
     return conditions
 
 
@@ -154,10 +156,12 @@ def _background(plan: Plan, rng: np.random.Generator, start_ns: int) -> pl.DataF
 
 
 def _dumps(plan: Plan, rng: np.random.Generator, start_ns: int) -> pl.DataFrame:
-    count = rng.poisson(_DUMPS_PER_HOUR * SLICE_NS / HOUR_NS)
-    services = rng.integers(0, len(plan.shop.services), count)
-    templates = [plan.shop.template(int(service), "dumped") for service in services]
-    return _without_request(plan, rng, start_ns, np.array(templates, dtype=np.int64), rng.random(count) * SLICE_NS / NS)
+    # One in each equal part of the slice, in turn in either format: whoever looks at some hours shall find them.
+    count = round(_DUMPS_PER_HOUR * SLICE_NS / HOUR_NS)
+    times = (np.arange(count) + rng.random(count)) / count * SLICE_NS / NS
+    of_format = [[s.number for s in plan.shop.services if s.container_format == name] for name in ("docker", "cri")]
+    templates = [plan.shop.template(choose(rng, of_format[turn % 2]), "dumped") for turn in range(count)]
+    return _without_request(plan, rng, start_ns, np.array(templates, dtype=np.int64), times)
 
 
 def _said(

@@ -39,6 +39,7 @@ def simulate(
     faults: Sequence[str] | None = None,
     services: int = 12,
     live_faults: bool = False,
+    chinese: bool | None = None,
 ) -> SimulationResult:
     """Write the shop of this seed from `start_ns` to `end_ns` into `folder`; the arguments are those of `make_plan`.
 
@@ -52,6 +53,7 @@ def simulate(
         faults=faults,
         services=services,
         live_faults=live_faults,
+        chinese=chinese,
     )
     return write_history(folder, plan)
 

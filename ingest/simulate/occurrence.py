@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import polars as pl
 
 from ingest.simulate.conditions import NS, Conditions, Restart
 from ingest.simulate.draw import generator
@@ -53,14 +54,22 @@ class Stage:
         """Note for the label that this service deviates from `onset_ns` on. The first one noted is the faulty one."""
         self.affected.append(Affected(service, onset_ns))
 
-    def reaches(self, from_ns: int, *, quiet: bool = False) -> None:
-        """Note that failures of the service reach its callers and theirs. `quiet`: neither it nor they complain."""
+    def reaches(self, from_ns: int, *, quiet: bool = False, of: int | None = None) -> None:
+        """Note that failures of the service, or of another one, reach its callers and theirs. `quiet`: neither it nor
+        they complain.
+        """
+        source = self.service if of is None else of
         if quiet:
-            self.conditions.quiet(self.service, self.start_ns, self.end_ns + 90 * NS)
-        for turn, (caller, _) in enumerate(self.shop.upwards(self.service)):
+            self.conditions.quiet(source, self.start_ns, self.end_ns + 90 * NS)
+        for turn, (caller, _) in enumerate(self.shop.upwards(source)):
             self.affects(caller, from_ns + (turn + 1) * NS // 100)
             if quiet:
                 self.conditions.quiet(caller, self.start_ns, self.end_ns + 90 * NS)
+
+    def written_as(self, service: int, *keys: str) -> pl.Expr:
+        """Whether an event is one of these messages of the service; for use in a transform, when all are known."""
+        numbers = [t.number for t in self.shop.templates if t.service == service and t.key in keys]
+        return pl.col("template").is_in(numbers)
 
     def uniform(self, low: float, high: float) -> float:
         """A number between the two, the same each time this occurrence is staged."""
@@ -118,6 +127,8 @@ class Kind:
     benign: bool = False
     per_day: float = 0.0
     nightly: bool = False
+    staple: bool = False
+    """In every default schedule of faults."""
 
 
 def any_service(shop: Shop) -> list[int]:

@@ -18,6 +18,10 @@ HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS
 BACKGROUND_SHARE = 0.16
 """Share of all lines that no request causes: probes, statistics, caches (a guess)."""
+ALL = "all"
+"""Stands for every kind where kinds are named."""
+_DRAWN_KINDS = 2
+"""How many kinds a seed adds to the staples (a guess): a fault about every sixteen hours."""
 _QUIET_MINUTES = 25
 """Least time between two faults, and between a fault and either end of the span."""
 
@@ -35,7 +39,7 @@ class Plan:
     """Lines of each service."""
     faults: tuple[Occurrence, ...]
     live_faults: bool
-    """After `end_ns`, when lived on, there is one more fault a day."""
+    """After `end_ns`, when lived on, there is one more fault a day: of the kinds before it, or a staple."""
 
     def occurrences(self, start_ns: int, end_ns: int) -> list[Occurrence]:
         """Faults and benign events that touch the span, by (start, id). Days are planned one by one, without end."""
@@ -57,12 +61,16 @@ class Plan:
 
     def _live_fault_of_day(self, day: int) -> Iterator[Occurrence]:
         rng = generator(self.seed, "live", day)
-        kind = FAULTS[choose(rng, sorted(FAULTS))]
+        kind = FAULTS[choose(rng, self._live_kinds())]
         start_ns = day * DAY_NS + int(rng.integers(DAY_NS - HOUR_NS))
         if self.live_faults and start_ns > self.end_ns + HOUR_NS:
             habit = generator(self.seed, "habit", kind.name)
             variant, service = choose(habit, kind.variants), _usual_target(self.shop, kind)
             yield _occurrence(self.shop, f"{kind.name}-{day}", kind, rng, start_ns, variant=variant, service=service)
+
+    def _live_kinds(self) -> list[str]:
+        staples = {kind.name for kind in FAULTS.values() if kind.staple}
+        return sorted(staples | {fault.kind for fault in self.faults})
 
 
 def make_plan(
@@ -74,23 +82,26 @@ def make_plan(
     faults: Sequence[str] | None = None,
     services: int = 12,
     live_faults: bool = False,
+    chinese: bool | None = None,
 ) -> Plan:
     """Plan a shop from `start_ns` to `end_ns`, with about `lines` lines in that span (None: 70 a minute).
 
-    `faults` names kinds, each once for each time it is named, `kind` or `kind:variant`; None asks for the default
-    schedule: over two weeks every kind two to four times, at least twice at the same service in the same variant.
+    `faults` names kinds, each once for each time it is named, `kind` or `kind:variant`. None asks for the default
+    schedule: over two weeks the staples and some kinds that the seed draws, each three times, at least twice at the
+    same service in the same variant; ALL among the names stands for such a schedule of all kinds. `chinese`: whether
+    some services, or all, write Chinese; None leaves it to the seed.
     Raises SettingError for an unknown kind, an empty span, or more faults than the span has room for.
     """
     if end_ns - start_ns < MINUTE_NS:
         raise SettingError(f"cannot simulate from {start_ns} to {end_ns}: at least a minute is needed")
-    shop = Shop(seed, services=services)
+    shop = Shop(seed, services=services, chinese=chinese)
     minutes = (end_ns - start_ns) / MINUTE_NS
     per_minute = 70.0 if lines is None else lines / minutes
     mean = per_minute * (1 - BACKGROUND_SHARE) / _lines_per_request(shop)
     span = np.arange(start_ns // MINUTE_NS, max(end_ns // MINUTE_NS, start_ns // MINUTE_NS + 1))
     mean *= mean / float(Load(seed, mean).requests(span).mean())  # a night alone has as many lines as were asked for
     load = Load(seed, mean)
-    wanted = _default_faults(seed, minutes / 1440) if faults is None else [_named(name) for name in faults]
+    wanted = _wanted(seed, minutes / 1440, faults)
     return Plan(
         seed=seed,
         start_ns=start_ns,
@@ -113,17 +124,36 @@ def _named(name: str) -> tuple[Kind, str | None]:
     kind_name, _, variant = name.partition(":")
     kind = FAULTS.get(kind_name)
     if kind is None:
-        raise SettingError(f"no fault kind is called {kind_name!r}: there are {', '.join(sorted(FAULTS))}")
+        raise SettingError(f"no fault kind is called {kind_name!r}: there are {', '.join(sorted(FAULTS))}, and {ALL}")
     if variant and variant not in kind.variants:
         raise SettingError(f"{kind_name} has no variant {variant!r}: there are {', '.join(kind.variants)}")
     return kind, variant or None
 
 
-def _default_faults(seed: int, days: float) -> list[tuple[Kind, str | None]]:
+def _wanted(seed: int, days: float, faults: Sequence[str] | None) -> list[tuple[Kind, str | None]]:
+    if faults is None:
+        return _rounds(seed, days, _default_kinds(seed, days))
+    wanted = []
+    for name in faults:
+        wanted += _rounds(seed, days, list(FAULTS.values())) if name == ALL else [_named(name)]
+    return wanted
+
+
+def _default_kinds(seed: int, days: float) -> list[Kind]:
+    """The staples; where there is more than one round, some others too, each of which then comes back."""
+    others = sorted(kind.name for kind in FAULTS.values() if not kind.staple)
+    drawn = generator(seed, "drawn kinds").permutation(others)[: _DRAWN_KINDS if _round_count(days) > 1 else 0]
+    return [kind for kind in FAULTS.values() if kind.staple or kind.name in drawn]
+
+
+def _round_count(days: float) -> int:
+    return max(1, round(days * 3 / 14))
+
+
+def _rounds(seed: int, days: float, kinds: Sequence[Kind]) -> list[tuple[Kind, str | None]]:
     """Each kind's variants in turn, and as many rounds as two weeks have room for; the first variant leads."""
     rounds: list[tuple[Kind, str | None]] = []
-    kinds = list(FAULTS.values())
-    for turn in range(max(1, round(days * 3 / 14))):
+    for turn in range(_round_count(days)):
         order = [kinds[i] for i in generator(seed, "round", turn).permutation(len(kinds))]
         if "avalanche" in FAULTS:  # in the middle of a round: over two weeks the last one is one to three days old
             order.remove(FAULTS["avalanche"])

@@ -16,13 +16,15 @@ PIECE_BYTES = 16_384
 _TRACE_STEP_NS = 2_000
 """Between the stamps of two lines of a stack trace (a guess)."""
 _CITIES = ("Lisbon", "Lyon", "Graz", "Osaka", "Quito", "Tallinn", "杭州", "München", "Leeds", "Tampa")
+_CHINESE_CITIES = ("杭州", "上海", "广州", "成都", "武汉", "苏州", "西安", "青岛")
 _PAYLOAD_WORDS = ("blue", "cotton", "large", "gift", "fragile", "refurbished", "seasonal", "limited", "oak", "wool")
 
 Fields = dict[str, tuple[pl.Expr, ...]]
 
 
-def fields(zone_s: int) -> Fields:
+def fields(shop: Shop) -> Fields:
     """What each varying field is made of, over the columns of events."""
+    zone_s, cities = shop.zone_s, _CHINESE_CITIES if shop.is_chinese else _CITIES
     clock = pl.from_epoch(pl.col("time_ns") + zone_s * 1_000_000_000, time_unit="ns")
     utc = pl.from_epoch("time_ns", time_unit="ns")
     millis = pl.col("time_ns") // 1_000_000
@@ -38,7 +40,7 @@ def fields(zone_s: int) -> Fields:
         "sku": (pl.lit("A-"), item // 11 % 900 + 100),
         "qty": (item // 13 % 4 + 1,),
         "amount": (item // 17 % 400 + 3, pl.lit("."), _digits(item // 19 % 100, 2)),
-        "city": (pl.lit(pl.Series(_CITIES)).gather(item // 23 % len(_CITIES)),),
+        "city": (pl.lit(pl.Series(cities)).gather(item // 23 % len(cities)),),
         "ip": (pl.lit("10."), item // 29 % 250, pl.lit("."), item // 31 % 250, pl.lit("."), item // 37 % 250 + 1),
         "code": (pl.lit("K"), item // 41 % 90 + 10),
         "ms": (pl.col("ms"),),
@@ -61,7 +63,7 @@ def _stamp(row: int) -> pl.Expr:
 def render(shop: Shop, events: pl.DataFrame) -> pl.DataFrame:
     """The events with a column `text`, in their order: whole records of the container's file, line ends included."""
     numbered = events.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
-    known = fields(shop.zone_s)
+    known = fields(shop)
     rendered = []
     for (number,), group in sorted(numbered.partition_by("template", as_dict=True).items()):
         template = shop.templates[number]
@@ -152,5 +154,8 @@ def cut_cri(line: str, stream: str, stamp: str) -> str:
 
 
 def _pieces(line: str) -> Sequence[str]:
-    """Pieces of PIECE_BYTES. Long lines are ASCII, so that no cut falls inside a character."""
-    return [line[at : at + PIECE_BYTES] for at in range(0, len(line), PIECE_BYTES)]
+    """Pieces of PIECE_BYTES. Only the beginning of a long line may be other than ASCII, so no cut falls inside a
+    character.
+    """
+    body = line.encode()
+    return [body[at : at + PIECE_BYTES].decode() for at in range(0, len(body), PIECE_BYTES)]

@@ -53,6 +53,10 @@ class Walk:
             self._emit(span, span.action, rows, t, begin)
         t = t + self._work_s(span, t, 1.0)
         ok = self._unharmed(span, rows, t, begin)
+        for share, key in self._conditions.told(span.service, t):
+            telling = ok & (self._rng.random(len(rows)) < share)
+            self._emit(span, key, rows[telling], t[telling], begin[telling])
+            t = t + self._moment_s(t)
         if span.says_stored:
             self._emit(span, "stored", rows[ok], t[ok], begin[ok])
             t = t + self._moment_s(t)
@@ -99,9 +103,10 @@ class Walk:
         refused = self._conditions.is_down(call.span.service, t)
         end, good = t + 0.003, np.zeros(len(rows), dtype=np.bool_)
         self._complain(caller, "refused", rows[refused], end[refused], t[refused], peer=call)
-        sent = ~refused
+        sent = self._arrives(caller, call, rows, t, end, ~refused)
         network = self._rng.exponential(0.0006, len(rows)) + 0.0003
-        end[sent], good[sent] = self._span(call.span, rows[sent], (t + network)[sent])
+        arrival = t + network + self._conditions.way_s(call.span.service, t)
+        end[sent], good[sent] = self._span(call.span, rows[sent], arrival[sent])
         end[sent] += network[sent]
         late = sent & (end - t > call.timeout_s)
         end[late] = t[late] + call.timeout_s
@@ -110,6 +115,14 @@ class Walk:
         self._complain(caller, "timeout", rows[late], end[late], t[late], peer=call, timeout_s=call.timeout_s)
         self._complain(caller, "downstream", rows[wrong], end[wrong], t[wrong], peer=call)
         return end, good
+
+    def _arrives(self, caller: Span, call: Call, rows: Rows, t: Seconds, end: Seconds, sent: Flags) -> Flags:
+        """Which of the calls sent find their way; about the others the caller complains."""
+        for share, key in self._conditions.lost(call.span.service, t):
+            lost = sent & (self._rng.random(len(rows)) < share)
+            self._complain(caller, key, rows[lost], end[lost], t[lost], peer=call)
+            sent = sent & ~lost
+        return sent
 
     def _unharmed(self, span: Span, rows: Rows, t: Seconds, begin: Seconds) -> Flags:
         """Which of the requests the service can work on; about the others it complains."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from ingest.errors import SettingError
 from ingest.simulate.draw import choose, generator
 from ingest.simulate.flow import Call, Span, make_flows, paths_up
+from ingest.simulate.language import languages, writes_chinese
 from ingest.simulate.layout import Runtime, whole_line
 from ingest.simulate.service import Service, make_services
 from ingest.simulate.stack import stack_trace
-from ingest.simulate.topology import BRANDS, NAMESPACES, ROLES
+from ingest.simulate.topology import BRANDS, NAMESPACES, PROVIDERS, ROLES
 
 SERVICE_COUNTS = range(10, len(ROLES) + 1)
 """How many services a shop may have."""
@@ -31,16 +32,19 @@ class Template:
 
 
 @cache
-def phrases() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Message -> (level, phrasings), from phrases.toml."""
-    levels = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
+def phrases(file_name: str = "phrases.toml") -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Message -> (level, phrasings), from a file beside this one."""
+    levels = tomllib.loads(Path(__file__).with_name(file_name).read_text(encoding="utf-8"))
     return {key: (level, tuple(texts)) for level, messages in levels.items() for key, texts in messages.items()}
+
+
+CHINESE_PHRASES = "phrases_zh.toml"
 
 
 class Shop:
     """Everything about the shop that does not change with time. Templates are made when first asked for."""
 
-    def __init__(self, seed: int, *, services: int = 12) -> None:
+    def __init__(self, seed: int, *, services: int = 12, chinese: bool | None = None) -> None:
         if services not in SERVICE_COUNTS:
             raise SettingError(
                 f"cannot build a shop of {services} services: between {SERVICE_COUNTS[0]} and {SERVICE_COUNTS[-1]}"
@@ -50,7 +54,11 @@ class Shop:
         rng = generator(seed, "shop")
         self.brand = choose(rng, BRANDS)
         self.namespace = choose(rng, NAMESPACES)
-        self.zone_s = 3600 * choose(rng, (0, 0, 0, 8))
+        zone_h = choose(rng, (0, 0, 0, 8))
+        self.languages = languages(seed, services, chinese=chinese)
+        """By the number of the service."""
+        self.is_chinese = self.languages.count("english") < services
+        self.zone_s = 3600 * (8 if self.is_chinese else zone_h)
         """Offset of the clocks in messages that name no zone. The container's own time stamps are UTC."""
         self.services = make_services(rng, self.brand, services)
         self.flows = make_flows(rng, self.services)
@@ -128,14 +136,13 @@ class Shop:
     def _make_template(
         self, number: int, service: Service, key: str, span: Span | None, peer: int | None, timeout_s: float
     ) -> Template:
-        level, wordings = phrases()[key]
-        # Colleagues share a logging library: what every service says is worded once for each runtime.
-        text = choose(generator(self.seed, "phrase", key, "" if "." in key else service.runtime), wordings)
+        level, text = self._wording(service, key)
         fixed = {
             "peer": "" if peer is None else self.services[peer].name,
             "store": service.store,
             "table": service.table,
             "service": service.name,
+            "provider": choose(generator(self.seed, "provider", service.number), PROVIDERS),
             "timeout": str(round(timeout_s * 1000)),
             "method": span.method if span else "",
             "path": span.path if span else "",
@@ -152,6 +159,13 @@ class Shop:
         logger = self._logger(service, key)
         line = whole_line(service.layout, message=text, level=level, logger=logger, in_request=span is not None)
         return Template(number, service.number, key, level, line, span is not None)
+
+    def _wording(self, service: Service, key: str) -> tuple[str, str]:
+        """The message's level and this service's phrasing of it."""
+        chinese = writes_chinese(self.seed, self.languages[service.number], service.runtime, key)
+        level, wordings = phrases(CHINESE_PHRASES if chinese else "phrases.toml")[key]
+        # Colleagues share a logging library: what every service says is worded once for each runtime.
+        return level, choose(generator(self.seed, "phrase", key, "" if "." in key else service.runtime), wordings)
 
     def _logger(self, service: Service, key: str) -> str:
         """The part of the program that says this."""

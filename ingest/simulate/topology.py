@@ -34,6 +34,8 @@ ROLES = (
 NAME_STYLES = ("{name}", "{name}-service", "svc-{name}", "{brand}-{name}", "{name}-api", "{brand}-{name}-svc")
 BRANDS = ("acorn", "lumen", "north", "tulip", "harbor", "mosaic", "cedar", "pico")
 NAMESPACES = ("shop", "store-prod", "retail", "prod", "market")
+PROVIDERS = ("partner API", "api.partner.example", "remote provider", "vendor-gw", "upstream vendor")
+"""What a service may use outside the shop."""
 STORES = ("postgres", "redis", "mysql", "mongo", "cassandra")
 
 

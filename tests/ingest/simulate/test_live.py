@@ -5,13 +5,23 @@ from pathlib import Path
 import pytest
 
 from ingest.simulate import Live, make_plan, write_history
-from tests.ingest.simulate.conftest import DAY_NS, HOUR_NS, START_NS, nanoseconds, read_file
-
-MINUTE_NS = 60_000_000_000
+from tests.ingest.simulate.conftest import DAY_NS, HOUR_NS, MINUTE_NS, START_NS, nanoseconds, read_file
 
 
 def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / "containers").iterdir())}
+
+
+@pytest.mark.parametrize("kind", ["clock_skew", "poison_message:stuck", "certificate_expiry"])
+def test_lines_with_wrong_clocks_or_held_back_are_the_same_whatever_the_steps(tmp_path: Path, kind: str) -> None:
+    plan = make_plan(seed=4, start_ns=START_NS, end_ns=START_NS + 2 * HOUR_NS, lines=6_000, faults=[kind], chinese=True)
+    write_history(tmp_path / "whole", plan)
+    (fault,) = plan.faults
+    for number, from_ns in enumerate(((fault.start_ns + fault.end_ns) // 2, fault.end_ns + 10**10)):
+        folder = tmp_path / f"parts-{number}"
+        Live(folder, plan, from_ns=START_NS).advance(from_ns)
+        Live(folder, plan, from_ns=from_ns).advance(plan.end_ns)
+        assert _files(folder) == _files(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("minutes", [11, 1000], ids=["short steps", "one step"])
