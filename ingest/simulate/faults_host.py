@@ -141,7 +141,7 @@ def slow_leak(stage: Stage) -> None:
     service = stage.service
     quiet = stage.variant == "quiet"
     length_ns = stage.end_ns - stage.start_ns
-    most_s = patience_s(stage.shop, service) * (0.5 if quiet else 1.15)
+    most_s = patience_s(stage.shop, service) * (0.5 if quiet else 1.4)
     parts = [turn / 8 for turn in range(9)]
     times = [stage.start_ns + int(length_ns * part) for part in parts]
     stage.conditions.slow(service, times, [most_s * part**2 for part in parts])

@@ -1,6 +1,7 @@
 """The plan of a simulation: a seed's shop, its load, and what happens when; everything else follows from it."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -192,16 +193,19 @@ def _schedule(
 
 
 def _usual_target(shop: Shop, kind: Kind) -> int:
-    """The service at which a kind strikes again and again; another one for each kind as far as there are any."""
-    taken: set[int] = set()
-    for earlier in FAULTS.values():
+    """The service at which a kind strikes again and again; of its possible ones, one that the fewest kinds before it
+    have taken.
+    """
+    taken: Counter[int] = Counter()
+    for earlier in (*FAULTS.values(), kind):
         possible = list(earlier.targets(shop))
-        free = [service for service in possible if service not in taken] or possible
+        fewest = min(taken[service] for service in possible)
+        free = [service for service in possible if taken[service] == fewest]
         target = choose(generator(shop.seed, "habit", earlier.name), free)
         if earlier.name == kind.name:
-            return target
-        taken.add(target)
-    return choose(generator(shop.seed, "habit", kind.name), kind.targets(shop))
+            break
+        taken[target] += 1
+    return target
 
 
 def _occurrence(
