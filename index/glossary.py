@@ -25,7 +25,7 @@ class Concept:
     id: str
     spoken: str
     group: str
-    """The table of `glossary.toml` it stands in."""
+    """The table it stands in; each has a file in the folder `glossary`."""
     kind: str = ""
     """The incident kind that it names, if it does."""
     broad: bool = False
@@ -131,13 +131,14 @@ def own_glossary() -> Glossary:
 
 
 def load_glossary() -> Glossary:
-    """The glossary that comes with Dejalog (`glossary.toml` beside this file)."""
-    text = importlib.resources.files("index").joinpath("glossary.toml").read_text(encoding="utf-8")
-    return parse_glossary(text)
+    """The glossary that comes with Dejalog: the tables of the folder `glossary` beside this file, in order of name."""
+    folder = importlib.resources.files("index").joinpath("glossary")
+    tables = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    return parse_glossary("\n".join(table.read_text(encoding="utf-8") for table in tables))
 
 
 def parse_glossary(toml: str) -> Glossary:
-    """A glossary from TOML of the shape that `glossary.toml` explains in its first lines."""
+    """A glossary from TOML of the shape that `glossary/faults.toml` explains in its first lines."""
     concepts: list[Concept] = []
     forms: dict[Side, list[_Form]] = {"question": [], "document": []}
     for group, entries in tomllib.loads(toml).items():
