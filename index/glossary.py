@@ -5,14 +5,16 @@ import functools
 import importlib.resources
 import itertools
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from index.words import Word, words
+from index.words import Word, stem, words
 
 GAP = "~"
 """In a form: up to LONGEST_GAP other words may stand here."""
 LONGEST_GAP = 4
+LONGEST_COMPOUND = 5
+"""Parts of a camelCase name that are joined again, to be looked up as one word (a guess)."""
 Side = Literal["question", "document"]
 _Form = tuple[str, "Concept", bool]
 """A form, its concept, and whether it is vague."""
@@ -62,10 +64,9 @@ class Glossary:
     def matches(self, text: str, side: Side) -> list[Match]:
         """Every place a concept is named, by (start, longest first, id). Places may overlap."""
         found = words(text)
-        english = self._english(found, self.sides[side])
-        return sorted(
-            {*english, *self._han(found, self.sides[side])}, key=lambda m: (m.start, m.start - m.end, m.concept.id)
-        )
+        phrases = self.sides[side]
+        places = {*self._english(found, phrases), *self._compound(found, phrases), *self._han(found, phrases)}
+        return sorted(places, key=lambda m: (m.start, m.start - m.end, m.concept.id))
 
     def expand(self, text: str, side: Side) -> dict[str, int]:
         """How many places name each concept, by concept id."""
@@ -105,11 +106,24 @@ class Glossary:
     @staticmethod
     def _english(found: list[Word], phrases: Phrases) -> list[Match]:
         stems = [word.stem for word in found]
+        following = [*stems[1:], GAP]
+        # The second word is looked at here: most forms end at it, and a call for each would cost twice as much.
         return [
             Match(concept, found[i].start, found[end - 1].end, vague)
             for i, first in enumerate(stems)
             for phrase, concept, vague in phrases.english.get(first, ())
+            if len(phrase) == 1 or phrase[1] == following[i] or phrase[1] == GAP
             if (end := _end_of(phrase, stems, i))
+        ]
+
+    @staticmethod
+    def _compound(found: list[Word], phrases: Phrases) -> list[Match]:
+        """The forms of one word that a camelCase name writes as several: "noroutetohost" in NoRouteToHostException."""
+        return [
+            Match(concept, found[i].start, found[end - 1].end, vague)
+            for i, end, joined in _compounds(found)
+            for phrase, concept, vague in phrases.english.get(stem(joined), ())
+            if len(phrase) == 1
         ]
 
     @staticmethod
@@ -156,17 +170,28 @@ def parse_glossary(toml: str) -> Glossary:
 def _end_of(phrase: tuple[str, ...], stems: Sequence[str], start: int) -> int:
     """Where the phrase that begins at `start` ends; 0 when it is not there. A gap takes as few words as will do."""
     at = start
-    for place, stem in enumerate(phrase):
-        if stem == GAP:
+    for place, part in enumerate(phrase):
+        if part == GAP:
             reach = stems[at : at + LONGEST_GAP + 1]
             if phrase[place + 1] not in reach:
                 return 0
             at += reach.index(phrase[place + 1])
-        elif at < len(stems) and stems[at] == stem:
+        elif at < len(stems) and stems[at] == part:
             at += 1
         else:
             return 0
     return at
+
+
+def _compounds(found: Sequence[Word]) -> Iterator[tuple[int, int, str]]:
+    """Neighbouring parts of one name joined again, as (first, end, text)."""
+    for i, word in enumerate(found):
+        joined = word.text
+        for end in range(i + 1, min(i + LONGEST_COMPOUND, len(found))):
+            if found[end].start != found[end - 1].end or not found[end].text.isalpha() or found[end].is_han:
+                break
+            joined += found[end].text
+            yield i, end + 1, joined
 
 
 def _covers(longer: Match, match: Match) -> bool:
@@ -184,12 +209,11 @@ def _phrases(forms: list[_Form]) -> Phrases:
     han: dict[str, dict[tuple[str, str], tuple[Concept, bool]]] = {}
     for form, concept, vague in forms:
         found = words(form)
-        parts = [[word.stem for word in words(part)] for part in form.split(GAP)]
         if len(found) == 1 and found[0].is_han:
             group = han.setdefault(form[0], {})
             group[form, concept.id] = (concept, vague and group.get((form, concept.id), (concept, True))[1])
         elif found and not any(word.is_han for word in found):
-            stems = tuple(itertools.chain(*([GAP, *part] for part in parts)))[1:]
+            stems = _stems_of(form)
             same = english.setdefault(stems[0], {})
             same[stems, concept.id] = (concept, vague and same.get((stems, concept.id), (concept, True))[1])
     return Phrases(
@@ -199,6 +223,11 @@ def _phrases(forms: list[_Form]) -> Phrases:
         },
         {first: tuple((p, *group[p, i]) for p, i in sorted(group, key=_longest_first)) for first, group in han.items()},
     )
+
+
+def _stems_of(form: str) -> tuple[str, ...]:
+    parts = ([word.stem for word in words(part)] for part in form.split(GAP))
+    return tuple(itertools.chain(*([GAP, *part] for part in parts)))[1:]
 
 
 def _longest_first(key: tuple[str | tuple[str, ...], str]) -> tuple[int, str | tuple[str, ...], str]:
