@@ -18,8 +18,8 @@ MEANT_TWICE = {
     "hardware": "machine, module, raid, 存储, 机器, 没电",
     "life": "attempt, feature flag, graceful shutdown, hotfix, phase, replica, term, 主从切换, 任期, 关闭, 切换, 副本, "
     "打补丁, 抢占, 提交作业, 结束, 选票, 阶段",
-    "network": "bounced mail, bytes received, bytes sent, bytes transferred, endpoint, remote call, rpc, sent, 接口, 流量, 网址, "
-    "请求量, 转发, 退信",
+    "network": "bounced mail, bytes received, bytes sent, bytes transferred, endpoint, remote call, rpc, sent, 接口, "
+    "流量, 网址, 请求量, 转发, 退信",
     "security": "otp, password change, password reset, single sign on, sudo, 单点登录, 重置密码",
 }
 """Words that stand for two concepts of a table: a question that says one is met by either."""
