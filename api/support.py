@@ -29,8 +29,8 @@ class SupportSettings:
     pattern_cosine_low: float = 0.1
     pattern_cosine_high: float = 0.5
     """Cosines that count nothing and everything."""
-    pattern_found: float = 0.42
-    pattern_inconclusive: float = 0.3
+    pattern_found: float = 0.36
+    pattern_inconclusive: float = 0.25
     """From these strengths on."""
     incident_words: float = 0.8
     """The same of an incident, whose text is long and its cosine low whatever it says."""
@@ -82,8 +82,8 @@ def pattern_support(
     unspoken: Sequence[Unit],
     is_fault: bool,
 ) -> Support:
-    """What one pattern is worth as evidence. `unspoken`: telling units that no pattern at all covers; `is_fault`: it
-    shows that something went wrong.
+    """What one pattern is worth as evidence. `unspoken`: telling units that no pattern at all covers, which is what can
+    truly be said to be missing; `is_fault`: it shows that something went wrong.
     """
     spread = (found.cosine - settings.pattern_cosine_low) / (settings.pattern_cosine_high - settings.pattern_cosine_low)
     spread = min(max(spread, 0.0), 1.0)
@@ -92,8 +92,9 @@ def pattern_support(
     covered = {unit: cover(unit, found.tokens, is_incident=False, is_fault=is_fault) for unit in question.units}
     share = _share(question.units, covered, words, settings)
     strength = settings.pattern_words * share + (1 - settings.pattern_words) * spread
-    if unspoken:
-        return Support(_despite(unspoken, question, found.cosine, settings), strength, tuple(unspoken))
+    missing = [unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5]
+    if missing:
+        return Support(_despite(missing, question, found.cosine, settings), strength, tuple(unspoken))
     if strength < settings.pattern_inconclusive:
         return Support("not_found", strength, ())
     asks_fault = any(unit.is_fault for unit in question.units)
