@@ -137,7 +137,7 @@ class RetrieveSettings:
     """How the arms of retrieval are weighed; the vectors weigh 1. Where the defaults come from: api/retrieve.py."""
 
     weight_bm25: float = setting(
-        0.4, text.read_weight, "a number from 0 to 10", "Weight of words against vectors when patterns are ranked."
+        0.7, text.read_weight, "a number from 0 to 10", "Weight of words against vectors when patterns are ranked."
     )
     weight_bm25_incidents: float = setting(
         0.8, text.read_weight, "a number from 0 to 10", "Weight of words against vectors when incidents are ranked."
