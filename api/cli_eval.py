@@ -25,6 +25,8 @@ Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder wi
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    from api import cli_eval_incidents
+
     group = typer.Typer(
         help="How good mining, answers and incident memory are, over labelled data. One configuration for everything.",
         no_args_is_help=True,
@@ -32,6 +34,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("mining")(mining)
     group.command("questions")(questions)
+    cli_eval_incidents.register(group)
     app.add_typer(group, name="eval", rich_help_panel="Look after")
 
 

@@ -43,7 +43,9 @@ def print_report(report: Report, output: str, *, kept: Path | None = None) -> No
         return
     # Wide on purpose: a row that wraps cannot be compared; a terminal scrolls and a file keeps it whole.
     console = Console(width=200, soft_wrap=True)
-    _print_rows(console, report)
+    console.print(report.name, highlight=False, markup=False)
+    for part in dict.fromkeys(row.get("part") for row in report.rows):
+        _print_rows(console, [row for row in report.rows if row.get("part") == part])
     mean = {name: round(value, 4) for name, value in report.mean.items()}
     console.print(f"mean: {mean}", highlight=False)
     if kept is not None:
@@ -74,13 +76,14 @@ def _differences(report: Report, kept: Path) -> dict[str, float]:
     return {name: round(value - earlier[name], 4) for name, value in report.mean.items() if name in earlier}
 
 
-def _print_rows(console: Console, report: Report) -> None:
-    names = list(dict.fromkeys(name for row in report.rows for name in row))
-    table = Table(title=report.name, box=None, pad_edge=False)
+def _print_rows(console: Console, rows: Sequence[Row]) -> None:
+    """One table; rows of another `part` have other columns and stand in a table of their own."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(box=None, pad_edge=False)
     for name in names:
-        is_text = any(isinstance(row.get(name), str) for row in report.rows)
+        is_text = any(isinstance(row.get(name), str) for row in rows)
         table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
-    for row in report.rows:
+    for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     console.print(table)
 

@@ -1,0 +1,123 @@
+"""The store that an evaluation of incidents asks: container logs written by the real path and mined as the server does.
+
+Paths and hosts play no part in it: a source is named by its file alone, so the same logs give the same store anywhere.
+"""
+
+import contextlib
+import dataclasses
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from api.answer import Answer, ask
+from index.deviation_mark import Course
+from index.embedding_cache import EmbeddingCache
+from index.generation import Generation
+from index.generation_build import mine, read_known, with_vectors
+from index.incident import Incident
+from index.incident_course import read_courses
+from index.incident_mine import MineCache, span_incident
+from index.knowledge import Knowledge
+from index.store_parquet import ParquetStore
+from index.vector import Embedder
+from ingest.chunk import CHUNK_BYTES, Chunk
+from ingest.cut import find_cuts
+from ingest.errors import InputError
+from ingest.receive import Receiver
+from ingest.source import Source, mint_source_id
+from ingest.source_path import read_path
+
+READ_NS = 1_790_000_000_000_000_000
+"""When chunks are said to have been read: a fixed time, as it decides nothing that is measured."""
+ARCHIVE = "containers.tar.xz"
+FOLDER = "containers"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class World:
+    """A whole store, mined."""
+
+    store: ParquetStore
+    generation: Generation
+    course: Course
+    cache: MineCache
+    embedder: Embedder
+
+    def span(self, start_ns: int, end_ns: int) -> Incident:
+        """What was unusual in any span."""
+        return span_incident(self.store, self.generation.patterns, start_ns, end_ns, cache=self.cache)
+
+    def ask(self, question: str) -> Answer:
+        """A question's answer just after the last line."""
+        newest_ns = self.store.high_water().last_ns or 0
+        return ask(question, store=self.store, generation=self.generation, embedder=self.embedder, now_ns=newest_ns + 1)
+
+    @property
+    def observed_days(self) -> float:
+        """Days for which there are lines: minutes without any are not counted."""
+        return len(self.course.windows.times) / 1440
+
+
+@contextlib.contextmanager
+def open_world(files: Sequence[Path], embedder: Embedder) -> Iterator[World]:
+    """A world of these container logs, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="dejalog-eval-") as folder, contextlib.ExitStack() as opened:
+        store = opened.enter_context(contextlib.closing(ParquetStore.open(Path(folder))))
+        catalogue = Path(folder) / "catalogue.sqlite"
+        knowledge = opened.enter_context(contextlib.closing(Knowledge(catalogue)))
+        receiver = Receiver(store)
+        for file in files:
+            for chunk in _chunks(file):
+                receiver.accept(chunk)
+        store.flush()
+        cache = MineCache()
+        mined = mine(store, read_known(knowledge, before_ns=None), as_of_ns=None, cache=cache)
+        vectors = opened.enter_context(contextlib.closing(EmbeddingCache(Path(folder) / "embeddings.sqlite")))
+        generation = with_vectors(mined, embedder, vectors)
+        course = read_courses(store, generation.patterns, before_ns=None, cache=cache).whole
+        yield World(store, generation, course, cache, embedder)
+
+
+@contextlib.contextmanager
+def container_logs(data: Path) -> Iterator[list[Path]]:
+    """The log files of a folder: those in it, in its `containers`, or in its `containers.tar.xz`.
+
+    Raises InputError when it has none.
+    """
+    archive = data / ARCHIVE
+    with tempfile.TemporaryDirectory(prefix="dejalog-eval-") as unpacked:
+        found = _logs(data / FOLDER) or _logs(data)
+        if not found and archive.is_file():
+            with tarfile.open(archive) as opened:
+                opened.extractall(unpacked, filter="data")
+            found = _logs(Path(unpacked))
+        if not found:
+            raise InputError(
+                f"{data} holds no container logs", hint=f"it, its folder {FOLDER} or its {ARCHIVE} holds *.log files"
+            )
+        yield found
+
+
+def _logs(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.log"), key=lambda path: path.name)
+
+
+def _chunks(file: Path) -> Iterator[Chunk]:
+    """A finished file as the collector would ship it."""
+    data = file.read_bytes()
+    fields = read_path(str(file))
+    source = Source(
+        id=mint_source_id("host", file.name, data[:1024], 0),
+        host="host",
+        path=file.name,
+        service=fields.service,
+        namespace=fields.namespace,
+        pod=fields.pod,
+        container=fields.container,
+    )
+    start = 0
+    for end in (*find_cuts(data, limit=CHUNK_BYTES, more_follows=True).ends, len(data)):
+        if end > start:
+            yield Chunk(source, start, end, READ_NS, data[start:end])
+            start = end
