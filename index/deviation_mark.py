@@ -12,7 +12,7 @@ import polars as pl
 
 from index.deviation import FEWEST_MORE, SCALES, Baseline, Stretches, extend, learn, stretches, surprises
 from index.deviation_gap import GapBaseline, extend_gaps, learn_gaps, slow_sums
-from index.window import Floats, Windows, places
+from index.window import RESTARTS, Floats, Indices, Windows, places
 
 LEAST_SURPRISE = 3.0
 """Smaller deviations are chance and are not marked."""
@@ -21,8 +21,14 @@ MOST_CALM = 3.5
 """What a burst of lines that are neither warnings nor errors counts, and the most it counts (a guess): start-up lines
 and batches burst too. By itself it makes no incident.
 """
+RESTART_WEIGHT = 1.5
+"""What restarts count: nobody restarts a container three times in a quarter of an hour on purpose, so they need not be
+as surprising as lines, which chance also brings (a guess; three within a few minutes then suffice by themselves).
+"""
 _HOUR_NS = 3_600_000_000_000
 _DAY_HOURS = 24
+_OFTEN = 10
+"""What comes in more than every tenth hour is no incident (a guess)."""
 _ENOUGH_HOURS = 8
 _ENOUGH_DAYS = 4
 MARK_SCHEMA = pl.Schema(
@@ -44,7 +50,8 @@ class Course:
 
     Features are numbered: 2 x column for more than usual, 2 x column + 1 for less, then the pairs. `habit`: float32
     [features], 0 for what never deviated before, to 1 for what does all the time. `rarity`: float32 [features], 1 for
-    what deviates in no window, to 0 for what does in all, by logarithm.
+    what deviates in no window, to 0 for what does in all, by logarithm. `usual`: float32 [features], the size of
+    surprise that it reaches in every tenth hour or more; infinite for what has its hour of the day.
     """
 
     baseline: Baseline
@@ -52,6 +59,7 @@ class Course:
     marks: pl.DataFrame
     habit: Floats
     rarity: Floats
+    usual: Floats
 
     @property
     def windows(self) -> Windows:
@@ -65,7 +73,10 @@ def follow(windows: Windows, gaps: pl.DataFrame) -> Course:
     gap_baseline = learn_gaps(gaps, windows.times)
     marks = _marks(baseline, gap_baseline, after=0)
     features = 2 * windows.columns.height + gap_baseline.pairs.height
-    return Course(baseline, gap_baseline, marks, _habits(marks, windows, features), _rarities(marks, windows, features))
+    hourly, daily = _habits(marks, windows, features)
+    usual = np.where(daily > hourly, np.inf, _usual_sizes(marks, windows, features)).astype(np.float32)
+    habit = np.maximum(hourly, daily)
+    return Course(baseline, gap_baseline, marks, habit, _rarities(marks, windows, features), usual)
 
 
 def follow_on(course: Course, windows: Windows, gaps: pl.DataFrame) -> Course:
@@ -82,10 +93,11 @@ def follow_on(course: Course, windows: Windows, gaps: pl.DataFrame) -> Course:
     features = 2 * windows.columns.height + len(pairs)
     habit: Floats = np.zeros(features, dtype=np.float32)
     rarity: Floats = np.ones(features, dtype=np.float32)
-    habit[moved], rarity[moved] = course.habit, course.rarity
+    usual: Floats = np.zeros(features, dtype=np.float32)
+    habit[moved], rarity[moved], usual[moved] = course.habit, course.rarity, course.usual
     known = course.marks.with_columns(feature=pl.Series(moved[course.marks["feature"].to_numpy()]))
     marks = pl.concat([known, _marks(baseline, gap_baseline, after=len(course.windows.times))])
-    return Course(baseline, gap_baseline, marks, habit, rarity)
+    return Course(baseline, gap_baseline, marks, habit, rarity, usual)
 
 
 def _marks(baseline: Baseline, gaps: GapBaseline, *, after: int) -> pl.DataFrame:
@@ -102,6 +114,7 @@ def _marks(baseline: Baseline, gaps: GapBaseline, *, after: int) -> pl.DataFrame
 def _count_marks(baseline: Baseline, where: Stretches) -> pl.DataFrame:
     columns = baseline.windows.columns
     severe = columns["severe"].to_numpy()
+    restarts = (columns["template"] == RESTARTS).to_numpy()
     heard = ~columns["muted"].to_numpy()
     frames = [pl.DataFrame(schema=MARK_SCHEMA)]
     for found in surprises(baseline, where):
@@ -121,7 +134,7 @@ def _count_marks(baseline: Baseline, where: Stretches) -> pl.DataFrame:
                     "service": columns["service"].gather(column),
                     "feature": 2 * column + (value < 0),
                     "signed": value,
-                    "evidence": evidence_of(value, calm),
+                    "evidence": evidence_of(value, calm, restarts[column]),
                 },
                 schema=MARK_SCHEMA,
             )
@@ -129,9 +142,9 @@ def _count_marks(baseline: Baseline, where: Stretches) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def evidence_of(signed: Floats, calm: npt.NDArray[np.bool_]) -> Floats:
-    """What surprises count towards there being an incident."""
-    size = np.abs(signed)
+def evidence_of(signed: Floats, calm: npt.NDArray[np.bool_], restarts: npt.NDArray[np.bool_]) -> Floats:
+    """What surprises count towards there being an incident; `restarts` marks those of the column of restarts."""
+    size = np.abs(signed) * np.where(restarts, RESTART_WEIGHT, 1.0)
     return np.where(calm, np.minimum(size * CALM_WEIGHT, MOST_CALM), size).astype(np.float32)
 
 
@@ -152,20 +165,36 @@ def _gap_marks(gaps: GapBaseline, where: Stretches, windows: Windows) -> pl.Data
     )
 
 
-def _habits(marks: pl.DataFrame, windows: Windows, features: int) -> Floats:
-    """The larger of: share of all hours with a mark; share of all days with one in the same hour of the day."""
+def _habits(marks: pl.DataFrame, windows: Windows, features: int) -> tuple[Floats, Floats]:
+    """Share of all hours with a mark, and of all days with another one in the same hour of the day."""
     hours = windows.times // _HOUR_NS
-    habit: Floats = np.zeros(features, dtype=np.float32)
+    hourly: Floats = np.zeros(features, dtype=np.float32)
+    daily: Floats = np.zeros(features, dtype=np.float32)
     seen = np.unique(np.stack([marks["feature"].to_numpy(), hours[marks["last"].to_numpy() - 1]]), axis=1)
     all_hours, all_days = np.unique(hours), np.unique(hours // _DAY_HOURS)
     if len(all_hours) >= _ENOUGH_HOURS:
-        habit += (np.bincount(seen[0], minlength=features) / len(all_hours)).astype(np.float32)
+        hourly += (np.bincount(seen[0], minlength=features) / len(all_hours)).astype(np.float32)
     if len(all_days) >= _ENOUGH_DAYS:
         slots, counts = np.unique(seen[0] * _DAY_HOURS + seen[1] % _DAY_HOURS, return_counts=True)
-        daily = np.zeros(features)
-        np.maximum.at(daily, slots // _DAY_HOURS, (counts - 1) / len(all_days))
-        habit = np.maximum(habit, daily).astype(np.float32)
-    return habit
+        np.maximum.at(daily, slots // _DAY_HOURS, ((counts - 1) / len(all_days)).astype(np.float32))
+    return hourly, daily
+
+
+def _usual_sizes(marks: pl.DataFrame, windows: Windows, features: int) -> Floats:
+    """Of each feature the largest surprise of an hour that one hour in _OFTEN or more exceeds, 0 where fewer do."""
+    hours = windows.times // _HOUR_NS
+    often = max(len(np.unique(hours)) // _OFTEN, 1)
+    largest = (
+        marks.select("feature", hour=pl.Series(hours[marks["last"].to_numpy() - 1]), size=pl.col("signed").abs())
+        .group_by("feature", "hour")
+        .agg(pl.col("size").max())
+        .group_by("feature")
+        .agg(size=pl.col("size").top_k(often + 1).min(), hours=pl.len())
+        .filter(pl.col("hours") > often)
+    )
+    sizes: Floats = np.zeros(features, dtype=np.float32)
+    sizes[largest["feature"].to_numpy()] = largest["size"].to_numpy()
+    return sizes
 
 
 def _rarities(marks: pl.DataFrame, windows: Windows, features: int) -> Floats:
@@ -176,11 +205,13 @@ def _rarities(marks: pl.DataFrame, windows: Windows, features: int) -> Floats:
     return np.asarray(np.clip(np.log(all_windows / often) / np.log(all_windows), 0, 1), dtype=np.float32)
 
 
-def weights(habit: Floats) -> Floats:
-    """What a deviation counts, given how much of a habit it is: in full up to every fifth hour, a tenth from two of
-    three (a guess).
+def weights(course: Course, feature: Indices, signed: Floats) -> Floats:
+    """What deviations of these sizes count, float32 [n], given how much of a habit each feature is: in full up to every
+    fifth hour, a tenth from two of three (a guess); and at least by as much as they exceed their habitual size.
     """
-    return np.asarray(np.clip(1.4 - 2 * habit, 0.1, 1), dtype=np.float32)
+    habit, usual = course.habit[feature], course.usual[feature]
+    beyond = 1 - usual / np.maximum(np.abs(signed), np.float32(1e-6))
+    return np.asarray(np.maximum(np.clip(1.4 - 2 * habit, 0.1, 1), beyond), dtype=np.float32)
 
 
 def service_scores(course: Course) -> pl.DataFrame:
@@ -189,8 +220,8 @@ def service_scores(course: Course) -> pl.DataFrame:
     The strongest mark counts in full and each further one half as much as the one before: lines of one request deviate
     together and are one testimony.
     """
-    weight = weights(course.habit)
-    strength = course.marks["evidence"] * pl.Series(weight[course.marks["feature"]])
+    weight = weights(course, course.marks["feature"].to_numpy(), course.marks["signed"].to_numpy())
+    strength = course.marks["evidence"] * pl.Series(weight)
     ranked = course.marks.with_columns(strength=strength).sort(
         "scale", "last", "service", "strength", "feature", descending=[False, False, False, True, False]
     )

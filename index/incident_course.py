@@ -11,10 +11,10 @@ import polars as pl
 
 from index.deviation_mark import Course, follow, follow_on
 from index.incident import Incident
-from index.incident_find import Span
+from index.incident_find import Found, Span
 from index.line_store import LineReader
 from index.pattern import PatternSet
-from index.window import Windows, count_windows, joined, renamed
+from index.window import Windows, count_windows, joined, read_starts, renamed
 from index.window_gap import HOUR_NS, GapCache, later_gaps, measure_gaps
 
 SETTLED_NS = HOUR_NS // 12
@@ -33,7 +33,9 @@ class Settled:
 
     course: Course
     signatures: pl.Series
-    incidents: dict[tuple[Span, int], tuple[dict[str, str], Incident | None]] = dataclasses.field(default_factory=dict)
+    starts: pl.DataFrame
+    """Of sources (`window.read_starts`): a later one in the same pod is a restart."""
+    incidents: dict[tuple[Found, int], tuple[dict[str, str], Incident | None]] = dataclasses.field(default_factory=dict)
     """By span and the end of the incident before; with the templates that it tells of."""
 
 
@@ -89,9 +91,11 @@ def _read(
     if settled is None:
         ledger = store.ledger(end_ns=before_ns)
         gaps = measure_gaps(store, ledger, patterns, before_ns=before_ns, cache=cache.gaps)
-        return Courses(follow(count_windows(ledger, patterns), gaps), None, settled_ns)
+        starts = read_starts(store, start_ns=None, end_ns=before_ns)
+        return Courses(follow(count_windows(ledger, patterns, starts), gaps), None, settled_ns)
     course = settled.course
-    later = count_windows(ledger, patterns)
+    starts = pl.concat([settled.starts, read_starts(store, start_ns=settled_ns, end_ns=before_ns)])
+    later = count_windows(ledger, patterns, starts)
     gaps = later_gaps(store, patterns, course.gaps.pairs, start_ns=settled_ns, before_ns=before_ns)
     return Courses(follow_on(course, joined(course.windows, later), gaps), settled, settled_ns)
 
@@ -106,12 +110,13 @@ def _settle(store: LineReader, patterns: PatternSet, settled_ns: int, cache: Min
     if not held.lines:
         return None
     ledger = store.ledger(end_ns=settled_ns)
-    windows = count_windows(ledger, patterns)
+    starts = read_starts(store, start_ns=None, end_ns=settled_ns)
+    windows = count_windows(ledger, patterns, starts)
     if len(windows.times) < LEAST_LEARNT:
         return None
     signatures = ledger["signature"].unique().sort()
     gaps = measure_gaps(store, ledger, patterns, before_ns=settled_ns, cache=cache.gaps)
-    settled = Settled(follow(windows, gaps), signatures)
+    settled = Settled(follow(windows, gaps), signatures, starts)
     cache.settled[_key(settled_ns, held, patterns, signatures)] = settled
     while len(cache.settled) > MOST_KEPT:
         cache.settled.popitem(last=False)

@@ -29,14 +29,22 @@ class Span:
     end_ns: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Where services left their usual course: in `span` for sure; `reach` is the stretch that showed it best."""
+
+    span: Span
+    reach: Span
+
+
 def bar(course: Course) -> float:
     """The score that makes an incident: grows with the number of chances to be wrong, as extremes of a normal do."""
     chances = max(course.baseline.learnt * len(course.windows.services), 2)
     return math.sqrt(2 * math.log(chances)) + MARGIN
 
 
-def find_spans(course: Course) -> list[Span]:
-    """Spans in order, none adjacent to the next."""
+def find_spans(course: Course) -> list[Found]:
+    """In order; no span is adjacent to the next, and no reach touches the span of another."""
     scores = service_scores(course)
     flagged = scores.filter(pl.col("score") >= bar(course))
     windows = np.zeros(len(course.windows.times), dtype=np.bool_)
@@ -46,7 +54,23 @@ def find_spans(course: Course) -> list[Span]:
         for (service,), group in flagged.filter(pl.col("scale") == scale).group_by("service", maintain_order=True):
             agreeing = _agreeing(course.marks, str(service), scale, group["last"])
             windows |= _kept(group["first"].to_numpy(), group["last"].to_numpy(), possible, agreeing)
-    return _joined(course, np.flatnonzero(windows))
+    return _with_reach(course, flagged, _joined(course, np.flatnonzero(windows)))
+
+
+def _with_reach(course: Course, flagged: pl.DataFrame, spans: list[Span]) -> list[Found]:
+    """Each span with the strongest stretch that meets it; of equals the shortest and earliest."""
+    times = course.windows.times
+    ordered = flagged.sort("score", "scale", "last", "service", descending=[True, False, False, False])
+    first = times[ordered["first"].to_numpy()]
+    end = times[ordered["last"].to_numpy() - 1] + LEDGER_WINDOW_NS
+    found = []
+    for place, span in enumerate(spans):
+        since = spans[place - 1].end_ns if place else 0
+        until = spans[place + 1].start_ns if place + 1 < len(spans) else end.max(initial=span.end_ns)
+        best = np.flatnonzero((first < span.end_ns) & (end > span.start_ns))[:1]
+        reach = [Span(max(int(first[at]), since), min(int(end[at]), int(until))) for at in best]
+        found.append(Found(span, reach[0] if reach else span))
+    return found
 
 
 def _covered(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], windows: int) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ from index.incident_onset import fall, rise, slow_from
 from index.incident_span import Feature
 from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineReader
 from index.pattern import PatternSet
-from index.window import SEVERE
+from index.window import RESTARTS, SEVERE
 from index.window_gap import LONGEST_GAP_NS, request_gaps, with_request
 from ingest.line import line_id
 
@@ -37,7 +37,7 @@ class Shown:
 def find_lines(
     store: LineReader, patterns: PatternSet, span: Span, features: Sequence[Feature], *, floor_ns: int
 ) -> list[Shown]:
-    """One entry for each feature, in their order. Three scans at most, of these services, patterns and times only.
+    """One entry for each feature, in their order. Four scans at most, of these services, patterns and times only.
 
     Onsets may lie before the span, which holds whole windows and only those that stand out, but not before `floor_ns`.
     """
@@ -45,8 +45,13 @@ def find_lines(
     counted = [feature for feature in features if feature.pattern_id and feature.kind != "slower"]
     lines = _read(store, members, Span(floor_ns, span.end_ns), counted)
     gaps = _read_gaps(store, members, Span(floor_ns, span.end_ns), [f for f in features if f.kind == "slower"])
-    severe = _read_severe(store, span, sorted({feature.service for feature in features if not feature.pattern_id}))
-    return [_show(feature, span, lines, gaps, severe, floor_ns) for feature in features]
+    levels = [feature for feature in features if not feature.pattern_id]
+    severe = _read_severe(store, span, sorted({f.service for f in levels if f.template != RESTARTS}))
+    starts = _read_starts(store, span, sorted({f.service for f in levels if f.template == RESTARTS}))
+    return [
+        _show(feature, span, lines, gaps, starts if feature.template == RESTARTS else severe, floor_ns)
+        for feature in features
+    ]
 
 
 def floor_of(course: Course, span: Span, earlier_end_ns: int) -> int:
@@ -80,6 +85,15 @@ def _read_severe(store: LineReader, span: Span, services: list[str]) -> pl.DataF
     return pl.concat([pl.DataFrame(schema=_KEYS), *store.scan(where, list(_KEYS))]).sort(_ORDER)
 
 
+def _read_starts(store: LineReader, span: Span, services: list[str]) -> pl.DataFrame:
+    """The first lines of sources that begin in the span."""
+    if not services:
+        return pl.DataFrame(schema=_KEYS)
+    where = LineFilter(start_ns=span.start_ns, end_ns=span.end_ns, services=tuple(services))
+    frames = [frame.filter(pl.col("position") == 0) for frame in store.scan(where, list(_KEYS))]
+    return pl.concat([pl.DataFrame(schema=_KEYS), *frames]).sort(_ORDER)
+
+
 def _read_gaps(store: LineReader, members: pl.DataFrame, span: Span, features: Sequence[Feature]) -> pl.DataFrame:
     """Gaps of the span, line by line: the keys of the later line, `before` and `after` as patterns, `gap_ms`.
 
@@ -104,14 +118,14 @@ def _read_gaps(store: LineReader, members: pl.DataFrame, span: Span, features: S
 
 
 def _show(
-    feature: Feature, span: Span, lines: pl.DataFrame, gaps: pl.DataFrame, severe: pl.DataFrame, floor_ns: int
+    feature: Feature, span: Span, lines: pl.DataFrame, gaps: pl.DataFrame, others: pl.DataFrame, floor_ns: int
 ) -> Shown:
     own = pl.col("service") == feature.service
     if feature.kind == "slower":
         pair = own & (pl.col("before_id") == feature.before_id) & (pl.col("after_id") == feature.pattern_id)
         return _slow(gaps.filter(pair), feature, span)
     if not feature.pattern_id:
-        return _first(severe.filter(own), span)
+        return _first(others.filter(own), span)
     found = lines.filter(own & (pl.col("pattern_id") == feature.pattern_id))
     return _fallen(found, feature, span, floor_ns) if feature.kind == "vanished" else _risen(found, feature, span)
 

@@ -12,7 +12,7 @@ from index.incident import Deviation, Incident
 from index.incident_blame import rank_by_blame
 from index.incident_course import Courses, MineCache, read_courses
 from index.incident_family import with_families
-from index.incident_find import Span, bar, find_spans
+from index.incident_find import Found, Span, bar, find_spans
 from index.incident_first import is_bystander, onsets
 from index.incident_lines import Shown, copy_lines, find_lines, floor_of
 from index.incident_named import read_named
@@ -20,7 +20,7 @@ from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
 from index.line_store import LineReader
 from index.pattern import PatternSet
-from index.window import window_start
+from index.window import RESTARTS, window_start
 from ingest.line import line_id
 
 __all__ = ["MineCache", "mine_incidents", "span_incident"]
@@ -42,9 +42,9 @@ def mine_incidents(
     kept = cache if cache is not None else MineCache()
     courses = read_courses(store, patterns, before_ns=before_ns, cache=kept)
     found: list[Incident] = []
-    for span in find_spans(courses.whole):
+    for where in find_spans(courses.whole):
         earlier_end_ns = found[-1].end_ns if found else 0
-        incident = _incident_of(store, patterns, courses, span, before_ns, earlier_end_ns)
+        incident = _incident_of(store, patterns, courses, where, before_ns, earlier_end_ns)
         if incident is not None:
             found.append(incident)
     return with_families(found)
@@ -74,20 +74,20 @@ def _incident_of(
     store: LineReader,
     patterns: PatternSet,
     courses: Courses,
-    span: Span,
+    where: Found,
     before_ns: int | None,
     earlier_end_ns: int,
 ) -> Incident | None:
     """The incident of a span, told anew only if it may have changed."""
-    course = courses.of(span)
+    course = courses.of(max(where.span, where.reach, key=lambda span: span.end_ns))
     if courses.settled is None or course is courses.whole:
-        return _incident(store, patterns, course, span, before_ns, earlier_end_ns)[0]
+        return _incident(store, patterns, course, where, before_ns, earlier_end_ns)[0]
     known = courses.settled.incidents
-    templates, incident = known.get((span, earlier_end_ns), ({}, None))
+    templates, incident = known.get((where, earlier_end_ns), ({}, None))
     now = dict(patterns.patterns.select("pattern_id", "template").iter_rows())
-    if (span, earlier_end_ns) not in known or any(now.get(name) != template for name, template in templates.items()):
-        incident, told = _incident(store, patterns, course, span, before_ns, earlier_end_ns)
-        known[span, earlier_end_ns] = {name: now[name] for name in sorted(told)}, incident
+    if (where, earlier_end_ns) not in known or any(now.get(name) != template for name, template in templates.items()):
+        incident, told = _incident(store, patterns, course, where, before_ns, earlier_end_ns)
+        known[where, earlier_end_ns] = {name: now[name] for name in sorted(told)}, incident
     return incident
 
 
@@ -96,20 +96,29 @@ def _among(feature: Feature, services: Sequence[str]) -> bool:
 
 
 def _incident(
-    store: LineReader, patterns: PatternSet, course: Course, span: Span, before_ns: int | None, earlier_end_ns: int
+    store: LineReader, patterns: PatternSet, course: Course, where: Found, before_ns: int | None, earlier_end_ns: int
 ) -> tuple[Incident | None, set[str]]:
     """The incident, if it is one, and the ids of the patterns that it tells of."""
-    found = features(course, span.start_ns, span.end_ns)
     height = bar(course)
-    by_service = _by_service(found)
-    involved = [service for service, own in by_service.items() if score_of(own) >= FOLLOWED * height]
-    if not any(score_of(own) >= height * BRIEF.get(lasting(own), 1.0) for own in by_service.values()):
-        return None, set()
+    span, found = where.span, features(course, *dataclasses.astuple(where.span))
+    if not _suffices(found, height):
+        # What shows only in the sum of many minutes has no minutes of its own.
+        span = Span(max(where.reach.start_ns, earlier_end_ns), where.reach.end_ns)
+        found = features(course, *dataclasses.astuple(span))
+        if not _suffices(found, height):
+            return None, set()
+    involved = [service for service, own in _by_service(found).items() if score_of(own) >= FOLLOWED * height]
     end_ns = span.end_ns if before_ns is None else min(span.end_ns, before_ns)
     of_them = [feature for feature in found if feature.service in set(involved)]
     floor_ns = floor_of(course, span, earlier_end_ns)
     told = _told(store, patterns, course, Span(span.start_ns, end_ns), of_them, involved, floor_ns=floor_ns)
     return told, {name for feature in of_them for name in (feature.pattern_id, feature.before_id) if name}
+
+
+def _suffices(found: Sequence[Feature], height: float) -> bool:
+    """Whether one service by itself shows enough, and more of it where it shows briefly."""
+    by_service = _by_service(found).values()
+    return any(score_of(own) >= height * BRIEF.get(lasting(own), 1.0) for own in by_service)
 
 
 def _by_service(found: Sequence[Feature]) -> dict[str, list[Feature]]:
@@ -171,7 +180,9 @@ def _chosen(by_service: list[list[Feature]]) -> list[Feature]:
         for own in by_service:
             ordered = sorted(own, key=lambda feature: (-feature.evidence, feature.name))
             told = any(feature.kind in {"appeared", "burst"} for feature in ordered)
-            distinct = [feature for feature in ordered if feature.kind != "level" or not told]
+            distinct = [
+                feature for feature in ordered if feature.kind != "level" or feature.template == RESTARTS or not told
+            ]
             if rank < len(distinct):
                 chosen.append(distinct[rank])
     return chosen[:MOST_DEVIATIONS]

@@ -14,6 +14,7 @@ from index.deviation import FEWEST_MORE, one_stretch, surprises
 from index.deviation_gap import slow_pairs
 from index.deviation_mark import Course, evidence_of, weights
 from index.incident import DeviationKind
+from index.window import RESTARTS
 
 LEAST_FEATURE = 2.0
 """Weaker surprises are left out of a signature (a guess)."""
@@ -89,7 +90,6 @@ def score_of(found: list[Feature]) -> float:
 
 def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
     columns = course.windows.columns
-    weight = weights(course.habit)
     found = []
     where = one_stretch(course.windows, start_ns, end_ns)
     windows = range(int(where.first[0]), int(where.last[0]))
@@ -103,7 +103,7 @@ def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]
             service, pattern_id, template, muted, _, severe = columns.row(column)
             value = float(signed[place])
             number = 2 * column + (value < 0)
-            calm = np.array([value > 0 and severe < 0.5])
+            calm, restarts = np.array([value > 0 and severe < 0.5]), np.array([template == RESTARTS])
             kind: DeviationKind = "vanished" if value < 0 else "appeared" if expected[place] < _NEW else "burst"
             if muted or (not pattern_id and value < 0):
                 continue
@@ -120,10 +120,14 @@ def _count_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]
                     rarity=float(course.rarity[number]),
                     minutes=_minutes(course, column, windows, float(expected[place])) if value > 0 else len(windows),
                     starved=value < 0 and float(block.within[place, 0]) > _ASKED,
-                    evidence=float(evidence_of(signed[[place]], calm)[0] * weight[number]),
+                    evidence=float(evidence_of(signed[[place]], calm, restarts)[0] * _weight(course, number, value)),
                 )
             )
     return found
+
+
+def _weight(course: Course, number: int, signed: float) -> float:
+    return float(weights(course, np.array([number]), np.array([signed], dtype=np.float32))[0])
 
 
 def _minutes(course: Course, column: int, windows: range, expected: float) -> int:
@@ -147,7 +151,6 @@ def lasting(found: Sequence[Feature]) -> int:
 def _slow_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
     slow = slow_pairs(course.gaps, one_stretch(course.windows, start_ns, end_ns))
     templates = dict(course.windows.columns.select("pattern_id", "template").iter_rows())
-    weight = weights(course.habit)
     found = []
     for place in np.flatnonzero(slow.signed >= LEAST_FEATURE):
         pair = int(slow.pair[place])
@@ -170,7 +173,7 @@ def _slow_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
                 rarity=float(course.rarity[number]),
                 minutes=int(slow.minutes[place]),
                 starved=False,
-                evidence=value * float(weight[number]),
+                evidence=value * _weight(course, number, value),
             )
         )
     return found

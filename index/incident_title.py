@@ -6,6 +6,7 @@ from typing import Literal
 
 from index.incident import Deviation
 from index.pattern import WILDCARD
+from index.window import RESTARTS
 
 TITLE_CHARACTERS = 120
 """A line in a chat or a narrow page (a guess)."""
@@ -101,8 +102,11 @@ def kinds_of(services: Sequence[str], deviations: Sequence[Deviation]) -> tuple[
     sure = [deviation for deviation in deviations if abs(deviation.surprise) >= _SURE]
     kinds = {
         "avalanche": len(services) >= AVALANCHE_SERVICES,
-        "errors": any(d.kind in {"appeared", "burst", "level"} for d in sure),
-        "restart": any(d.kind in {"appeared", "burst"} and _START_WORDS.search(d.template) for d in sure),
+        "errors": any(d.kind in {"appeared", "burst", "level"} and d.template != RESTARTS for d in sure),
+        "restart": any(
+            d.template == RESTARTS or (d.kind in {"appeared", "burst"} and _START_WORDS.search(d.template))
+            for d in sure
+        ),
         "silence": any(d.kind == "vanished" for d in sure),
         "slowness": any(d.kind == "slower" for d in sure),
     }
@@ -121,8 +125,10 @@ def severity_of(
 
 def _telling(deviation: Deviation) -> float:
     """What was newly said tells a reader more than what fell silent, and that more than what took longer; and a
-    sentence more than a word.
+    sentence more than a word. A container that starts again and again tells more than the lines of its start.
     """
+    if deviation.template == RESTARTS:
+        return round(4 * abs(deviation.surprise), 3)
     factor = {"appeared": 3.0, "burst": 2.0, "vanished": 1.0, "slower": 0.8, "level": 0.5}[deviation.kind]
     spoken = min(len(_LETTERS.findall(telling_words(deviation.template))), 3) / 3
     return round(factor * spoken * abs(deviation.surprise), 3)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from index.line_store import LEDGER_WINDOW_NS
+from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineReader
 from index.pattern import PatternSet
 
 Floats = npt.NDArray[np.float32]
@@ -22,6 +22,22 @@ GAP_WINDOWS = 2
 """More missing minutes than this are a gap in the data: nothing is known to have lasted through it (a guess)."""
 BUSY = 20.0
 """Where so many lines a minute are usual, one missing minute is a gap already (a guess)."""
+RESTARTS = "restarts of one container"
+"""What stands for a template in the column of restarts."""
+START_SCHEMA = pl.Schema(
+    {
+        "time_ns": pl.Int64(),
+        "source": pl.String(),
+        "service": pl.String(),
+        "namespace": pl.String(),
+        "pod": pl.String(),
+        "signature": pl.UInt64(),
+    }
+)
+OPENING = 0.5
+"""A pattern with this share of its lines at the beginning of a source is how programs of the service begin (a guess).
+What happens to stand first in a log that was rotated is said elsewhere too.
+"""
 COLUMN_KEY = ["service", "pattern_id", "template"]
 
 
@@ -32,7 +48,8 @@ class Windows:
     `times`: int64 [w], starts of the observed windows, ascending.
     `columns`: rows (`service`, `pattern_id`, `template`, `muted`, `count`, `severe`), by the first three; `severe` is
     the share of its lines at warn or worse. Beside the patterns each service has a column for all its
-    lines at error or worse and one for all at warn: their `pattern_id` is empty, their template names the level.
+    lines at error or worse, one for all at warn and one for restarts: their `pattern_id` is empty, their template says
+    which.
     `row`, `column`, `count`: one entry for each (window, column) that occurs, by (row, column).
     """
 
@@ -77,15 +94,21 @@ class Windows:
         return totals
 
 
-def count_windows(ledger: pl.DataFrame, patterns: PatternSet) -> Windows:
+def count_windows(ledger: pl.DataFrame, patterns: PatternSet, starts: pl.DataFrame) -> Windows:
     """Windows of a ledger (`LineStore.ledger`) by pattern. A signature that no pattern stands for yet is left out: it
-    came after the patterns were mined.
+    came after the patterns were mined. `starts` (START_SCHEMA) may begin before the ledger does.
     """
     members = patterns.members.join(
         patterns.patterns.select("pattern_id", "template", muted=pl.col("state") == "muted"), on="pattern_id"
     )
     counted = ledger.select("window_ns", "service", "level", "signature", "count").join(members, on="signature")
-    counted = pl.concat([counted.drop("signature"), *(_of_level(counted, name, levels) for name, levels in LEVELS)])
+    counted = pl.concat(
+        [
+            counted.drop("signature"),
+            *(_of_level(counted, name, levels) for name, levels in LEVELS),
+            _restarts(counted, starts, members),
+        ]
+    )
     columns = _columns(counted)
     times = np.sort(counted["window_ns"].unique().to_numpy()).astype(np.int64)
     cells = (
@@ -147,6 +170,47 @@ def _of_level(counted: pl.DataFrame, name: str, levels: tuple[str, ...]) -> pl.D
         counted.filter(pl.col("level").is_in(levels))
         .with_columns(pattern_id=pl.lit(""), template=pl.lit(name), muted=pl.lit(value=False))
         .drop("signature")
+    )
+
+
+def read_starts(store: LineReader, *, start_ns: int | None, end_ns: int | None) -> pl.DataFrame:
+    """START_SCHEMA: the first line of every source in a pod that begins in the span, by (time_ns, source)."""
+    where = LineFilter(start_ns=start_ns, end_ns=end_ns)
+    frames = [
+        frame.filter((pl.col("position") == 0) & (pl.col("pod") != "")).drop("position")
+        for frame in store.scan(where, [*START_SCHEMA, "position"])
+    ]
+    return pl.concat([pl.DataFrame(schema=START_SCHEMA), *frames]).select(list(START_SCHEMA)).sort("time_ns", "source")
+
+
+def _restarts(counted: pl.DataFrame, starts: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """How often a container began anew in a pod that had one before, as rows of `counted`, in windows of its own.
+
+    A new deployment begins in new pods; what is killed begins again in the same one.
+    """
+    lines = counted.group_by("service", "pattern_id").agg(lines=pl.col("count").sum())
+    again = (
+        starts.with_columns(
+            turn=pl.int_range(pl.len()).over("namespace", "pod", "service", order_by=["time_ns", "source"])
+        )
+        .with_columns(window_ns=pl.col("time_ns") // LEDGER_WINDOW_NS * LEDGER_WINDOW_NS)
+        .join(counted.select("window_ns").unique(), on="window_ns", how="semi")
+        .join(members, on="signature")
+        .join(lines, on=["service", "pattern_id"])
+        .filter((pl.len().over("service", "pattern_id") >= OPENING * pl.col("lines")) & (pl.col("turn") > 0))
+    )
+    return (
+        again.group_by("window_ns", "service")
+        .agg(count=pl.len().cast(counted.schema["count"]))
+        .select(
+            "window_ns",
+            "service",
+            pl.lit(SEVERE[0]).alias("level"),
+            "count",
+            pl.lit("").alias("pattern_id"),
+            pl.lit(RESTARTS).alias("template"),
+            pl.lit(value=False).alias("muted"),
+        )
     )
 
 

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from api.evaluate.incidents_detect import Alarms, Detected, count_alarms, detect
+from api.evaluate.incidents_detect import Alarms, Detected, count_alarms, detect, tells_of
 from api.evaluate.incidents_label import Label, of_simulation
 from api.evaluate.incidents_world import World, open_world
 from index.incident_similar import similar
@@ -43,6 +43,8 @@ class Recalled:
 
     label: Label
     hit: bool
+    same_variant: bool
+    """One of the earlier ones is of the same variant: what a silent and a loud variant show has little in common."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +180,7 @@ def _run_shop(
                 seed=seed,
                 found=tuple(found),
                 alarms=count_alarms(world, labels),
-                recalled=tuple(_recall(world, found)),
+                recalled=tuple(_recall(world, labels, found)),
                 asked=tuple(asked),
                 family_of={each.label.id: each.incident.family_id for each in found if each.incident is not None},
             )
@@ -190,22 +192,20 @@ def _wordings(kind: str) -> Iterator[tuple[str, str]]:
             yield language, text
 
 
-def _recall(world: World, found: Sequence[Detected]) -> Iterator[Recalled]:
+def _recall(world: World, labels: Sequence[Label], found: Sequence[Detected]) -> Iterator[Recalled]:
     """Of the detected faults before which another of the kind was detected. All incidents before it are candidates."""
+    faults = [label for label in labels if not label.benign]
     for each in found:
         query = each.incident
         if query is None:
             continue
         earlier = [incident for incident in world.generation.incidents if incident.end_ns <= query.start_ns]
-        ids = {incident.incident_id for incident in earlier}
-        kinds = {
-            one.incident.incident_id: one.label.kind
-            for one in found
-            if one.incident is not None and one.incident.incident_id in ids
-        }
-        if each.label.kind in kinds.values():
+        told = {one.incident_id: [label for label in faults if tells_of(one, label)] for one in earlier}
+        same = [one for met in told.values() for one in met if one.kind == each.label.kind]
+        if same:
             first = similar(query, earlier, 1)[0].incident.incident_id
-            yield Recalled(each.label, kinds.get(first) == each.label.kind)
+            hit = any(label.kind == each.label.kind for label in told[first])
+            yield Recalled(each.label, hit, any(label.variant == each.label.variant for label in same))
 
 
 def _ask(world: World, labels: Sequence[Label], kind: str, present: Sequence[str], language: str, text: str) -> Asked:

@@ -1,5 +1,7 @@
 """The signed surprise: its sign and size, and what leaves it near zero."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,7 +11,7 @@ from index.deviation_gap import learn_gaps, slow_pairs, slow_sums
 from index.deviation_mark import evidence_of, follow, service_scores, weights
 from index.deviation_witness import choose_witnesses, frequent_columns, signed_deviance, spread
 from index.pattern import PatternSet
-from index.window import Windows, count_windows
+from index.window import START_SCHEMA, Windows, count_windows
 from index.window_gap import PAIR_COLUMNS
 
 MINUTE_NS = 60_000_000_000
@@ -54,7 +56,7 @@ def table(change: dict[str, tuple[slice, float]], *, seed: int = 3, rhythm: floa
         state=pl.lit("active"), example=pl.lit("")
     )
     members = pl.DataFrame({"signature": range(len(ids)), "pattern_id": ids}, schema_overrides={"signature": pl.UInt64})
-    return count_windows(ledger, PatternSet(patterns, members))
+    return count_windows(ledger, PatternSet(patterns, members), pl.DataFrame(schema=START_SCHEMA))
 
 
 def surprise_of(baseline: Baseline, name: str, first: int, last: int) -> float:
@@ -145,12 +147,34 @@ def test_spread_is_below_chance_only_where_there_are_lines_enough() -> None:
 
 
 def test_calm_bursts_never_count_for_an_incident_by_themselves() -> None:
-    counted = evidence_of(np.array([100, 100, -100], dtype=np.float32), np.array([True, False, False]))
+    nothing = np.zeros(3, dtype=np.bool_)
+    counted = evidence_of(np.array([100, 100, -100], dtype=np.float32), np.array([True, False, False]), nothing)
     assert counted.tolist() == [3.5, 100, 100]
 
 
-def test_habits_weigh_little_and_first_times_in_full() -> None:
-    assert weights(np.array([0, 0.2, 0.9], dtype=np.float32)).tolist() == pytest.approx([1, 1, 0.1])
+def test_restarts_count_more_than_lines() -> None:
+    restarts = np.array([True, False])
+    counted = evidence_of(np.array([5, 5], dtype=np.float32), np.zeros(2, dtype=np.bool_), restarts)
+    assert counted.tolist() == [7.5, 5]
+
+
+def test_habits_weigh_little_but_for_what_exceeds_them_and_first_times_in_full() -> None:
+    course = follow(table({}), NO_GAPS)
+    habits = dataclasses.replace(
+        course,
+        habit=np.array([0, 0.2, 0.9, 0.9, 0.9], dtype=np.float32),
+        usual=np.array([0, 4, 4, 4, np.inf], dtype=np.float32),
+    )
+    sizes = np.array([5, 5, -4, -12, -12], dtype=np.float32)
+    assert weights(habits, np.arange(5), sizes).tolist() == pytest.approx([1, 1, 0.1, 2 / 3, 0.1])
+
+
+def test_the_usual_size_of_a_deviation_is_what_many_hours_show() -> None:
+    often = follow(table({"b two": (slice(10, None, 60), 6.0)}, seed=8), NO_GAPS)
+    once = follow(table({"b two": (slice(10, 11), 6.0)}, seed=8), NO_GAPS)
+    number = 2 * table({}, seed=8).columns["template"].to_list().index("b two")
+    assert often.usual[number] > 3
+    assert once.usual[number] == 0
 
 
 def test_what_recurs_every_hour_becomes_a_habit() -> None:

@@ -61,6 +61,26 @@ def test_the_faulty_service_is_named_first(incidents: list[Incident], index: int
     assert incidents[index].services[0] == service
 
 
+def test_a_container_that_starts_again_and_again_is_an_incident_though_nobody_complains(tmp_path: Path) -> None:
+    begun = traffic.beginnings("payment", (2, 101, 103, 106, 110), ("payment-a",) * 5, "payment starting")
+    looping = traffic.stored(tmp_path, pl.concat([traffic.lines(seed=5, minutes=180, events=()), begun]))
+    (found,) = mine_incidents(looping, traffic.patterns_of(looping), before_ns=None)
+    assert found.services == ("payment",)
+    assert found.kinds == ("restart",)
+    assert found.title == 'payment: "restarts of one container" rose'
+    assert found.start_ns < START_NS + 106 * MINUTE_NS < found.end_ns
+    assert any(line.message == "payment starting" for line in found.evidence)
+    looping.close()
+
+
+def test_a_deployment_of_many_new_pods_is_no_incident(tmp_path: Path) -> None:
+    pods = tuple(f"payment-{number}" for number in range(5))
+    begun = traffic.beginnings("payment", (2, 101, 102, 103, 104), pods, "payment starting")
+    deployed = traffic.stored(tmp_path, pl.concat([traffic.lines(seed=5, minutes=180, events=()), begun]))
+    assert mine_incidents(deployed, traffic.patterns_of(deployed), before_ns=None) == []
+    deployed.close()
+
+
 def test_lines_that_stopped_are_told_as_vanished_and_show_the_last_one(incidents: list[Incident]) -> None:
     silent = incidents[0]
     vanished = next(d for d in silent.deviations if d.kind == "vanished" and "reserved" in d.template)

@@ -9,12 +9,13 @@ import pytest
 
 from index.pattern import PatternSet
 from index.store_parquet import ParquetStore
-from index.window import count_windows, window_start
+from index.window import RESTARTS, START_SCHEMA, count_windows, read_starts, window_start
 from index.window_gap import GapCache, measure_gaps
 from tests.index import traffic
 from tests.index.traffic import MINUTE_NS, START_NS, Event
 
 MINUTES = 90
+NO_STARTS = pl.DataFrame(schema=START_SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,13 @@ def patterns(store: ParquetStore) -> PatternSet:
 def test_counts_sum_to_the_lines_of_each_service(
     store: ParquetStore, patterns: PatternSet, frame: pl.DataFrame
 ) -> None:
-    windows = count_windows(store.ledger(), patterns)
+    windows = count_windows(store.ledger(), patterns, NO_STARTS)
     lines = dict(frame["service"].value_counts().iter_rows())
     assert dict(zip(windows.services, windows.by_service().sum(axis=1), strict=True)) == lines
 
 
 def test_dense_counts_are_those_of_the_lines(store: ParquetStore, patterns: PatternSet, frame: pl.DataFrame) -> None:
-    windows = count_windows(store.ledger(), patterns)
+    windows = count_windows(store.ledger(), patterns, NO_STARTS)
     wanted = (windows.columns["service"] == "stock") & windows.columns["template"].str.contains("reserved")
     minute = (frame["time_ns"] - START_NS) // MINUTE_NS
     said = frame["message"].str.starts_with("reserved").to_numpy()
@@ -52,7 +53,7 @@ def test_dense_counts_are_those_of_the_lines(store: ParquetStore, patterns: Patt
 
 
 def test_levels_have_columns_of_their_own(store: ParquetStore, patterns: PatternSet, frame: pl.DataFrame) -> None:
-    columns = count_windows(store.ledger(), patterns).columns.filter(pl.col("pattern_id") == "")
+    columns = count_windows(store.ledger(), patterns, NO_STARTS).columns.filter(pl.col("pattern_id") == "")
     warned = frame.filter(pl.col("level") == "warn")["service"].value_counts().sort("service")
     assert columns["template"].unique().to_list() == ["warning lines"]
     assert dict(columns.select("service", "count").iter_rows()) == dict(warned.iter_rows())
@@ -61,7 +62,7 @@ def test_levels_have_columns_of_their_own(store: ParquetStore, patterns: Pattern
 def test_minutes_without_any_line_are_no_windows(tmp_path: Path, frame: pl.DataFrame) -> None:
     minute = (pl.col("time_ns") - START_NS) // MINUTE_NS
     gappy = traffic.stored(tmp_path, frame.filter(~minute.is_between(20, 34)))
-    windows = count_windows(gappy.ledger(), traffic.patterns_of(gappy))
+    windows = count_windows(gappy.ledger(), traffic.patterns_of(gappy), NO_STARTS)
     assert len(windows.times) == MINUTES - 15
     assert windows.unbroken().tolist() == [0] * 20 + [20] * (MINUTES - 35)
     gappy.close()
@@ -69,7 +70,30 @@ def test_minutes_without_any_line_are_no_windows(tmp_path: Path, frame: pl.DataF
 
 def test_a_signature_that_no_pattern_knows_is_left_out(store: ParquetStore, patterns: PatternSet) -> None:
     fewer = PatternSet(patterns.patterns, patterns.members.head(3))
-    assert count_windows(store.ledger(), fewer).columns["pattern_id"].n_unique() <= 3 + 1
+    assert count_windows(store.ledger(), fewer, NO_STARTS).columns["pattern_id"].n_unique() <= 3 + 1
+
+
+@pytest.mark.parametrize(
+    ("pods", "said", "expected"),
+    [
+        (("payment-a",) * 4, "payment starting", {40: 1, 42: 1, 44: 1}),
+        (("payment-a", "payment-b", "payment-c", "payment-d"), "payment starting", {}),
+        (("payment-a",) * 4, "reserved 5 pieces trace=00ab12cd34ef5678", {}),
+    ],
+    ids=["the same pod", "new pods", "a log that was rotated"],
+)
+def test_a_container_that_begins_again_in_its_pod_is_a_restart(
+    pods: tuple[str, ...], said: str, expected: dict[int, int], frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    begun = traffic.beginnings("stock", (5, 40, 42, 44), pods, said)
+    opened = traffic.stored(tmp_path, pl.concat([frame, begun]))
+    windows = count_windows(
+        opened.ledger(), traffic.patterns_of(opened), read_starts(opened, start_ns=None, end_ns=None)
+    )
+    column = (windows.columns["template"] == RESTARTS).arg_true().to_numpy().astype(np.int64)
+    counts = windows.dense(column).sum(axis=0)
+    assert {place: int(count) for place, count in enumerate(counts) if count} == expected
+    opened.close()
 
 
 def test_a_window_starts_at_its_minute() -> None:

@@ -117,6 +117,26 @@ def lines(seed: int = 1, minutes: int = 300, events: tuple[Event, ...] = FAULTS 
     ).select([pl.col(name).cast(kind) for name, kind in LINE_SCHEMA.items()])
 
 
+def beginnings(service: str, minutes: tuple[int, ...], pods: tuple[str, ...], said: str) -> pl.DataFrame:
+    """The first lines of a new source in each of these minutes and pods, `said` first; as `lines`."""
+    frames = [
+        lines(minutes=1, events=())
+        .head(3)
+        .with_columns(
+            source=pl.lit(f"{0xA000 + minute:016x}"),
+            position=pl.int_range(3, dtype=pl.Int64) * RECORD_BYTES,
+            time_ns=START_NS + minute * MINUTE_NS + pl.int_range(3, dtype=pl.Int64) * 10**9,
+            service=pl.lit(service),
+            pod=pl.lit(pod),
+            level=pl.lit("info"),
+            message=pl.Series([said, "settings read", f"{service} ready"]),
+        )
+        for minute, pod in zip(minutes, pods, strict=True)
+    ]
+    unsigned = pl.concat(frames).drop("signature", "shape")
+    return signature_columns(unsigned).select([pl.col(name).cast(kind) for name, kind in LINE_SCHEMA.items()])
+
+
 def stored(folder: Path, frame: pl.DataFrame, *, batch: int = 20_000, backwards: bool = False) -> ParquetStore:
     """A real store that holds these lines, appended source by source in batches."""
     store = ParquetStore.open(folder)
