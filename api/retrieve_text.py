@@ -8,6 +8,7 @@ from index.bm25 import CONCEPT_PREFIX, TokenSettings, add_tokens, tokens
 from index.glossary import Glossary
 from index.incident import Incident, Note
 from index.pattern import WILDCARD
+from index.window import RESTARTS
 
 EXAMPLE_CHARACTERS = 1000
 REMEMBERED_TEXTS = 20_000
@@ -83,6 +84,11 @@ def incident_tokens(
         share = abs(deviation.surprise) / strongest
         weight = settings.deviation_floor + (1 - settings.deviation_floor) * share
         add(deviation.template.replace(WILDCARD, " "), weight)
+    if any(deviation.template == RESTARTS for deviation in incident.deviations) and "deploy" not in incident.kinds:
+        # A container that is started again says which build it is; nobody deployed it.
+        for concept in glossary.concepts:
+            if concept.kind == "deploy":
+                found.pop(CONCEPT_PREFIX + concept.id, None)
     for note in notes:
         add(_note_text(note), settings.note_weight)
     return dict(sorted(found.items()))

@@ -67,8 +67,9 @@ class Incident:
     """The faulty service named first, then the others by onset."""
     onset: tuple[Onset, ...]
     kinds: tuple[str, ...]
-    """Tags the incident's own structure earns: `avalanche` (three services or more in onset order), `errors`,
-    `silence`, `slowness`, `restart`, `traffic`, … Used for titles and for questions about a kind."""
+    """Tags the incident's own structure earns: `avalanche` (three services or more, one after another),
+    `deploy` (pods of the faulty service had just begun), `errors`, `silence`, `slowness`, `restart`, … Used for titles
+    and for questions about a kind."""
     deviations: tuple[Deviation, ...]
     """By falling absolute surprise."""
     evidence: tuple[EvidenceLine, ...]

@@ -7,6 +7,8 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from index.deviation_mark import Course
 from index.incident import Deviation, Incident
 from index.incident_blame import rank_by_blame
@@ -18,9 +20,9 @@ from index.incident_lines import Shown, copy_lines, find_lines, floor_of
 from index.incident_named import read_named
 from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
-from index.line_store import LineReader
+from index.line_store import LEDGER_WINDOW_NS, LineReader
 from index.pattern import PatternSet
-from index.window import RESTARTS, window_start
+from index.window import NEW_PODS, RESTARTS, window_start
 from ingest.line import line_id
 
 __all__ = ["MineCache", "mine_incidents", "span_incident"]
@@ -29,6 +31,8 @@ FOLLOWED = 0.8
 """Share of the bar that a service must reach by itself to be named as one that followed (a guess)."""
 BRIEF = {1: 2.0, 2: 1.3}
 """What shows in one window or two must exceed the bar by this factor: a stumble is no incident (a guess)."""
+DEPLOYED_NS = 10 * LEDGER_WINDOW_NS
+"""A new version that fails is noticed within this time (a guess)."""
 MOST_SERVICES = 20
 DEVIATIONS_EACH = 5
 MOST_DEVIATIONS = 30
@@ -160,7 +164,7 @@ def _told(
         severity=severity_of(scores, deviations, bar(course)),
         services=services,
         onset=onset,
-        kinds=kinds_of(services, deviations),
+        kinds=kinds_of(deviations, onset, after_deploy=_is_deployed(course, span, services[:1])),
         deviations=deviations,
         evidence=evidence,
         signature=signature(found),
@@ -212,6 +216,15 @@ def _deviation(feature: Feature, shown: Shown, present: set[str], templates: dic
         evidence=tuple(name for name in ids if name in present),
         before_template=templates.get(feature.before_id, ""),
     )
+
+
+def _is_deployed(course: Course, span: Span, services: Sequence[str]) -> bool:
+    """Whether pods of one of these services began in the span or shortly before it."""
+    windows = course.windows
+    new = (windows.columns["template"] == NEW_PODS) & windows.columns["service"].is_in(list(services))
+    counts = windows.dense(new.arg_true().to_numpy().astype(np.int64))
+    first, last = windows.times.searchsorted([span.start_ns - DEPLOYED_NS, span.end_ns])
+    return bool(counts[:, first:last].sum() > 0)
 
 
 def _line_count(course: Course, span: Span, services: Sequence[str]) -> int:

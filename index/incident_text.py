@@ -65,6 +65,7 @@ def _sentence(deviation: Deviation) -> str:
 def _kinds(incident: Incident) -> list[str]:
     said = {
         "avalanche": f"service avalanche: cascading failure over {len(incident.services)} services",
+        "deploy": "deployment: a new version was just rolled out",
         "errors": "errors, failures, exceptions",
         "silence": "silence: lines stopped",
         "slowness": "slowness: slow responses, high latency",

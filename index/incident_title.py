@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from index.incident import Deviation
+from index.incident import Deviation, Onset
 from index.pattern import WILDCARD
 from index.window import RESTARTS
 
@@ -15,6 +15,8 @@ _LEAST_WORDS, _WANTED_WORDS = 30, 45
 _NAMED = 3
 AVALANCHE_SERVICES = 3
 """DESIGN.md: deviations spreading over three services or more in onset order."""
+_STEP_NS = 5_000_000_000
+"""A failure that spreads fills queues, which takes longer (a guess); complaints of one failure come at once."""
 _SURE = 4.0
 _START_WORDS = re.compile(
     r"\b(?:start(?:ed|ing|up)?|restart(?:ed|ing)?|boot(?:ed|ing|strap)?|initiali[sz](?:ed|ing)"
@@ -97,11 +99,12 @@ def _cut(text: str, most: int) -> str:
     return (head.rsplit(" ", 1)[0] if " " in head[most // 2 :] else head).rstrip(" -:|,;([…") + "…"
 
 
-def kinds_of(services: Sequence[str], deviations: Sequence[Deviation]) -> tuple[str, ...]:
-    """Tags in alphabetical order."""
+def kinds_of(deviations: Sequence[Deviation], onset: Sequence[Onset], *, after_deploy: bool) -> tuple[str, ...]:
+    """Tags in alphabetical order. `after_deploy`: pods of the faulty service began shortly before or in it."""
     sure = [deviation for deviation in deviations if abs(deviation.surprise) >= _SURE]
     kinds = {
-        "avalanche": len(services) >= AVALANCHE_SERVICES,
+        "avalanche": len(onset) >= AVALANCHE_SERVICES and _steps(onset) >= AVALANCHE_SERVICES,
+        "deploy": after_deploy,
         "errors": any(d.kind in {"appeared", "burst", "level"} and d.template != RESTARTS for d in sure),
         "restart": any(
             d.template == RESTARTS or (d.kind in {"appeared", "burst"} and _START_WORDS.search(d.template))
@@ -111,6 +114,15 @@ def kinds_of(services: Sequence[str], deviations: Sequence[Deviation]) -> tuple[
         "slowness": any(d.kind == "slower" for d in sure),
     }
     return tuple(sorted(kind for kind, is_so in kinds.items() if is_so))
+
+
+def _steps(onset: Sequence[Onset]) -> int:
+    """At how many moments apart services began to deviate: those who complain of one failure at once are one step."""
+    steps, last_ns = 0, None
+    for each in onset:
+        if last_ns is None or each.time_ns >= last_ns + _STEP_NS:
+            steps, last_ns = steps + 1, each.time_ns
+    return steps
 
 
 def severity_of(

@@ -24,6 +24,8 @@ BUSY = 20.0
 """Where so many lines a minute are usual, one missing minute is a gap already (a guess)."""
 RESTARTS = "restarts of one container"
 """What stands for a template in the column of restarts."""
+NEW_PODS = "new pods"
+"""The same for pods that begin. Muted: a deployment is no deviation."""
 START_SCHEMA = pl.Schema(
     {
         "time_ns": pl.Int64(),
@@ -48,8 +50,8 @@ class Windows:
     `times`: int64 [w], starts of the observed windows, ascending.
     `columns`: rows (`service`, `pattern_id`, `template`, `muted`, `count`, `severe`), by the first three; `severe` is
     the share of its lines at warn or worse. Beside the patterns each service has a column for all its
-    lines at error or worse, one for all at warn and one for restarts: their `pattern_id` is empty, their template says
-    which.
+    lines at error or worse, one for all at warn, one for restarts and one for new pods: their `pattern_id` is empty,
+    their template says which.
     `row`, `column`, `count`: one entry for each (window, column) that occurs, by (row, column).
     """
 
@@ -106,7 +108,7 @@ def count_windows(ledger: pl.DataFrame, patterns: PatternSet, starts: pl.DataFra
         [
             counted.drop("signature"),
             *(_of_level(counted, name, levels) for name, levels in LEVELS),
-            _restarts(counted, starts, members),
+            *_begun(counted, starts, members),
         ]
     )
     columns = _columns(counted)
@@ -183,24 +185,30 @@ def read_starts(store: LineReader, *, start_ns: int | None, end_ns: int | None) 
     return pl.concat([pl.DataFrame(schema=START_SCHEMA), *frames]).select(list(START_SCHEMA)).sort("time_ns", "source")
 
 
-def _restarts(counted: pl.DataFrame, starts: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    """How often a container began anew in a pod that had one before, as rows of `counted`, in windows of its own.
+def _begun(counted: pl.DataFrame, starts: pl.DataFrame, members: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """How often a container began anew in a pod that had one before, and how many pods began; as rows of `counted`, in
+    windows of its own.
 
     A new deployment begins in new pods; what is killed begins again in the same one.
     """
     lines = counted.group_by("service", "pattern_id").agg(lines=pl.col("count").sum())
-    again = (
-        starts.with_columns(
-            turn=pl.int_range(pl.len()).over("namespace", "pod", "service", order_by=["time_ns", "source"])
-        )
-        .with_columns(window_ns=pl.col("time_ns") // LEDGER_WINDOW_NS * LEDGER_WINDOW_NS)
+    turn = pl.int_range(pl.len()).over("namespace", "pod", "service", order_by=["time_ns", "source"])
+    begun = (
+        starts.with_columns(turn=turn, window_ns=pl.col("time_ns") // LEDGER_WINDOW_NS * LEDGER_WINDOW_NS)
         .join(counted.select("window_ns").unique(), on="window_ns", how="semi")
         .join(members, on="signature")
         .join(lines, on=["service", "pattern_id"])
-        .filter((pl.len().over("service", "pattern_id") >= OPENING * pl.col("lines")) & (pl.col("turn") > 0))
+        .filter(pl.len().over("service", "pattern_id") >= OPENING * pl.col("lines"))
     )
     return (
-        again.group_by("window_ns", "service")
+        _counted_as(begun.filter(pl.col("turn") > 0), RESTARTS, counted, muted=False),
+        _counted_as(begun.filter(pl.col("turn") == 0), NEW_PODS, counted, muted=True),
+    )
+
+
+def _counted_as(begun: pl.DataFrame, name: str, counted: pl.DataFrame, *, muted: bool) -> pl.DataFrame:
+    return (
+        begun.group_by("window_ns", "service")
         .agg(count=pl.len().cast(counted.schema["count"]))
         .select(
             "window_ns",
@@ -208,8 +216,8 @@ def _restarts(counted: pl.DataFrame, starts: pl.DataFrame, members: pl.DataFrame
             pl.lit(SEVERE[0]).alias("level"),
             "count",
             pl.lit("").alias("pattern_id"),
-            pl.lit(RESTARTS).alias("template"),
-            pl.lit(value=False).alias("muted"),
+            pl.lit(name).alias("template"),
+            pl.lit(value=muted).alias("muted"),
         )
     )
 

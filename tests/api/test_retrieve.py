@@ -15,10 +15,13 @@ from api.retrieve import (
     prepare,
     retrieval_of,
 )
+from api.retrieve_text import TextSettings, incident_tokens
+from index.bm25 import CONCEPT_PREFIX
 from index.embed_minilm import MiniLMEmbedder
 from index.glossary import Glossary, load_glossary, own_glossary
 from index.incident import Note
 from index.pattern import PatternSet
+from index.window import RESTARTS
 from tests.api.small_shop import END_NS, SmallShop, generation_of, make_shop
 
 
@@ -136,3 +139,18 @@ def test_a_strong_arm_is_not_averaged_away_by_a_weak_one() -> None:
 def test_ties_are_ordered_by_id_and_empty_arms_change_nothing() -> None:
     assert [key for key, _ in fuse([Arm({"b": 1.0, "a": 1.0}, 1.0), Arm({}, 1.0, is_scaled=True)])] == ["a", "b"]
     assert fuse([]) == []
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said", "expected"),
+    [(("restart",), RESTARTS, False), (("deploy",), RESTARTS, True), (("restart",), "launching build 7", True)],
+    ids=["restarts", "restarts after a deployment", "no restart is known of"],
+)
+def test_a_container_that_says_its_build_when_it_starts_again_is_no_deployment(
+    kinds: tuple[str, ...], said: str, expected: bool, glossary: Glossary, shop: SmallShop
+) -> None:
+    first = shop.avalanche.deviations[0]
+    told = [dataclasses.replace(first, template=template) for template in (said, "launching release build 7")]
+    incident = dataclasses.replace(shop.avalanche, kinds=kinds, deviations=tuple(told))
+    found = incident_tokens(incident, (), glossary, TextSettings())
+    assert (f"{CONCEPT_PREFIX}deploy" in found) == expected

@@ -81,6 +81,18 @@ def test_a_deployment_of_many_new_pods_is_no_incident(tmp_path: Path) -> None:
     deployed.close()
 
 
+@pytest.mark.parametrize(("pod", "kind"), [("orders-b", True), ("orders-a", False)], ids=["new pod", "the same pod"])
+def test_an_incident_after_new_pods_of_the_faulty_service_is_one_of_a_deployment(
+    pod: str, kind: bool, tmp_path: Path
+) -> None:
+    begun = traffic.beginnings("orders", (2, 108), ("orders-a", pod), "orders starting")
+    faulty = traffic.lines(seed=5, minutes=180, events=(Event("exhausted", 110, 118),))
+    store = traffic.stored(tmp_path, pl.concat([faulty, begun]))
+    (found,) = mine_incidents(store, traffic.patterns_of(store), before_ns=None)
+    assert ("deploy" in found.kinds) == kind
+    store.close()
+
+
 def test_lines_that_stopped_are_told_as_vanished_and_show_the_last_one(incidents: list[Incident]) -> None:
     silent = incidents[0]
     vanished = next(d for d in silent.deviations if d.kind == "vanished" and "reserved" in d.template)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from index.incident import Deviation, DeviationKind
-from index.incident_title import TITLE_CHARACTERS, telling_words, title_of
+from index.incident import Deviation, DeviationKind, Onset
+from index.incident_title import TITLE_CHARACTERS, kinds_of, telling_words, title_of
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,15 @@ def test_a_title_fits_a_line(others: int, length: int) -> None:
 
 def test_nothing_unusual_is_said_so() -> None:
     assert title_of([], [], 0, 5 * 60 * 10**9) == "5 minutes as usual"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [((0, 20, 45), True), ((0, 0.01, 0.02, 0.3), False), ((0, 0, 30, 31), False), ((0, 40), False)],
+    ids=["one after another", "all at once", "two steps", "two services"],
+)
+def test_failures_of_three_services_one_after_another_are_an_avalanche(
+    seconds: tuple[float, ...], expected: bool
+) -> None:
+    onset = [Onset(f"service-{place}", int(second * 1e9), "") for place, second in enumerate(seconds)]
+    assert ("avalanche" in kinds_of([], onset, after_deploy=False)) == expected
