@@ -107,8 +107,58 @@ def ask(
     `mode` is accepted for callers that have a model; every mode answers deterministically here.
     """
     began = time.perf_counter()
-    settings = settings or AskSettings()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
+    prepared = _prepare(
+        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings()
+    )
+    checked = check(prepared.drafted.claims, store=store, generation=generation)
+    answer = _answer(prepared, checked, generation.id, as_of_ns)
+    log.info(
+        "question_answered",
+        verdict=answer.verdict,
+        claims=len(answer.claims),
+        dropped_claims=answer.dropped_claims,
+        mode=mode,
+        revision=answer.revision,
+    )
+    return dataclasses.replace(answer, took_ms=round((time.perf_counter() - began) * 1000))
+
+
+def draft_answer(
+    question: str,
+    *,
+    store: LineStore,
+    generation: Generation,
+    embedder: Embedder,
+    now_ns: int,
+) -> Draft:
+    """What `ask` would have checked: for measuring the checker."""
+    return _prepare(question, store, generation, embedder, now_ns, None, None, (), AskSettings()).drafted
+
+
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """An answer up to its check."""
+
+    read: Question
+    found: Candidates
+    choice: Choice
+    evidence: Evidence
+    drafted: Draft
+
+
+def _prepare(
+    question: str,
+    store: LineStore,
+    generation: Generation,
+    embedder: Embedder,
+    as_of_ns: int,
+    start_ns: int | None,
+    end_ns: int | None,
+    services: Sequence[str],
+    settings: AskSettings,
+) -> _Prepared:
+    """Read the question, retrieve, choose, gather, draft."""
     index = retrieval_of(generation, own_glossary(), settings.retrieve)
     read = read_question(
         question,
@@ -130,31 +180,14 @@ def ask(
         pattern_ids=[facts.pattern_id for facts in choice.patterns],
         incident_span=Span(choice.incidents[0].start_ns, choice.incidents[0].end_ns) if choice.incidents else None,
         as_of_ns=as_of_ns,
+        deviating=[each.pattern_id for each in choice.incidents[0].deviations] if choice.incidents else (),
     )
-    drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
-    checked = check(drafted.claims, store=store, generation=generation)
-    answer = _answer(read, drafted, checked, _patterns(found, evidence), choice, evidence, generation.id, as_of_ns)
-    log.info(
-        "question_answered",
-        verdict=answer.verdict,
-        claims=len(answer.claims),
-        dropped_claims=answer.dropped_claims,
-        mode=mode,
-        revision=answer.revision,
-    )
-    return dataclasses.replace(answer, took_ms=round((time.perf_counter() - began) * 1000))
+    return _Prepared(read, found, choice, evidence, draft(read, choice, evidence, generation.notes, as_of_ns))
 
 
-def _answer(
-    question: Question,
-    drafted: Draft,
-    checked: Checked,
-    patterns: tuple[AnsweredPattern, ...],
-    choice: Choice,
-    evidence: Evidence,
-    generation_id: str,
-    as_of_ns: int,
-) -> Answer:
+def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns: int) -> Answer:
+    question, drafted, choice, evidence = prepared.read, prepared.drafted, prepared.choice, prepared.evidence
+    patterns = _patterns(prepared.found, evidence)
     verdict = drafted.verdict
     headline = list(drafted.headline)
     if verdict == "found" and not checked.claims:

@@ -1,21 +1,24 @@
 """The checker: reads every cited line again, recomputes every number, and keeps only claims that hold.
 
 It works from the second round trip to the store and from the generation's records, shares no computing code with the
-planner, and does not care who wrote a claim.
+planner, and does not care who wrote a claim: facts must be true, every cited line must show one of them, and the
+sentence must be one that they allow (`api/check_text.py`).
 """
 
 import dataclasses
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from api.check_text import Names, is_said
 from api.claim import (
     Claim,
     CountFact,
+    EndFact,
     ExtremeFact,
     Fact,
     IncidentsFact,
+    LevelFact,
     LineFact,
     MomentFact,
     NamedFact,
@@ -30,7 +33,7 @@ from api.claim import (
     UsualFact,
     WhoFact,
 )
-from api.sentence import Language, ago_said, delta_said, moment_said, number_said, quote, time_said
+from api.sentence import quote
 from index.generation import Generation
 from index.incident import Deviation, EvidenceLine, Incident
 from index.line_store import LineFilter, LineStore
@@ -39,8 +42,6 @@ from ingest.line import split_line_id
 
 _WHOLE_MESSAGE = 4096
 _DAY_NS = 86_400_000_000_000
-_QUOTED = re.compile("“[^”]*”")
-_NUMBER = re.compile(r"\d+(?:[.:T-]\d+)*Z?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,9 @@ class _Records:
         self.lines = self._read(claims, store)
         self._store = store
         self._counts: dict[tuple[str, int | None, int, tuple[str, ...]], int] = {}
-        self.services = {quote(service, 80) for service in generation.counts["service"].unique() if service}
+        self.names = Names(
+            self.incidents, self.notes, dict(generation.patterns.patterns.select("pattern_id", "name").iter_rows())
+        )
         self.text_totals = {fact: _text_total(store, fact) for fact in facts if isinstance(fact, TextCountFact)}
 
     def _read(self, claims: Sequence[Claim], store: LineStore) -> dict[str, EvidenceLine]:
@@ -96,6 +99,11 @@ class _Records:
             where = LineFilter("*", start_ns, end_ns, services, (), signatures)
             self._counts[key] = _lines_of(self._store, where) if signatures and end_ns > (start_ns or 0) else 0
         return self._counts[key]
+
+    def levels(self, pattern_id: str) -> list[str]:
+        """All levels of the pattern's lines."""
+        rows = self.generation.counts.filter(pl.col("pattern_id") == pattern_id)
+        return sorted(rows["level"].unique().to_list())
 
     def count_all(self, fact: SumFact) -> int | None:
         """Lines of several patterns at once; None when one is named twice."""
@@ -134,35 +142,91 @@ def _text_total(store: LineStore, fact: TextCountFact) -> int | None:
 
 def _holds(claim: Claim, records: _Records) -> bool:
     cited = all(line in records.lines for line in claim.citations)
-    return cited and all(_is_true(fact, claim, records) for fact in claim.facts) and _says_only_facts(claim, records)
+    if not cited or not is_said(claim, records.names):
+        return False
+    shown = all(any(_shows(records.lines[line], fact, records) for fact in claim.facts) for line in claim.citations)
+    return shown and all(_is_true(fact, claim, records) for fact in claim.facts)
+
+
+def _shows(line: EvidenceLine, fact: Fact, records: _Records) -> bool:
+    """Whether the line has anything to do with the fact: a citation that shows nothing proves nothing."""
+    match fact:
+        case LineFact() | WhoFact() | QuoteFact() | PatternFact() | ExtremeFact():
+            return line.id == fact.line
+        case MomentFact(line=""):
+            return _is_evidence(line, [fact.incident_id], records)
+        case MomentFact():
+            return line.id == fact.line
+        case OrderFact():
+            return line.id in {fact.first, fact.later}
+        case UsualFact():
+            deviation = _deviation(fact, records)
+            return deviation is not None and line.id in deviation.evidence
+        case SpanFact():
+            return fact.start_ns <= line.time_ns < fact.end_ns and _is_evidence(line, [fact.incident_id], records)
+        case IncidentsFact():
+            return _is_evidence(line, fact.incident_ids, records)
+        case TextCountFact():
+            said = quote(fact.text, _WHOLE_MESSAGE).lower()
+            in_span = line.time_ns < fact.end_ns and (fact.start_ns is None or fact.start_ns <= line.time_ns)
+            return in_span and said in quote(line.message, _WHOLE_MESSAGE).lower()
+        case NoteFact():
+            return _is_noted(line, fact, records)
+        case _:
+            return False
+
+
+def _is_evidence(line: EvidenceLine, incident_ids: Sequence[str], records: _Records) -> bool:
+    incidents = (records.incidents[each] for each in incident_ids if each in records.incidents)
+    return any(line.id == kept.id for incident in incidents for kept in incident.evidence)
+
+
+def _is_noted(line: EvidenceLine, fact: NoteFact, records: _Records) -> bool:
+    """The note is of the line's pattern, or of an incident, a family or a deviating pattern that the line shows."""
+    note = records.notes.get(fact.note_id)
+    if note is None:
+        return False
+    noted = [
+        incident.incident_id
+        for incident in records.incidents.values()
+        if note.target in {incident.incident_id, incident.family_id, *(d.pattern_id for d in incident.deviations)}
+    ]
+    return line.pattern_id == note.target or _is_evidence(line, noted, records)
 
 
 def _is_true(fact: Fact, claim: Claim, records: _Records) -> bool:
     match fact:
-        case LineFact():
+        case LineFact() | WhoFact() | PatternFact() | QuoteFact():
             line = _cited(fact.line, claim, records)
-            return line is not None and (line.service, line.time_ns) == (fact.service, fact.time_ns)
+            return line is not None and _is_of_line(fact, line, claim)
         case OrderFact():
             first, later = _cited(fact.first, claim, records), _cited(fact.later, claim, records)
             return first is not None and later is not None and later.time_ns - first.time_ns == fact.delta_ns >= 0
-        case PatternFact():
-            line = _cited(fact.line, claim, records)
-            return line is not None and line.pattern_id == fact.pattern_id
-        case WhoFact():
-            line = _cited(fact.line, claim, records)
-            return line is not None and line.service == fact.service
         case MomentFact():
             return _is_moment(fact, claim, records)
-        case QuoteFact():
-            line = _cited(fact.line, claim, records)
-            said = fact.text.removesuffix("…")
-            return line is not None and bool(said) and said in quote(line.message, _WHOLE_MESSAGE)
+        case EndFact():
+            return _is_end(fact, records)
+        case LevelFact():
+            return records.levels(fact.pattern_id) == [fact.level]
         case CountFact() | SumFact() | TextCountFact():
             return _counted(fact, records) == fact.value
         case ExtremeFact():
             return _is_extreme(fact, claim, records)
         case _:
             return _is_recorded(fact, records)
+
+
+def _is_of_line(fact: LineFact | WhoFact | PatternFact | QuoteFact, line: EvidenceLine, claim: Claim) -> bool:
+    match fact:
+        case LineFact():
+            return (line.service, line.time_ns) == (fact.service, fact.time_ns)
+        case WhoFact():
+            return line.service == fact.service
+        case PatternFact():
+            return line.pattern_id == fact.pattern_id and _is_counted(line, claim)
+        case QuoteFact():
+            said = fact.text.removesuffix("…")
+            return bool(said) and said in quote(line.message, _WHOLE_MESSAGE)
 
 
 def _counted(fact: CountFact | SumFact | TextCountFact, records: _Records) -> int | None:
@@ -217,8 +281,26 @@ def _is_recorded(
             return note is not None and getattr(note, fact.field) == fact.text
 
 
+def _is_end(fact: EndFact, records: _Records) -> bool:
+    begun = {each: records.incidents[each].start_ns for each in fact.among if each in records.incidents}
+    if fact.incident_id not in begun:
+        return False
+    return begun[fact.incident_id] == (min if fact.which == "first" else max)(begun.values())
+
+
 def _cited(line: str, claim: Claim, records: _Records) -> EvidenceLine | None:
     return records.lines.get(line) if line in claim.citations else None
+
+
+def _is_counted(line: EvidenceLine, claim: Claim) -> bool:
+    """Whether the line is one of those that the claim counts, as far as span and services go."""
+    return all(
+        line.time_ns < fact.end_ns
+        and (fact.start_ns is None or fact.start_ns <= line.time_ns)
+        and (not fact.services or line.service in fact.services)
+        for fact in claim.facts
+        if isinstance(fact, CountFact | SumFact)
+    )
 
 
 def _count(fact: CountFact, records: _Records) -> int:
@@ -252,93 +334,3 @@ def _deviation(fact: UsualFact, records: _Records) -> Deviation | None:
     wanted = (fact.service, fact.kind, fact.pattern_id, fact.before)
     deviations = incident.deviations if incident else ()
     return next((d for d in deviations if (d.service, d.kind, d.pattern_id, d.before_template) == wanted), None)
-
-
-def _says_only_facts(claim: Claim, records: _Records) -> bool:
-    """The text says what the facts state, and no number beside theirs. Between quotation marks any number may stand."""
-    if any(said not in claim.text for said in _quoted(claim.facts)):
-        return False
-    plain = _QUOTED.sub(" ", claim.text)
-    required = {*_of_lines(claim.facts, claim.language), *_of_records(claim.facts, claim.language)}
-    if any(said not in plain for said in required):
-        return False
-    known = {*required, *_bounds(claim.facts), *records.services}
-    for said in sorted(known, key=lambda text: (-len(text), text)):
-        plain = plain.replace(said, " ")
-    return _NUMBER.search(plain) is None
-
-
-def _quoted(facts: Sequence[Fact]) -> Iterator[str]:
-    """What must stand between quotation marks."""
-    for fact in facts:
-        match fact:
-            case QuoteFact():
-                yield f"“{fact.text}”"
-            case TextCountFact():
-                yield f"“{quote(fact.text)}”"
-            case NoteFact():
-                yield f"“{quote(fact.text, 500)}”"
-            case _:
-                pass
-
-
-def _of_lines(facts: Sequence[Fact], language: Language) -> Iterator[str]:
-    """What must stand outside of them: times, services and counts of lines."""
-    for fact in facts:
-        match fact:
-            case LineFact():
-                yield from (quote(fact.service, 80), time_said(fact.time_ns))
-            case WhoFact():
-                yield quote(fact.service, 80)
-            case MomentFact():
-                yield ago_said(fact.time_ns, fact.as_of_ns, language)
-                yield moment_said(fact.time_ns, fact.as_of_ns, language)
-                if fact.beyond_days:
-                    yield str(fact.beyond_days)
-            case OrderFact():
-                yield delta_said(fact.delta_ns, language)
-            case CountFact() | SumFact():
-                yield str(fact.value)
-                yield from (quote(service, 80) for service in fact.services)
-            case TextCountFact():
-                yield str(fact.value)
-            case ExtremeFact():
-                yield time_said(fact.time_ns)
-            case _:
-                pass
-
-
-def _of_records(facts: Sequence[Fact], language: Language) -> Iterator[str]:
-    """The same for what is held against incidents."""
-    for fact in facts:
-        match fact:
-            case UsualFact(observed=None):
-                yield from (quote(fact.service, 80), number_said(fact.expected))
-            case UsualFact():
-                yield from (quote(fact.service, 80), delta_said(round(fact.expected * 1e9), language))
-                yield delta_said(round((fact.observed or 0.0) * 1e9), language)
-            case SpreadFact():
-                yield str(fact.count)
-            case NamedFact():
-                yield from (quote(service, 80) for service in fact.services)
-            case SpanFact():
-                yield delta_said(fact.end_ns - fact.start_ns, language)
-                yield moment_said(fact.end_ns, fact.as_of_ns, language)
-                yield from (quote(service, 80) for service in fact.services)
-            case IncidentsFact():
-                yield str(len(fact.incident_ids))
-                if fact.within_days:
-                    yield str(fact.within_days)
-            case _:
-                pass
-
-
-def _bounds(facts: Sequence[Fact]) -> Iterator[str]:
-    """What may be said: the span that was counted, and of how many patterns."""
-    for fact in facts:
-        if isinstance(fact, SumFact):
-            yield str(len(fact.pattern_ids))
-        if isinstance(fact, CountFact | SumFact):
-            yield time_said(fact.end_ns)
-            if fact.start_ns is not None:
-                yield time_said(fact.start_ns)

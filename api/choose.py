@@ -33,6 +33,8 @@ AS_GOOD = 0.85
 """A pattern that proves this share of what the best one proves is counted with it (a guess)."""
 COUNTED = 50
 """The same when the question asks how many (a guess: more patterns hardly speak of one thing)."""
+QUOTING = 4
+"""So many things named that all stand in one line are words of that line (a guess)."""
 SCORE_STEP = 0.0001
 """The least by which a score falls from one incident of an answer to the next: the last digit that is told."""
 SIMILAR = 10
@@ -67,7 +69,8 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
         return _anything(question, index, span)
     this = _this_incident(index, question, span.end_ns)
     if this is not None and not question.kinds and (alike := _like(this, found, index)):
-        return Choice("incidents", Support("found", alike[0].score, ()), tuple(alike), (), this)
+        support = Support("found", alike[0].score, ())
+        return Choice("incidents", support, _asked_end_first(alike, question), (), this)
     if _rests_on_incidents(question, found):
         support = found.incident_support
         fitting = [
@@ -80,6 +83,8 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
         close = tuple(each.incident for each in fitting if each.score >= CLOSE * max(one.score for one in fitting))
         if this is None:
             fitting = _told_together(_in_time(fitting, question, close, span.end_ns))
+        elif question.intent in {"first", "last"}:
+            fitting = _in_time(fitting, question, close, span.end_ns)
         return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this, close)
     supported = found.supported(PATTERNS)
     best = max((each.ranked.score for each in supported), default=0.0)
@@ -94,8 +99,9 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
 def _all_that_speak_of_it(
     question: Question, certain: Sequence[PatternCandidate], index: RetrievalIndex, span: Span
 ) -> tuple[PatternFacts, ...]:
-    """The patterns to count: all that speak of each thing that is asked about, however well they rank; if there are
-    none, of each telling thing; where nothing is telling, those that prove about as much as the best.
+    """The patterns to count, however well they rank: those that have every word of a question that quotes a line, else
+    all that speak of each thing that is asked about; if there are none, of each telling thing and of as much of the
+    rest as any does. Where nothing is telling, those that prove about as much as the best.
     """
     told = [unit for unit in question.units if unit.weight == "telling"]
     if not told:
@@ -108,8 +114,22 @@ def _all_that_speak_of_it(
         if span.overlaps(facts.first_ns, facts.last_ns + 1)
         and (not question.services or set(question.services) & set(facts.services))
     }
-    speaking = _speaking_of(known, asked, index) or _speaking_of(told, asked, index)
+    quoting = _speaking_of(question.units, asked, index) if len(question.units) >= QUOTING else []
+    speaking = quoting or _speaking_of(known, asked, index)
+    speaking = speaking or _saying_most(question.units, _speaking_of(told, asked, index), index)
     return tuple(sorted(speaking, key=lambda facts: (-facts.count, facts.pattern_id))[:COUNTED])
+
+
+def _saying_most(units: Sequence[Unit], among: Sequence[PatternFacts], index: RetrievalIndex) -> list[PatternFacts]:
+    covered = {
+        facts.pattern_id: sum(
+            cover(unit, index.patterns.tokens[facts.pattern_id], is_incident=False, is_fault=False) >= 1.0
+            for unit in units
+        )
+        for facts in among
+    }
+    most = max(covered.values(), default=0)
+    return [facts for facts in among if covered[facts.pattern_id] == most]
 
 
 def _speaking_of(units: Sequence[Unit], asked: Mapping[str, PatternFacts], index: RetrievalIndex) -> list[PatternFacts]:
@@ -157,6 +177,17 @@ def _like(this: Incident, found: Candidates, index: RetrievalIndex) -> list[Simi
     allowed = {each.incident.incident_id for each in found.incidents}
     alike = [each for each in similar(this, past, len(past)) if each.incident.incident_id in allowed]
     return [each for each in alike if each.score >= ALIKE][:SIMILAR]
+
+
+def _asked_end_first(alike: Sequence[Similar], question: Question) -> tuple[Similar, ...]:
+    """Asked for the first or the last like this, that one comes first."""
+    if question.intent not in {"first", "last"}:
+        return tuple(alike)
+    end = {"first": min, "last": max}[question.intent]
+    wanted = end(alike, key=lambda each: (each.incident.start_ns, each.incident.incident_id))
+    ordered = sorted(alike, key=lambda each: each is not wanted)
+    scores = _falling([each.score for each in ordered])
+    return tuple(dataclasses.replace(each, score=score) for each, score in zip(ordered, scores, strict=True))
 
 
 def _nearest_first(this: Incident, fitting: Sequence[IncidentCandidate]) -> list[IncidentCandidate]:

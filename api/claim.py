@@ -112,6 +112,23 @@ class PatternFact:
 
 
 @dataclasses.dataclass(frozen=True)
+class LevelFact:
+    """All lines of this pattern are of this level."""
+
+    pattern_id: str
+    level: str
+
+
+@dataclasses.dataclass(frozen=True)
+class EndFact:
+    """Of these incidents none began before (`first`) or after (`last`) this one."""
+
+    incident_id: str
+    which: Literal["first", "last"]
+    among: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class QuoteFact:
     """The line's message holds this text, once made plain."""
 
@@ -184,6 +201,8 @@ Fact = (
     | TextCountFact
     | ExtremeFact
     | PatternFact
+    | LevelFact
+    | EndFact
     | QuoteFact
     | UsualFact
     | SpanFact

@@ -48,6 +48,8 @@ class Evidence:
     """
     incident_counts: Mapping[tuple[str, str], int]
     """Of the best incident's span, by (pattern_id, service)."""
+    levels: Mapping[str, str]
+    """The only level of the lines of a pattern, by pattern id, of patterns that the best incident tells of."""
     oldest: tuple[EvidenceLine, ...]
     newest: tuple[EvidenceLine, ...]
     """Lines of the best patterns from either end of the span, in that order."""
@@ -66,10 +68,11 @@ def gather(
     pattern_ids: Sequence[str],
     incident_span: Span | None,
     as_of_ns: int,
+    deviating: Sequence[str] = (),
 ) -> Evidence:
     """One round trip: every call depends only on the question and the generation, none on another's result.
 
-    `pattern_ids` are what claims are made about.
+    `pattern_ids` are what claims are made about, `deviating` the patterns that the best incident tells of.
     """
     counted = Span(span.start_ns, min(span.end_ns, _covered_ns(generation)))
     patterns = [
@@ -96,6 +99,7 @@ def gather(
         counted=counted,
         counts=counts,
         incident_counts={} if incident_span is None else _by_service(store, generation, incident_span),
+        levels=_levels(generation, deviating),
         oldest=tuple(line for oldest, _ in ends for line in oldest),
         newest=tuple(line for _, newest in ends for line in newest),
         identified=() if page is None else as_evidence(page.lines, generation),
@@ -191,6 +195,12 @@ def _in_store(store: LineStore, generation: Generation, span: Span, services: Se
         if not services or service in services:
             summed[pattern_id] = summed.get(pattern_id, 0) + count
     return summed
+
+
+def _levels(generation: Generation, pattern_ids: Sequence[str]) -> dict[str, str]:
+    rows = generation.counts.filter(pl.col("pattern_id").is_in(list(pattern_ids)))
+    levels = rows.group_by("pattern_id").agg(pl.col("level").unique())
+    return {pattern_id: names[0] for pattern_id, names in levels.sort("pattern_id").iter_rows() if len(names) == 1}
 
 
 def _by_service(store: LineStore, generation: Generation, span: Span) -> dict[tuple[str, str], int]:

@@ -1,12 +1,11 @@
 """The planner: drafts the answer that choice and evidence allow. The checker comes after."""
 
 import dataclasses
-from typing import Literal
 
 from api.choose import Choice
-from api.claim import Claim
+from api.claim import Claim, EndFact
 from api.evidence import Evidence
-from api.plan_incident import incident_claims, matching_claim, story_claim
+from api.plan_incident import FURTHER, Another, incident_claims, matching_claim, story_claim
 from api.plan_pattern import count_of, identifier_claims, pattern_claims
 from api.question import Question
 from api.question_time import LATELY, LATELY_NS
@@ -50,10 +49,15 @@ def _of_incidents(
     is_found = choice.support.verdict == "found"
     is_old = is_found and question.lately and best.end_ns <= as_of_ns - LATELY_NS
     lead = _lead(question, is_found=is_found, is_old=is_old)
-    story = story_claim(best, lead, language, as_of_ns, beyond_days=LATELY.days if is_old else 0)
+    end = _end(question, choice) if is_found and not is_old else None
+    story = story_claim(best, lead, language, as_of_ns, beyond_days=LATELY.days if is_old else 0, end=end)
     further = choice.incidents[1:]
-    another: Literal["another", "another_any"] = "another_any" if choice.basis == "anything" else "another"
-    claims = [story, *incident_claims(best, further, notes, evidence, language, as_of_ns, another=another)]
+    another: Another = "another_any" if choice.basis == "anything" else "another"
+    close = choice.close or None
+    claims = [
+        story,
+        *incident_claims(best, further, notes, evidence, language, as_of_ns, another=another, close=close),
+    ]
     headline = () if is_found else (_uncertain(question, choice.support),)
     if is_found and (question.intent == "count" or len(choice.close or choice.incidents) > 1):
         # Asked how many, that is the verdict; else it closes the answer.
@@ -70,6 +74,14 @@ def _matching(question: Question, choice: Choice, as_of_ns: int, *, is_old: bool
     if not question.lately or is_old or not recent:
         return matching_claim(fitting, question.reply_in)
     return matching_claim(recent, question.reply_in, as_of_ns=as_of_ns, within_days=LATELY.days)
+
+
+def _end(question: Question, choice: Choice) -> EndFact | None:
+    """What it means that the story is of the first or the last."""
+    if question.intent not in {"first", "last"}:
+        return None
+    among = tuple(incident.incident_id for incident in choice.close or choice.incidents)
+    return EndFact(choice.incidents[0].incident_id, "first" if question.intent == "first" else "last", among)
 
 
 def _lead(question: Question, *, is_found: bool, is_old: bool) -> str:
@@ -109,7 +121,8 @@ def _of_changes(
     if choice.incidents:
         best = choice.incidents[0]
         claims.append(story_claim(best, _lead(question, is_found=True, is_old=False), language, as_of_ns))
-        claims += incident_claims(best, choice.incidents[1:], notes, evidence, language, as_of_ns)
+        others = choice.incidents[1 : 1 + FURTHER]
+        claims += incident_claims(best, others, notes, evidence, language, as_of_ns, another="another_any")
     claims += pattern_claims(fresh, (), evidence, question)
     if not claims:
         return Draft("not_found", 1.0, (say("verdict.changed_not", language),))

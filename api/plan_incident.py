@@ -1,13 +1,15 @@
 """Claims about incidents: when, who failed first and who followed, what deviated, what people noted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from api.claim import (
     Claim,
     CountFact,
+    EndFact,
     Fact,
     IncidentsFact,
+    LevelFact,
     LineFact,
     MomentFact,
     NamedFact,
@@ -25,6 +27,7 @@ from api.sentence import (
     Language,
     ago_said,
     delta_said,
+    level_said,
     listed,
     moment_said,
     number_said,
@@ -35,10 +38,13 @@ from api.sentence import (
 )
 from index.incident import Deviation, EvidenceLine, Incident, Note, Onset
 
+Another = Literal["another", "another_any"]
 FOLLOWERS = 4
 """Services named after the first in the opening sentence (a guess: more is a list, not a sentence)."""
 SURE = 0.25
 """A service is told of when its strongest sign is at least this share of the incident's strongest (a guess)."""
+SLOWER = 1.5
+"""What takes less than so many times as long as usual is not told of as slower (a guess)."""
 DEVIATIONS = 4
 NOTES = 4
 SERVICES = 6
@@ -56,22 +62,36 @@ def incident_claims(
     language: Language,
     as_of_ns: int,
     *,
-    another: Literal["another", "another_any"] = "another",
+    another: Another = "another",
+    close: Sequence[Incident] | None = None,
 ) -> list[Claim]:
-    """About `incident` first, then its notes, then `further` ones: few that are like it, or all of any kind."""
+    """About `incident` first, then its notes, then `further` ones: few that are like it, or all of any kind. `close`:
+    those that fit what was asked about as well (None: all do); of the others it is said that they do not.
+    """
     claims = [
         *_span(incident, language, as_of_ns),
-        *_deviations(incident, evidence.incident_counts, language),
+        *_deviations(incident, evidence, language),
         *_loudest(incident, language),
         *_notes(incident, notes, language),
     ]
     for other in further[:FURTHER] if another == "another" else further:
-        claims += _another(other, language, as_of_ns, another)
+        fits = another != "another" or close is None or other in close
+        claims += _another(other, language, as_of_ns, another if fits else "less_alike")
     return claims
 
 
-def story_claim(incident: Incident, lead: str, language: Language, as_of_ns: int, *, beyond_days: int = 0) -> Claim:
-    """The opening sentence: when it was, who failed first, who followed and how much later."""
+def story_claim(
+    incident: Incident,
+    lead: str,
+    language: Language,
+    as_of_ns: int,
+    *,
+    beyond_days: int = 0,
+    end: EndFact | None = None,
+) -> Claim:
+    """The opening sentence: when it was, who failed first, who followed and how much later. `end`: what a lead states
+    that calls it the first or the last.
+    """
     shown = shown_onsets(incident)
     facts: list[Fact] = [
         MomentFact(
@@ -82,6 +102,7 @@ def story_claim(incident: Incident, lead: str, language: Language, as_of_ns: int
             beyond_days=beyond_days,
         )
     ]
+    facts += [end] if end is not None else []
     spread = ""
     if len(incident.services) > 2:
         facts.append(SpreadFact(incident.incident_id, len(incident.services)))
@@ -175,7 +196,9 @@ def _span(incident: Incident, language: Language, as_of_ns: int) -> Iterator[Cla
     named = {line.service for line in shown_onsets(incident)[: FOLLOWERS + 1]}
     services = tuple(service for service in incident.services if service not in named)[:SERVICES] if named else ()
     fact = SpanFact(incident.incident_id, incident.start_ns, incident.end_ns, services, as_of_ns)
-    cited = [incident.evidence[0].id, incident.evidence[-1].id] if incident.evidence else []
+    # Evidence of what vanished may be older than the incident: the last line before the silence.
+    shown = [line.id for line in incident.evidence if incident.start_ns <= line.time_ns < incident.end_ns]
+    cited = [shown[0], shown[-1]] if shown else []
     yield claim(
         "when_touched" if services else "when",
         language,
@@ -187,12 +210,12 @@ def _span(incident: Incident, language: Language, as_of_ns: int) -> Iterator[Cla
     )
 
 
-def _deviations(incident: Incident, counts: Mapping[tuple[str, str], int], language: Language) -> Iterator[Claim]:
+def _deviations(incident: Incident, evidence: Evidence, language: Language) -> Iterator[Claim]:
     said = 0
     for deviation in incident.deviations:
         found = _slower(incident, deviation, language) if deviation.kind == "slower" else None
         if deviation.kind in {"appeared", "burst", "vanished"}:
-            found = _counted(incident, deviation, counts, language)
+            found = _counted(incident, deviation, evidence, language)
         if found is not None:
             yield found
             said += 1
@@ -200,10 +223,9 @@ def _deviations(incident: Incident, counts: Mapping[tuple[str, str], int], langu
             return
 
 
-def _counted(
-    incident: Incident, deviation: Deviation, counts: Mapping[tuple[str, str], int], language: Language
-) -> Claim | None:
+def _counted(incident: Incident, deviation: Deviation, evidence: Evidence, language: Language) -> Claim | None:
     """The count is the store's; where retention has dropped the lines, that of the incident's record."""
+    counts = evidence.incident_counts
     value = counts.get((deviation.pattern_id, deviation.service), 0) if counts else round(deviation.observed)
     is_silent = deviation.kind == "vanished"
     if is_silent != (value < deviation.expected) or not deviation.evidence:
@@ -211,21 +233,28 @@ def _counted(
     count = CountFact(
         deviation.pattern_id, incident.start_ns, incident.end_ns, (deviation.service,), value, incident.incident_id
     )
+    level = evidence.levels.get(deviation.pattern_id, "")
     usual = _usual(incident, deviation)
     return claim(
         "vanished" if is_silent else "appeared",
         language,
-        (count, usual),
+        (count, usual, *level_facts(deviation.pattern_id, level)),
         deviation.evidence[:2],
         service=quote(deviation.service, 80),
         template=told(deviation.template, TOLD_CHARACTERS),
+        level=level_said(level, language),
         count=value,
         usual=number_said(deviation.expected),
     )
 
 
+def level_facts(pattern_id: str, level: str) -> tuple[LevelFact, ...]:
+    """The same words may be written at another level too: then they are another pattern, and are not counted."""
+    return (LevelFact(pattern_id, level),) if level else ()
+
+
 def _slower(incident: Incident, deviation: Deviation, language: Language) -> Claim | None:
-    if not deviation.evidence:
+    if not deviation.evidence or deviation.observed < SLOWER * deviation.expected:
         return None
     return claim(
         "slower",

@@ -5,10 +5,10 @@ from typing import Literal
 
 from api.claim import Claim, CountFact, ExtremeFact, LineFact, PatternFact, SumFact, TextCountFact, claim
 from api.evidence import SHOWN, Evidence
-from api.plan_incident import TOLD_CHARACTERS, note_claims, quote_claim
+from api.plan_incident import TOLD_CHARACTERS, level_facts, note_claims, quote_claim
 from api.question import Question
 from api.retrieve import PatternFacts
-from api.sentence import listed, quote, say, time_said, told
+from api.sentence import level_said, listed, quote, say, time_said, told
 from index.incident import EvidenceLine, Note
 
 SERVICES = 4
@@ -113,15 +113,18 @@ def _count(
     services = question.services or (fact.services if len(fact.services) <= SERVICES else ())
     where, when = _where_and_when(services, evidence, question)
     when = when if says_when else ""
+    level = fact.levels[0] if len(fact.levels) == 1 else ""
     return claim(
         "pattern_count",
         language,
         (
             CountFact(fact.pattern_id, span.start_ns, span.end_ns, services, value),
             *(PatternFact(line.id, fact.pattern_id) for line in lines),
+            *level_facts(fact.pattern_id, level),
         ),
         tuple(line.id for line in lines),
         template=told(fact.name, TOLD_CHARACTERS),
+        level=level_said(level, language),
         count=value,
         where=where,
         span=when,

@@ -254,7 +254,7 @@ def _rule(pattern: str, span: Callable[..., _Span | None]) -> tuple[re.Pattern[s
 
 _SPANS = (
     _rule(rf"\b(?:between|from) (?P<from>{_MOMENT}) (?:and|to|until|till) (?P<to>{_MOMENT})", _between),
-    _rule(rf"从?\s*(?P<from>{_MOMENT})\s*(?:到|至|~|和|-)\s*(?P<to>{_MOMENT})(?:之间|期间)?", _between),
+    _rule(rf"从?\s*(?P<from>{_MOMENT})\s*(?:到|至|~|和|-)\s*(?P<to>{_MOMENT})\s*(?:之间|期间)?", _between),
     _rule(r"\bsince yesterday\b|昨天以来", _since_yesterday),
     _rule(rf"\b(?:since|after) (?P<from>{_MOMENT})|(?:自从?)?(?P<han>{_MOMENT})(?:以来|之后|以后)", _since),
     _rule(rf"\b(?:before|until|till) (?P<to>{_MOMENT})", _until),

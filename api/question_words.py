@@ -2,16 +2,21 @@
 
 import re
 
+_TIME_UNIT = r"(?:second|sec|minute|min|hour|hr|day|night|week|weekend|month|year)s?"
+
 INTENTS = {
     "changed": r"\bwhat(?:'s| is| has|’s)? (?:changed|new|different)\b|有什么变化|有何变化|什么变了",
     "count": r"\bhow (?:many|often)\b|\bnumber of\b|多少次|几次|多少条|次数|有多少|多少个",
     "first": (
         r"\bfirst (?:time|seen|happen|occur|incident|outage|problem)|\bsince when\b|\bdid .{1,80} first\b"
+        r"|\bwhen (?:was|were|is) (?:the |our )?(?:very )?first\b|\bthe (?:very )?first thing (?:that|to)\b"
         r"|第一次|首次|最早"
     ),
     "last": (
         r"\b(?:last|latest|most recent) (?:time|one|occurrence|case|incident|accident|outage|problem|failure)\b"
-        r"|\bwhen .{1,80} last\b|上一?次|最后一次|最近一次"
+        r"|\bwhen .{1,80} last\b|\bwhen (?:was|were|is) (?:the |our )?(?:last|latest|most recent)\b"
+        rf"|\b(?:the|our) (?:last|latest|most recent) (?!\d|few\b|couple\b|(?:[a-z]+ ){{0,2}}{_TIME_UNIT}\b)[a-z]"
+        r"|上一?次|最后一次|最近一次"
     ),
     "recall": (
         r"^\W*(?:has|have|had|did|do|does|was|were|is|are|any|ever)\b|\b(?:ever|before|any earlier|earlier incident)\b"
@@ -31,7 +36,9 @@ LIKE_THIS = re.compile(
 )
 
 ANYTHING = re.compile(
-    r"\b(?:what(?: all)? (?:happened|went wrong|was going on|broke)|(?:first )?incidents?|accidents?|anomal(?:y|ies)"
+    r"\b(?:what (?:was|is) the (?:very )?(?:first|last|latest) thing (?:that|to)"
+    r" (?:went|go|broke|break|happen(?:ed)?)(?: wrong)?"
+    r"|what(?: all)? (?:happened|went wrong|was going on|broke)|(?:first )?incidents?|accidents?|anomal(?:y|ies)"
     r"|(?:any|what|which|a|the|last|latest|first) (?:problem|issue|trouble)s?"
     r"|anything (?:wrong|unusual|odd|strange|abnormal|bad|go wrong|happen))\b"
     r"|(?:什么|哪些|任何|有没有|有无|是否有|有过|出现|发生)(?:过|了)?(?:什么|哪些)?(?:的)?(?:异常|故障|问题|事故|事件|事)(?:发生)?"
@@ -98,7 +105,7 @@ _HAN_FILLER_LINES = (
     "几次 次数 曾经 之前 以前 发生 出现 遇到 存在 导致 造成 引起 由于 因为",
     "所以 而且 并且 以及 还是 或者 情况 问题 现象 类似 这样 这种 这类 同样 系统 请问 一下",
     "我们 他们 用户 过去 现在 目前 可能 应该 大面积 大量 突然 一直 经常 历史",
-    "时候 时间 期间 今天 所有 任何 一些 某个 找到 看到 显示 记录",
+    "一共 总共 总计 时候 时间 期间 今天 所有 任何 一些 某个 找到 看到 显示 记录",
 )
 HAN_FILLER = re.compile(
     "|".join(

@@ -21,7 +21,7 @@ _YEAR_CLEAR_NS = 300 * 86_400 * SECOND_NS
 _LEVEL = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|SEVERE|CRITICAL"
 _PREAMBLE = re.compile(
     rf"(?:(?:{_LEVEL}|[TDIWEF]):?|\[[^\]]{{0,80}}\]:?|\((?:request|trace|req|id) \S+\)"
-    r"|\d{4}[-/]\d\d[-/]\d\d\S*|\d\d:\d\d:\d\d\S*|<\*>|[-:|*]+|\S+\.\w{1,4}:(?:\d+|<\*>):?"
+    r"|\d{4}[-/]\d\d[-/]\d\d\S*|\d\d:\d\d:\d\d\S*|<\*>|\d{1,7}(?=\s+---)|[-:|*]+|\S+\.\w{1,4}:(?:\d+|<\*>):?"
     r"|\S+\.\S+:|\S+\.\S+(?=\s+[-:])|in(?=\s+\S+\.\S+:))\s+"
 )
 """A word with which lines begin before they say anything: a time, a level, a place in the code, an id."""
@@ -30,6 +30,7 @@ _TRACE = re.compile(r"[\s(\[]*\b(?:trace|trace_id|request_id|span_id)=\S+$")
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|\x1b.?|\x9b[0-?]*[ -/]*[@-~]")
 
 
+_MASK = "<*>"
 SHORTEST_TOLD = 8
 """A line of which less is left begins with what it says (a guess)."""
 
@@ -64,11 +65,18 @@ def quote(text: str, limit: int = QUOTE_CHARACTERS) -> str:
 def told(text: str, limit: int) -> str:
     """What a line or template says, without the time, level, logger and trace that it may stand between."""
     plain = quote(text, QUOTE_CHARACTERS * 4)
-    at = 0
+    at = told_from = 0
     while found := _PREAMBLE.match(plain, at):
         at = found.end()
-    rest = _TRACE.sub("", plain[at:])
+        # A mask may be the first word of what is said; only before more of the preamble it is a time or an id.
+        told_from = told_from if found[0].startswith(_MASK) else at
+    rest = _TRACE.sub("", plain[told_from:])
     return quote(rest if len(rest) >= SHORTEST_TOLD else plain, limit)
+
+
+def level_said(level: str, language: Language) -> str:
+    """The level of all lines that are counted, to stand after what they say; empty when they have none or several."""
+    return say("unit.level", language, level=level) if level else ""
 
 
 def time_said(time_ns: int) -> str:

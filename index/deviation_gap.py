@@ -47,6 +47,9 @@ class GapSurprise:
     pair: Indices
     signed: Floats
     observed_ms: Floats
+    """The mean over its minutes, of logarithms: how slow all of it was."""
+    median_ms: Floats
+    """The median over its gaps, by minutes: what a person would see."""
     minutes: Indices
     """Windows of the stretch in which it was slow."""
 
@@ -130,7 +133,25 @@ def _of_stretch(baseline: GapBaseline, cells: slice) -> GapSurprise:
     logs = _sum(inverse, weight * np.log(baseline.median_ms[cells] + NEGLIGIBLE_MS), len(pair))
     observed = np.exp(logs / np.maximum(_sum(inverse, weight, len(pair)), 1)) - NEGLIGIBLE_MS
     slow = _sum(inverse, (baseline.signed[cells] >= 1).astype(np.float32), len(pair)).astype(np.int64)
-    return GapSurprise(pair.astype(np.int64), signed.astype(np.float32), observed.astype(np.float32), slow)
+    return GapSurprise(
+        pair.astype(np.int64),
+        signed.astype(np.float32),
+        observed.astype(np.float32),
+        _medians(inverse, baseline.median_ms[cells], weight),
+        slow,
+    )
+
+
+def _medians(group: npt.NDArray[np.intp], values: Floats, weights: Floats) -> Floats:
+    """Of each group the least value up to which half of its weight lies."""
+    if not len(values):
+        return np.zeros(0, dtype=np.float32)
+    order = np.lexsort((values, group))
+    until = np.cumsum(weights[order], dtype=np.float64)
+    ends = np.append(np.flatnonzero(np.diff(group[order])), len(order) - 1)
+    begun = np.append(0.0, until[ends[:-1]])
+    middle = np.searchsorted(until, (begun + until[ends]) / 2)
+    return np.asarray(values[order][middle], dtype=np.float32)
 
 
 def _sum(group: npt.NDArray[np.intp], values: Floats, groups: int) -> npt.NDArray[np.float64]:

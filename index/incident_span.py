@@ -167,7 +167,7 @@ def _slow_features(course: Course, start_ns: int, end_ns: int) -> list[Feature]:
                 pattern_id=after,
                 template=templates.get(after, ""),
                 before_id=before,
-                observed=round(observed_ms / 1000, 4),
+                observed=round(float(slow.median_ms[place]) / 1000, 4),
                 expected=round(usual_ms / 1000, 4),
                 surprise=round(value, 3),
                 rarity=float(course.rarity[number]),

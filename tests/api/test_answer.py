@@ -209,7 +209,7 @@ def test_a_window_without_the_thing_is_not_found(shop: SmallShop) -> None:
 def test_a_quoted_text_is_looked_for_in_the_lines(shop: SmallShop) -> None:
     answer = shop.ask('How often does "basket 17 opened" occur?')
     assert answer.verdict == "found"
-    assert any(claim.text.startswith("“basket 17 opened” occurs in 1 lines") for claim in answer.claims)
+    assert any(claim.text.startswith("“basket 17 opened” occurs in the messages of 1 lines") for claim in answer.claims)
 
 
 def test_a_quoted_text_that_no_line_holds_is_not_found(shop: SmallShop) -> None:
