@@ -24,8 +24,8 @@ Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder wi
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    from api import cli_eval_incidents
+    """Add the commands of the files `cli_eval*`."""
+    from api import cli_eval_answers, cli_eval_incidents
 
     group = typer.Typer(
         help="How good mining, answers and incident memory are, over labelled data. One configuration for everything.",
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     group.command("mining")(mining)
     group.command("questions")(questions)
     cli_eval_incidents.register(group)
+    cli_eval_answers.register(group)
     app.add_typer(group, name="eval", rich_help_panel="Look after")
 
 

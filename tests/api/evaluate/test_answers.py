@@ -1,0 +1,30 @@
+"""The evaluation of answers asks in two languages and reports what is right, by language and by form."""
+
+from api.evaluate.answers import JudgedAnswer, JudgedShop, answer_rows, form_rows
+
+
+def test_every_question_is_asked_in_both_languages_and_filled_in(shop: JudgedShop) -> None:
+    english, chinese = ([one for one in shop.asked if one.language == each] for each in ("en", "zh"))
+    assert len(english) == len(chinese) > 20
+    assert not [one.text for one in shop.asked if "{" in one.text]
+    assert {one.expected for one in shop.asked} == {"found", "not found", "open"}
+
+
+def test_rows_sum_up_to_all_claims(answers: list[JudgedAnswer]) -> None:
+    whole = answer_rows(answers)[-1]
+    assert whole["n"] == len(answers)
+    forms = form_rows(answers)
+    for name in ("right", "wrong", "unjudged"):
+        assert sum(int(row[name] or 0) for row in forms) == whole[name]
+    assert whole["numbers"] == 1.0
+    assert whole["citations"] == 1.0
+
+
+def test_what_never_happened_is_not_found(answers: list[JudgedAnswer]) -> None:
+    never = [one for one in answers if one.asked.text.startswith(("Has the TLS", "Did the kafka", "邮件网关", "kafka"))]
+    assert len(never) == 4
+    assert [one.answer["verdict"] for one in never] == ["not_found"] * 4
+
+
+def test_an_answer_without_claims_where_there_is_evidence_is_not_right(answers: list[JudgedAnswer]) -> None:
+    assert not [one.asked.text for one in answers if one.is_empty and one.claims_right]
