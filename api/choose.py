@@ -34,7 +34,10 @@ AS_GOOD = 0.85
 COUNTED = 50
 """The same when the question asks how many (a guess: more patterns hardly speak of one thing)."""
 QUOTING = 4
-"""So many things named that all stand in one line are words of that line (a guess)."""
+QUOTING_WORDS = 2
+"""So many things named that all stand in one line are words of that line; one less is enough when so many of them are
+words that the glossary does not know (guesses).
+"""
 SCORE_STEP = 0.0001
 """The least by which a score falls from one incident of an answer to the next: the last digit that is told."""
 SIMILAR = 10
@@ -71,7 +74,7 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
     if this is not None and not question.kinds and (alike := _like(this, found, index)):
         support = Support("found", alike[0].score, ())
         return Choice("incidents", support, _asked_end_first(alike, question), (), this)
-    if _rests_on_incidents(question, found):
+    if _rests_on_incidents(question, found, index):
         support = found.incident_support
         fitting = [
             each for each in found.incidents if each.support.verdict == support.verdict and each.incident != this
@@ -114,7 +117,7 @@ def _all_that_speak_of_it(
         if span.overlaps(facts.first_ns, facts.last_ns + 1)
         and (not question.services or set(question.services) & set(facts.services))
     }
-    quoting = _speaking_of(question.units, asked, index) if len(question.units) >= QUOTING else []
+    quoting = _speaking_of(question.units, asked, index) if _may_quote(question) else []
     speaking = quoting or _speaking_of(known, asked, index)
     speaking = speaking or _saying_most(question.units, _speaking_of(told, asked, index), index)
     return tuple(sorted(speaking, key=lambda facts: (-facts.count, facts.pattern_id))[:COUNTED])
@@ -140,16 +143,29 @@ def _speaking_of(units: Sequence[Unit], asked: Mapping[str, PatternFacts], index
     ]
 
 
-def _rests_on_incidents(question: Question, found: Candidates) -> bool:
+def _may_quote(question: Question) -> bool:
+    unknown = sum(unit.weight == "word" for unit in question.units)
+    return len(question.units) >= QUOTING or (len(question.units) == QUOTING - 1 and unknown >= QUOTING_WORDS)
+
+
+def _quotes_a_line(question: Question, found: Candidates, index: RetrievalIndex) -> bool:
+    """Whether the question's words are those of a pattern that was found."""
+    among = {each.facts.pattern_id: each.facts for each in found.patterns}
+    return _may_quote(question) and bool(_speaking_of(question.units, among, index))
+
+
+def _rests_on_incidents(question: Question, found: Candidates, index: RetrievalIndex) -> bool:
     """Whether incidents answer the question better than lines do."""
     incidents, patterns = found.incident_support, found.pattern_support
+    asks_for_lines = question.intent in {"count", "first", "last"}
+    if asks_for_lines and patterns.verdict != "not_found" and _quotes_a_line(question, found, index):
+        return False
     if incidents.verdict != "found":
         return patterns.verdict == "not_found" and incidents.verdict == "inconclusive"
     if patterns.verdict != "found" or question.kinds:
         return True
     is_about_trouble = any(unit.is_fault for unit in question.units) or question.intent == "recall"
     is_better = incidents.strength >= patterns.strength - LINES_ARE_BETTER
-    asks_for_lines = question.intent in {"count", "first", "last"}
     return is_about_trouble and not asks_for_lines and is_better
 
 
@@ -212,8 +228,15 @@ def _in_time(
         ends = {"first": min, "last": max}[question.intent]
         wanted = ends(close, key=lambda incident: (incident.start_ns, incident.incident_id))
         return sorted(fitting, key=lambda each: each.incident != wanted)
+    if not question.lately:
+        return list(fitting)
     since_ns = as_of_ns - LATELY_NS
-    return sorted(fitting, key=lambda each: question.lately and each.incident.end_ns <= since_ns)
+
+    def place(each: IncidentCandidate) -> tuple[bool, bool, int]:
+        is_close = each.incident in close
+        return each.incident.end_ns <= since_ns, not is_close, -each.incident.start_ns if is_close else 0
+
+    return sorted(fitting, key=place)
 
 
 def _told_together(fitting: Sequence[IncidentCandidate]) -> list[IncidentCandidate]:

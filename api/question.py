@@ -13,6 +13,7 @@ from api.question_words import (
     CAUSE,
     CONSEQUENCE,
     FILLER,
+    GENERAL_CONCEPTS,
     HAN_AFTER_ONE,
     HAN_ASKING,
     HAN_FILLER,
@@ -24,6 +25,7 @@ from api.question_words import (
     QUOTED,
     UNABLE_AFTER,
     UNABLE_BEFORE,
+    WRITTEN,
 )
 from api.sentence import Language, listed, quote, say, time_said
 from index.bm25 import CONCEPT_PREFIX
@@ -105,7 +107,7 @@ def read_question(
     time = named_time(text, now_ns)
     rest, services_named = named_services(time.rest, services, glossary)
     like_this = bool(LIKE_THIS.search(rest))
-    focus = " ".join(HAN_ASKING.sub("", LIKE_THIS.sub(" ", rest)).split())
+    focus = " ".join(HAN_ASKING.sub("", WRITTEN.sub(r"\1", LIKE_THIS.sub(" ", rest))).split())
     found = [match for match in glossary.longest(focus, "question") if not _is_cut_off(focus, match)]
     matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS]
     units = _units(focus, matches, {(match.start, match.end) for match in found})
@@ -113,8 +115,10 @@ def read_question(
     named_ids = tuple(dict.fromkeys(HEX_ID.findall(text.lower())))
     intent = _intent(text)
     names_time = time.lately or time.start_ns is not None or time.end_ns is not None
-    is_about_anything = not (like_this or identifiers or named_ids) and _is_about_anything(
-        rest, units, glossary, is_of_a_time=names_time and intent != "count"
+    is_of_a_time = names_time and intent != "count"
+    asks_general = is_of_a_time and bool(services_named) and _is_general(units)
+    is_about_anything = not (like_this or identifiers or named_ids) and (
+        asks_general or _is_about_anything(rest, units, glossary, is_of_a_time=is_of_a_time)
     )
     start = max((t for t in (start_ns, time.start_ns) if t is not None), default=None)
     end = min((t for t in (end_ns, time.end_ns) if t is not None), default=None)
@@ -151,6 +155,12 @@ def _is_about_anything(rest: str, units: Sequence[Unit], glossary: Glossary, *, 
     found = glossary.longest(left, "question")
     matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS and not _is_cut_off(left, match)]
     return not _units(left, matches, {(match.start, match.end) for match in found})
+
+
+def _is_general(units: Sequence[Unit]) -> bool:
+    """Whether all that is said is that something failed."""
+    general = {CONCEPT_PREFIX + concept for concept in GENERAL_CONCEPTS}
+    return bool(units) and all(general.intersection(unit.tokens) for unit in units)
 
 
 def _is_cut_off(focus: str, match: Match) -> bool:

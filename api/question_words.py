@@ -35,6 +35,11 @@ LIKE_THIS = re.compile(
     re.IGNORECASE,
 )
 
+WRITTEN = re.compile(
+    r"(\b(?:was|were|is|are)\s+(?:\S+\s+)+?)(?:first |last )?(?:written|logged|printed)\b", re.IGNORECASE
+)
+"""Asked when or how often something was written, that is what logs are for; "was written to disk" says more."""
+
 ANYTHING = re.compile(
     r"\b(?:what (?:was|is) the (?:very )?(?:first|last|latest) thing (?:that|to)"
     r" (?:went|go|broke|break|happen(?:ed)?)(?: wrong)?"
@@ -86,6 +91,9 @@ IDENTIFIER = re.compile(
 HEX_ID = re.compile(r"(?<![\w-])[0-9a-f]{16}(?![\w-])")
 """What the id of an incident or a pattern looks like."""
 
+GENERAL_CONCEPTS = frozenset({"failure"})
+"""What every incident is: of a service at a named time they ask whether anything went wrong."""
+
 IGNORED_CONCEPTS = frozenset({"incident", "service", "log", "message", "first_time", "count"})
 """What everything here is; a question that says so says nothing."""
 
@@ -105,7 +113,8 @@ _HAN_FILLER_LINES = (
     "几次 次数 曾经 之前 以前 发生 出现 遇到 存在 导致 造成 引起 由于 因为",
     "所以 而且 并且 以及 还是 或者 情况 问题 现象 类似 这样 这种 这类 同样 系统 请问 一下",
     "我们 他们 用户 过去 现在 目前 可能 应该 大面积 大量 突然 一直 经常 历史",
-    "一共 总共 总计 时候 时间 期间 今天 所有 任何 一些 某个 找到 看到 显示 记录",
+    "最近一次 最后一次 第一次 上一次 写出 写过 写了 一共 总共 总计",
+    "时候 时间 期间 今天 所有 任何 一些 某个 找到 看到 显示 记录",
 )
 HAN_FILLER = re.compile(
     "|".join(

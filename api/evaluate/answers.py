@@ -29,7 +29,9 @@ class JudgedAnswer:
     claims: tuple[Judged, ...]
     contradictions: tuple[str, ...]
     told_right: bool | None
-    """Whether its opening sentence is about the fault that is asked for; None where none is."""
+    """Whether its opening sentence is about the fault that is asked for, or any is about the line; None where neither
+    is asked for.
+    """
 
     @property
     def claims_right(self) -> bool:
@@ -65,15 +67,20 @@ class JudgedShop:
         for asked in self.asked:
             self.answered[asked] = answer_json(self.world.ask(asked.text, now_ns=asked.now_ns))
             answer = as_read(self.answered[asked], asked)
-            meant = [label for label in self.judge.labels if label.kind in asked.kinds]
             yield JudgedAnswer(
                 self.seed,
                 asked,
                 answer,
                 tuple(self.judge.judge(answer)),
                 tuple(contradictions(answer)),
-                tells_of(answer, meant, asked.want) if asked.kinds else None,
+                self._told_right(asked, answer),
             )
+
+    def _told_right(self, asked: Asked, answer: dict[str, Any]) -> bool | None:
+        if asked.words:
+            return any(asked.words in claim["text"] for claim in answer["claims"])
+        meant = [label for label in self.judge.labels if label.kind in asked.kinds]
+        return tells_of(answer, meant, asked.want) if meant else None
 
 
 def judged_shops(seeds: Sequence[int], size: ShopSize, embedder: Embedder) -> Iterator[JudgedShop]:
@@ -160,7 +167,7 @@ def faults_seen(answers: Sequence[JudgedAnswer]) -> list[str]:
         ]
         told += [f"{where}: {text}" for text in one.contradictions]
         if one.told_right is False:
-            told.append(f"{where}: tells of another fault than was asked for: {one.answer['answer'][:200]}")
+            told.append(f"{where}: tells of something else than was asked for: {one.answer['answer'][:200]}")
         if one.verdict_right is False or one.is_empty:
             told.append(f"{where}: verdict {one.answer['verdict']}, expected {one.asked.expected}")
     return told

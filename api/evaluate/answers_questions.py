@@ -34,6 +34,8 @@ class Asked:
     kinds: tuple[str, ...] = ()
     """Of the faults that it asks for."""
     want: Literal["any", "first", "last", "count"] = "any"
+    words: str = ""
+    """Of a line that it asks for."""
 
 
 def questions(log: PlainLog, labels: Sequence[TrueLabel], now_ns: int) -> Iterator[Asked]:
@@ -48,7 +50,8 @@ def questions(log: PlainLog, labels: Sequence[TrueLabel], now_ns: int) -> Iterat
             services = (about.service,) if "{service}" in row[language] else ()
             asked_ns = now_ns + row.get("later_days", 0) * DAY_NS
             kinds, want = tuple(row.get("kinds", ())), row.get("want", "any")
-            yield Asked(text, language, services, asked_ns, expected, kinds, want)
+            words = blanks["text"] if "{text}" in row[language] else ""
+            yield Asked(text, language, services, asked_ns, expected, kinds, want, words)
 
 
 def _rows() -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Whether an answer as a whole says two things that cannot both be so, as the person on call reads it."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from api.evaluate.judge import TrueLabel
 from api.evaluate.judge_files import rfc3339_ns
 from api.evaluate.judge_read import DAY_NS, MINUTE_NS, is_near
 from api.evaluate.judge_sentence import Said, moment_ns, understand
+
+_READ_AS_LATELY = re.compile("“lately”|“最近”")
 
 
 def contradictions(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -27,6 +30,8 @@ def contradictions(answer: Mapping[str, Any]) -> Iterator[str]:
         since_ns = as_of_ns - int(story.text("days")) * DAY_NS
         if any(other > since_ns for other in alike):
             yield "none is said to be in the last days, and one like it is told of there"
+    if lead == "" and _READ_AS_LATELY.search(answer["read_as"]) and any(other > begun_ns for other in alike):
+        yield "asked about lately, and a later one like it is told of after an earlier one"
     yield from _counts([] if is_near(story) else [begun_ns], alike, said, as_of_ns)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -10,6 +10,7 @@ from api.check import check
 from api.claim import (
     Claim,
     CountFact,
+    EndFact,
     ExtremeFact,
     Fact,
     IncidentsFact,
@@ -31,6 +32,8 @@ from api.plan_pattern import identifier_claims, pattern_claims
 from api.question import read_question
 from api.retrieve import RetrieveSettings, retrieval_of
 from index.glossary import load_glossary
+from index.line_store import LineFilter
+from ingest.line import line_id
 from tests.api.small_shop import END_NS, MINUTE, SmallShop, make_shop
 
 
@@ -56,6 +59,7 @@ def claims(shop: SmallShop, request: pytest.FixtureRequest) -> list[Claim]:
         pattern_ids=[pattern_id],
         incident_span=Span(incident.start_ns, incident.end_ns),
         as_of_ns=END_NS,
+        deviating=[each.pattern_id for each in incident.deviations],
     )
     made = [story_claim(incident, "", question.reply_in, END_NS)]
     made += incident_claims(incident, [incident], shop.generation.notes, evidence, question.reply_in, END_NS)
@@ -157,6 +161,56 @@ def test_a_service_changed_in_the_text_alone_is_dropped(shop: SmallShop, claims:
     assert kept(shop, dataclasses.replace(claim, text=claim.text.replace("checkout", "login"))) == []
 
 
+def test_services_swapped_in_the_text_alone_are_dropped(shop: SmallShop, claims: list[Claim]) -> None:
+    claim = with_fact(claims, OrderFact)
+    first, *_, last = (fact.service for fact in claim.facts if isinstance(fact, WhoFact))
+    swapped = claim.text.replace(first, "\0").replace(last, first).replace("\0", last)
+    assert kept(shop, dataclasses.replace(claim, text=swapped)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ({"en": "” (", "zh": " 写出“"}, {"en": "” only (", "zh": " 只写出“"}),
+        ({"en": "first seen", "zh": "首次"}, {"en": "last seen", "zh": "最近一次"}),
+        ({"en": "It lasted", "zh": "持续"}, {"en": "It did not last", "zh": "没有持续"}),
+        ({"en": "(info)", "zh": "(info)"}, {"en": "(error)", "zh": "(error)"}),
+    ],
+    ids=["only", "first", "not", "level"],
+)
+def test_other_words_than_the_facts_allow_are_dropped(
+    shop: SmallShop, claims: list[Claim], said: dict[str, str], instead: dict[str, str]
+) -> None:
+    language = claims[0].language
+    claim = next(claim for claim in claims if said[language] in claim.text)
+    changed = claim.text.replace(said[language], instead[language], 1)
+    assert kept(shop, dataclasses.replace(claim, text=changed)) == []
+
+
+@pytest.mark.parametrize("kind", [CountFact, UsualFact, SpanFact, IncidentsFact, OrderFact])
+def test_a_citation_that_shows_nothing_of_it_drops_the_claim(
+    shop: SmallShop, claims: list[Claim], kind: type[Fact]
+) -> None:
+    claim = with_fact(claims, kind)
+    idle = next(row for row in _some_lines(shop) if row not in {line for each in claims for line in each.citations})
+    assert kept(shop, dataclasses.replace(claim, citations=(*claim.citations, idle))) == []
+
+
+@pytest.mark.parametrize(("which", "is_kept"), [("first", True), ("last", False)])
+def test_the_first_incident_is_called_the_first_and_not_the_last(
+    shop: SmallShop, which: Literal["first", "last"], is_kept: bool
+) -> None:
+    first = shop.avalanche
+    later = dataclasses.replace(first, incident_id="b" * 16, start_ns=first.start_ns + MINUTE)
+    generation = dataclasses.replace(shop.generation, incidents=(first, later))
+    end = EndFact(first.incident_id, which, (first.incident_id, later.incident_id))
+    lead = {"first": "First ", "last": "Most recently "}[which]
+    told = story_claim(first, lead, "en", END_NS, end=end)
+    unfounded = story_claim(first, lead, "en", END_NS)
+    checked = check([told, unfounded], store=shop.store, generation=generation)
+    assert list(checked.claims) == ([told] if is_kept else [])
+
+
 def test_words_put_into_a_lines_mouth_are_dropped(shop: SmallShop, claims: list[Claim]) -> None:
     claim = with_fact(claims, QuoteFact)
     quoted = next(fact.text for fact in claim.facts if isinstance(fact, QuoteFact))
@@ -192,6 +246,11 @@ def test_lines_of_kept_claims_come_back_as_the_store_has_them(shop: SmallShop) -
 def test_no_claims_are_checked_without_asking_for_lines(shop: SmallShop) -> None:
     checked = check([], store=shop.store, generation=shop.generation)
     assert (checked.claims, checked.lines, checked.dropped) == ((), {}, 0)
+
+
+def _some_lines(shop: SmallShop) -> list[str]:
+    lines = shop.store.search(LineFilter(), limit=200, order="oldest").lines
+    return [line_id(source, position) for source, position in lines.select("source", "position").iter_rows()]
 
 
 def _quoted(text: str, place: int) -> bool:

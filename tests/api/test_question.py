@@ -222,3 +222,24 @@ def test_a_question_without_a_subject_asks_for_incidents_in_general(
     glossary: Glossary, text: str, is_general: bool
 ) -> None:
     assert read(text, glossary).is_about_anything == is_general
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("When was the first outage of the cart?", "first"),
+        ("What was the first thing that went wrong on Monday?", "first"),
+        ("When was the last avalanche?", "last"),
+        ("Who failed first in the last avalanche?", "last"),
+        ("What failed in the last 24 hours?", "list"),
+        ("What failed in the last few days?", "list"),
+    ],
+)
+def test_the_first_and_the_last_are_asked_for_in_many_ways(glossary: Glossary, text: str, intent: str) -> None:
+    assert read(text, glossary).intent == intent
+
+
+def test_that_something_was_written_is_no_subject_unless_it_says_where_to(glossary: Glossary) -> None:
+    quoted = read("How often was statement too slow written?", glossary)
+    assert "written" not in {unit.text for unit in quoted.units}
+    assert "written" in {unit.text for unit in read("How many blocks were written to disk?", glossary).units}

@@ -16,6 +16,7 @@ from api.evaluate.judge_whole import contradictions
 FOLDER = Path(__file__).parents[3] / "api" / "evaluate"
 BANNED = ("api.check", "api.claim", "api.evidence", "api.plan", "api.sentence", "index", "ingest")
 MINUTE_NS = 60_000_000_000
+WIDENED = "Not in the last 7 days; the search was widened to all retained data: "
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -163,3 +164,23 @@ def test_an_answer_that_says_one_and_tells_of_two_contradicts_itself(told: dict[
     another = {"text": "Another like it: 2 days ago (19 Sep 14:05 UTC), first in a.", "citations": []}
     told["claims"] = [story, another, {"text": "Incidents that fit: 1.", "citations": []}]
     assert len(list(contradictions(told))) == 1
+
+
+@pytest.mark.parametrize(
+    ("lead", "read_as", "told_then", "is_contradictory"),
+    [
+        ("Most recently ", "", "2 days ago (20 Sep 14:05 UTC)", True),
+        ("Most recently ", "", "4 days ago (18 Sep 14:05 UTC)", False),
+        ("First ", "", "4 days ago (18 Sep 14:05 UTC)", True),
+        ("Yes, ", "in “lately” as the last 7 days first", "2 days ago (20 Sep 14:05 UTC)", True),
+        ("Yes, ", "in all retained data", "2 days ago (20 Sep 14:05 UTC)", False),
+        (WIDENED, "", "2 days ago (20 Sep 14:05 UTC)", True),
+    ],
+)
+def test_an_opening_sentence_is_held_against_what_else_is_told(
+    lead: str, read_as: str, told_then: str, is_contradictory: bool
+) -> None:
+    story = f"{lead}3 days ago (19 Sep 14:05 UTC): a failed (“x”)."
+    claims = [{"text": story}, {"text": f"Another like it: {told_then}, first in b."}]
+    found = list(contradictions({"as_of": "2026-09-22T15:00:00.000Z", "read_as": read_as, "claims": claims}))
+    assert bool(found) is is_contradictory
