@@ -41,6 +41,7 @@ from ingest.errors import InputError
 from ingest.line import split_line_id
 
 _WHOLE_MESSAGE = 4096
+_ID_DEADLINE_S = 5.0
 _DAY_NS = 86_400_000_000_000
 
 
@@ -83,9 +84,11 @@ class _Records:
         cited = sorted({line for claim in claims for line in claim.citations})
         places = [place for line in cited if (place := _place(line)) is not None]
         found: dict[str, EvidenceLine] = {}
+        self.attributes: dict[str, str] = {}
         for row in (store.read(places) if places else pl.DataFrame()).iter_rows(named=True):
             line = f"{row['source']}-{row['position']}"
             pattern_id = self.pattern_of.get(row["signature"], "")
+            self.attributes[line] = row["attributes"] or ""
             values = (row["service"], row["level"], row["message"], pattern_id, row["source"], row["position"])
             found[line] = EvidenceLine(line, row["time_ns"], *values)
         copies = {line.id: line for incident in self.incidents.values() for line in incident.evidence}
@@ -137,7 +140,21 @@ def _text_total(store: LineStore, fact: TextCountFact) -> int | None:
     escaped = fact.text.replace("\\", "\\\\").replace('"', '\\"')
     where = LineFilter(f'"{escaped}"', fact.start_ns, fact.end_ns, fact.services)
     page = store.search(where, limit=1)
-    return page.total if page.total_exact and not page.partial else None
+    total = page.total if page.total_exact and not page.partial else None
+    return _with_carriers(store, fact, total) if fact.as_id and total is not None else total
+
+
+def _with_carriers(store: LineStore, fact: TextCountFact, total: int) -> int | None:
+    """With the lines that have the text as an attribute alone; those that also say it are counted already."""
+    where = LineFilter("*", fact.start_ns, fact.end_ns, fact.services)
+    said, carried = fact.text.lower(), f'"{fact.text}"'
+    try:
+        for frame in store.scan(where, ("message", "attributes"), deadline_s=_ID_DEADLINE_S):
+            holders = frame.filter(pl.col("attributes").str.contains(carried, literal=True).fill_null(value=False))
+            total += holders.filter(~pl.col("message").str.to_lowercase().str.contains(said, literal=True)).height
+    except TimeoutError:
+        return None
+    return total
 
 
 def _holds(claim: Claim, records: _Records) -> bool:
@@ -167,13 +184,18 @@ def _shows(line: EvidenceLine, fact: Fact, records: _Records) -> bool:
         case IncidentsFact():
             return _is_evidence(line, fact.incident_ids, records)
         case TextCountFact():
-            said = quote(fact.text, _WHOLE_MESSAGE).lower()
             in_span = line.time_ns < fact.end_ns and (fact.start_ns is None or fact.start_ns <= line.time_ns)
-            return in_span and said in quote(line.message, _WHOLE_MESSAGE).lower()
+            return in_span and _holds_text(line, fact, records)
         case NoteFact():
             return _is_noted(line, fact, records)
         case _:
             return False
+
+
+def _holds_text(line: EvidenceLine, fact: TextCountFact, records: _Records) -> bool:
+    if quote(fact.text, _WHOLE_MESSAGE).lower() in quote(line.message, _WHOLE_MESSAGE).lower():
+        return True
+    return fact.as_id and f'"{fact.text}"' in records.attributes.get(line.id, "")
 
 
 def _is_evidence(line: EvidenceLine, incident_ids: Sequence[str], records: _Records) -> bool:

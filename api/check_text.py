@@ -174,7 +174,8 @@ def _span(count: CountFact | SumFact, language: Language) -> str:
 
 def _text_count(facts: Sequence[Fact], language: Language, _names: Names) -> Iterator[str]:
     for count in _of(facts, TextCountFact):
-        yield say("claim.identifier_count", language, text=quote(count.text), count=count.value)
+        name = "claim.id_count" if count.as_id else "claim.identifier_count"
+        yield say(name, language, text=quote(count.text), count=count.value)
 
 
 def _incidents(facts: Sequence[Fact], language: Language, _names: Names) -> Iterator[str]:

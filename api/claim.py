@@ -81,13 +81,16 @@ class SumFact:
 
 @dataclasses.dataclass(frozen=True)
 class TextCountFact:
-    """So many lines of `[start_ns, end_ns)` and of these services hold the text."""
+    """So many lines of `[start_ns, end_ns)` and of these services hold the text in their message, or, `as_id`, there or
+    as the whole value of an attribute.
+    """
 
     text: str
     start_ns: int | None
     end_ns: int
     services: tuple[str, ...]
     value: int
+    as_id: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Evidence: the first round trip to the store, all that the planner may build claims from."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -9,11 +10,14 @@ import polars as pl
 from api.question import Question
 from index.generation import Generation
 from index.incident import EvidenceLine
-from index.line_store import HighWater, LineFilter, LineStore
+from index.line_store import HighWater, LineFilter, LinePage, LineStore
 from ingest.line import line_id
 
 LINES = 3
 """Lines fetched from each end of a pattern, and of what was quoted."""
+ID_DEADLINE_S = 3.0
+"""So long ids are looked for beside messages, where no index helps (a guess)."""
+_ID = re.compile(r"[0-9a-fA-F]{24,40}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 SHOWN = 4
 """Of so many patterns lines are fetched; further ones are only counted."""
 COUNT_STEP_NS = 86_400_000_000_000
@@ -57,6 +61,8 @@ class Evidence:
     """Lines that hold the question's identifiers, newest first."""
     identified_total: int | None
     """None when nothing was asked, or when the deadline made it uncertain."""
+    identified_as_id: bool
+    """What was asked for is an id, looked for in attributes too."""
 
 
 def gather(
@@ -87,6 +93,7 @@ def gather(
         services=question.services,
     )
     page = store.search(identified, limit=LINES) if question.identifiers else None
+    carriers = _carriers(store, question, span)
     if span.start_ns is None and question.end_ns is None:
         counts = _in_generation(generation, question.services)
         counts |= {pattern_id: _counted(store, where) for pattern_id, where in patterns}
@@ -102,9 +109,50 @@ def gather(
         levels=_levels(generation, deviating),
         oldest=tuple(line for oldest, _ in ends for line in oldest),
         newest=tuple(line for _, newest in ends for line in newest),
-        identified=() if page is None else as_evidence(page.lines, generation),
-        identified_total=None if page is None or page.partial or not page.total_exact else page.total,
+        identified=() if page is None else _newest(store, generation, page, carriers),
+        identified_total=_total(page, carriers),
+        identified_as_id=is_id(question.identifiers),
     )
+
+
+def is_id(identifiers: Sequence[str]) -> bool:
+    """Whether one id of a request or a trace is asked for: JSON and logfmt lines carry it beside their message."""
+    return len(identifiers) == 1 and _ID.fullmatch(identifiers[0]) is not None
+
+
+def _carriers(store: LineStore, question: Question, span: Span) -> pl.DataFrame | None:
+    """Rows (`source`, `position`, `time_ns`) of lines that carry the id as an attribute and not in their message; None
+    when there was no time to find them all.
+    """
+    found = [pl.DataFrame(schema={"source": pl.String, "position": pl.Int64, "time_ns": pl.Int64})]
+    if not is_id(question.identifiers):
+        return found[0]
+    text = question.identifiers[0]
+    where = LineFilter(f"-{phrase(text)}", span.start_ns, span.end_ns, question.services)
+    try:
+        for frame in store.scan(where, ("source", "position", "time_ns", "attributes"), deadline_s=ID_DEADLINE_S):
+            has_it = pl.col("attributes").str.contains(f'"{text}"', literal=True).fill_null(value=False)
+            found.append(frame.filter(has_it).select("source", "position", "time_ns"))
+    except TimeoutError:
+        return None
+    return pl.concat(found).sort("time_ns", "source", "position", descending=True)
+
+
+def _newest(
+    store: LineStore, generation: Generation, page: LinePage, carriers: pl.DataFrame | None
+) -> tuple[EvidenceLine, ...]:
+    """Of both kinds. Which carriers to read is only known once they are found: the one place that asks twice."""
+    lines = as_evidence(page.lines, generation)
+    if carriers is not None and not carriers.is_empty():
+        places = list(carriers.head(LINES).select("source", "position").iter_rows())
+        lines += as_evidence(store.read(places), generation)
+    return tuple(sorted(lines, key=lambda line: (line.time_ns, line.source, line.position), reverse=True)[:LINES])
+
+
+def _total(page: LinePage | None, carriers: pl.DataFrame | None) -> int | None:
+    if page is None or page.partial or not page.total_exact or carriers is None:
+        return None
+    return page.total + carriers.height
 
 
 def high_water(store: LineStore, before_ns: int) -> HighWater:

@@ -44,11 +44,11 @@ def identifier_claims(question: Question, evidence: Evidence) -> Iterator[Claim]
     span = evidence.span
     if len(question.identifiers) == 1 and evidence.identified_total is not None:
         text = question.identifiers[0]
-        fact = TextCountFact(text, span.start_ns, span.end_ns, question.services, evidence.identified_total)
+        as_id, total = evidence.identified_as_id, evidence.identified_total
+        fact = TextCountFact(text, span.start_ns, span.end_ns, question.services, total, as_id)
         cited = tuple(line.id for line in evidence.identified[:3])
-        yield claim(
-            "identifier_count", question.reply_in, (fact,), cited, text=quote(text), count=evidence.identified_total
-        )
+        name = "id_count" if as_id else "identifier_count"
+        yield claim(name, question.reply_in, (fact,), cited, text=quote(text), count=total)
     for line in evidence.identified[:QUOTES]:
         yield quote_claim(line, question.reply_in)
 

@@ -164,11 +164,15 @@ class Judge:
         yield named(said.text("service"), cited[0].service)
         yield says_it(spoken_of.text("text"), cited[0])
 
+    def _judge_carrying(self, said: Said, cited: list[PlainLine], read: Read) -> Iterator[Finding]:
+        return self._judge_holding(said, cited, read)
+
     def _judge_holding(self, said: Said, cited: list[PlainLine], read: Read) -> Iterator[Finding]:
         start_ns, end_ns = read.window(said)
         services = read.services or self.log.services
         text = said.text("text")
-        found = sum(len(within(self.log.holding(service, text), start_ns, end_ns)) for service in services)
+        times = (self.log.holding(each, text, anywhere=said.form == "carrying") for each in services)
+        found = sum(len(within(each, start_ns, end_ns)) for each in times)
         yield number("count", int(said.text("count")), found)
         for line in cited:
             held = any(text.lower() in one.lower() for one in line.texts)

@@ -96,13 +96,16 @@ class PlainLog:
             self._times[key] = [line.time_ns for line in lines if says(line, wanted)]
         return self._times[key]
 
-    def holding(self, service: str, text: str) -> list[int]:
-        """XX"""
-        key = (service, text)
+    def holding(self, service: str, text: str, *, anywhere: bool) -> list[int]:
+        """When the service wrote lines whose message, or `anywhere` in which anything, holds exactly this text, in any
+        case, ascending.
+        """
+        key = (service, text, "", str(anywhere))
         if key not in self._times:
             wanted = re.compile(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])", re.IGNORECASE)
             lines = self.lines_of(service)
-            self._times[key] = [line.time_ns for line in lines if wanted.search(line.texts[0])]
+            texts = ((line, line.texts if anywhere else line.texts[:1]) for line in lines)
+            self._times[key] = [line.time_ns for line, said in texts if any(map(wanted.search, said))]
         return self._times[key]
 
 

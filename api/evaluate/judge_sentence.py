@@ -62,6 +62,10 @@ _FORMS = {
     "first": ("It was first seen at {time} in {service}.", "首次出现在 {time},服务 {service}。"),
     "last": ("It was last seen at {time} in {service}.", "最近一次出现在 {time},服务 {service}。"),
     "holding": ("“{text}” occurs in the messages of {count} lines.", "“{text}”出现在 {count} 行日志的消息中。"),
+    "carrying": (
+        "“{text}” occurs in {count} lines, in the message or as an id.",
+        "“{text}”在消息中或作为标识出现在 {count} 行日志中。",
+    ),
     "fitting": (
         "Incidents that fit[ in the last {days} days]: {count}.",
         "[最近 {days} 天内]共有 {count} 起事件符合。",

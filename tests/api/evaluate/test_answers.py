@@ -1,6 +1,10 @@
 """The evaluation of answers asks in two languages and reports what is right, by language and by form."""
 
+import re
+
 from api.evaluate.answers import JudgedAnswer, JudgedShop, answer_rows, form_rows
+
+REQUEST = re.compile(r"\b[0-9a-f]{32}\b")
 
 
 def test_every_question_is_asked_in_both_languages_and_filled_in(shop: JudgedShop) -> None:
@@ -28,3 +32,18 @@ def test_what_never_happened_is_not_found(answers: list[JudgedAnswer]) -> None:
 
 def test_an_answer_without_claims_where_there_is_evidence_is_not_right(answers: list[JudgedAnswer]) -> None:
     assert not [one.asked.text for one in answers if one.is_empty and one.claims_right]
+
+
+def test_an_id_is_found_in_lines_that_carry_it_beside_their_message(shop: JudgedShop) -> None:
+    log = shop.judge.log
+    lines = [line for service in log.services for line in log.lines_of(service)]
+    beside = (line for line in lines if not REQUEST.search(line.texts[0]) and REQUEST.search(line.texts[-1]))
+    request = REQUEST.findall(next(beside).texts[-1])[0]
+    said, whole = (
+        sum(len(log.holding(service, request, anywhere=anywhere)) for service in log.services)
+        for anywhere in (False, True)
+    )
+    answer = shop.world.ask(f"Show me the lines of request {request}", now_ns=shop.world.now_ns)
+    assert whole > said
+    assert answer.verdict == "found"
+    assert answer.claims[0].text == f"“{request}” occurs in {whole} lines, in the message or as an id."
