@@ -46,7 +46,7 @@ from index.incident import Incident, Note
 
 QUOTED_CHARACTERS = 90
 """Longest quotation of a template within a sentence."""
-SERVICES = 4
+SERVICES = 12
 """Of more services a sentence about a count names these first ones."""
 _F = TypeVar("_F")
 

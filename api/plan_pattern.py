@@ -11,7 +11,7 @@ from api.retrieve import PatternFacts
 from api.sentence import level_said, listed, quote, say, time_said, told
 from index.incident import EvidenceLine, Note
 
-SERVICES = 4
+SERVICES = 12
 QUOTES = 2
 
 

@@ -179,9 +179,10 @@ def _readings(rows: list[str]) -> tuple[str, ...]:
     readings = [whole, whole.partition("\n")[0]]
     if said is not None:
         readings = [said, said.partition("\n")[0], whole]
-    # A stack trace in short: what failed, and the row that names the error.
+    # A stack trace in short: what failed, and the row that names the error, or all rows but its frames.
     head, _, rest = readings[0].partition("\n")
     readings += [f"{head} {row}" for row in rest.split("\n") if _NAMES_ERROR.match(row)]
+    readings += [" ".join([head, *(row for row in rest.split("\n") if row and not row[0].isspace())])] if rest else []
     readings += [_REPEATED.sub(r"\1", text) for text in readings if _REPEATED.search(text)]
     return tuple(dict.fromkeys(" ".join(text.split()) for text in readings))
 
