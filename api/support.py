@@ -42,7 +42,7 @@ class SupportSettings:
     found_telling: float = 0.33
     """The same when all telling words of the question are there: then paraphrase of the rest matters less."""
     inconclusive: float = 0.22
-    sure_cosine: float = 0.62
+    sure_cosine: float = 0.72
     """With this, one telling word of three may be missing: the sentence says the same in other words."""
 
     def of(self, unit: Unit) -> float:
@@ -92,7 +92,8 @@ def pattern_support(
     covered = {unit: cover(unit, found.tokens, is_incident=False, is_fault=is_fault) for unit in question.units}
     share = _share(question.units, covered, words, settings)
     strength = settings.pattern_words * share + (1 - settings.pattern_words) * spread
-    missing = [unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5]
+    telling = {unit for unit in question.units if unit.weight == "telling"} | set(unspoken)
+    missing = [unit for unit in question.units if unit in telling and covered[unit] < 0.5]
     if missing:
         return Support(_despite(missing, question, found.cosine, settings), strength, tuple(unspoken))
     if strength < settings.pattern_inconclusive:
@@ -103,13 +104,21 @@ def pattern_support(
 
 
 def unspoken_units(units: Sequence[Unit], texts: Iterable[Mapping[str, float]]) -> tuple[Unit, ...]:
-    """The telling units that none of the texts covers, in order."""
-    left = [unit for unit in units if unit.weight == "telling"]
+    """The telling units that none of the texts covers, in order; also a word that nobody could read (Chinese that the
+    glossary does not know) when it is most of the question: the rest of it then says little of what is asked.
+    """
+    left = [unit for unit in units if unit.weight == "telling" or _is_most_of(unit, units)]
     for text in texts:
         if not left:
             break
         left = [unit for unit in left if cover(unit, text, is_incident=False, is_fault=False) < 0.5]
     return tuple(left)
+
+
+def _is_most_of(unit: Unit, units: Sequence[Unit]) -> bool:
+    """Whether an unread Chinese word is longer than all other units together."""
+    is_unread = unit.weight == "word" and len(unit.tokens) > 1
+    return is_unread and 2 * len(unit.text) > sum(len(each.text) for each in units)
 
 
 def _share(units: Sequence[Unit], covered: Mapping[Unit, float], words: Bm25, settings: SupportSettings) -> float:

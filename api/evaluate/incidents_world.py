@@ -11,25 +11,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from api.answer import Answer, ask
+from api.evaluate.trial import open_trial
 from index.deviation_mark import Course
-from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
-from index.generation_build import mine, read_known, with_vectors
 from index.incident import Incident
 from index.incident_course import read_courses
 from index.incident_mine import MineCache, span_incident
-from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
-from ingest.chunk import CHUNK_BYTES, Chunk
-from ingest.cut import find_cuts
 from ingest.errors import InputError
-from ingest.receive import Receiver
-from ingest.source import Source, mint_source_id
-from ingest.source_path import read_path
 
-READ_NS = 1_790_000_000_000_000_000
-"""When chunks are said to have been read: a fixed time, as it decides nothing that is measured."""
 ARCHIVE = "containers.tar.xz"
 FOLDER = "containers"
 
@@ -62,21 +53,11 @@ class World:
 @contextlib.contextmanager
 def open_world(files: Sequence[Path], embedder: Embedder) -> Iterator[World]:
     """A world of these container logs, in a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="dejalog-eval-") as folder, contextlib.ExitStack() as opened:
-        store = opened.enter_context(contextlib.closing(ParquetStore.open(Path(folder))))
-        catalogue = Path(folder) / "catalogue.sqlite"
-        knowledge = opened.enter_context(contextlib.closing(Knowledge(catalogue)))
-        receiver = Receiver(store)
-        for file in files:
-            for chunk in _chunks(file):
-                receiver.accept(chunk)
-        store.flush()
-        cache = MineCache()
-        mined = mine(store, read_known(knowledge, before_ns=None), as_of_ns=None, cache=cache)
-        vectors = opened.enter_context(contextlib.closing(EmbeddingCache(Path(folder) / "embeddings.sqlite")))
-        generation = with_vectors(mined, embedder, vectors)
-        course = read_courses(store, generation.patterns, before_ns=None, cache=cache).whole
-        yield World(store, generation, course, cache, embedder)
+    with tempfile.TemporaryDirectory(prefix="dejalog-eval-") as folder, open_trial(Path(folder)) as trial:
+        trial.add_files(files)
+        generation = trial.generation(embedder)
+        course = read_courses(trial.store, generation.patterns, before_ns=None, cache=trial.cache).whole
+        yield World(trial.store, generation, course, trial.cache, embedder)
 
 
 @contextlib.contextmanager
@@ -101,23 +82,3 @@ def container_logs(data: Path) -> Iterator[list[Path]]:
 
 def _logs(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.log"), key=lambda path: path.name)
-
-
-def _chunks(file: Path) -> Iterator[Chunk]:
-    """A finished file as the collector would ship it."""
-    data = file.read_bytes()
-    fields = read_path(str(file))
-    source = Source(
-        id=mint_source_id("host", file.name, data[:1024], 0),
-        host="host",
-        path=file.name,
-        service=fields.service,
-        namespace=fields.namespace,
-        pod=fields.pod,
-        container=fields.container,
-    )
-    start = 0
-    for end in (*find_cuts(data, limit=CHUNK_BYTES, more_follows=True).ends, len(data)):
-        if end > start:
-            yield Chunk(source, start, end, READ_NS, data[start:end])
-            start = end

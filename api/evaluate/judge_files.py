@@ -24,8 +24,8 @@ _HEAD_CHARACTERS = 120
 _MESSAGE_FIELDS = ("message", "event", "msg")
 _CUT = "…"
 _MASK = "<*>"
-_FILLED = r'(?:"(?:[^"\\]|\\.)*"|\S+)'
-"""What a mask stands for: one word, or one text in quotation marks."""
+_FILLED = r'(?:"(?:[^"\\]|\\.)*"|\S+(?: [kKMGTP]i?[bB]?(?!\w))?)'
+"""What a mask stands for: one word, a size with its unit, or one text in quotation marks."""
 _HEAD_WORD = r"(?:[^a-z\s]\S*|[a-z][\w-]*[^\w\s-]\S*|in) "
 _START = rf"^(?:{_HEAD_WORD})*"
 """Before a quoted text nothing may stand but the line's head: times, levels, loggers, numbers, no plain word."""
@@ -86,8 +86,8 @@ class PlainLog:
         return {service: len(lines) for service, lines in sorted(self._by_service.items())}
 
     def times(self, service: str, quoted: str, level: str = "") -> list[int]:
-        """When the service wrote lines that say what is quoted (`<*>` for any word, `…` where it was cut), ascending;
-        of this level, if one is given.
+        """When the service wrote lines that say what is quoted (`<*>` for a value, `…` where it was cut), ascending; of
+        this level, if one is given.
         """
         key = (service, quoted, level)
         if key not in self._times:

@@ -70,7 +70,7 @@ def mined_contents(contents: Sequence[str]) -> Assigned:
 def mined_raw(system: System) -> Assigned:
     """The raw lines through collector, receiver and store."""
     with tempfile.TemporaryDirectory() as folder, open_trial(Path(folder)) as trial:
-        trial.collect([system.log])
+        trial.add_files([system.log])
         mined = trial.mine()
         of_row = pattern_of_rows(trial, mined, system.log)
         templates = dict(mined.patterns.patterns.select("pattern_id", "template").iter_rows())

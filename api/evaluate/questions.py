@@ -132,7 +132,7 @@ def ask_all(
 ) -> list[Outcome]:
     """Collect the systems' raw lines into one store, mine it, and ask."""
     with tempfile.TemporaryDirectory() as folder, open_trial(Path(folder)) as trial:
-        trial.collect([system.log for system in systems])
+        trial.add_files(system.log for system in systems)
         generation = trial.generation(embedder)
         event_of_id = _event_of_id(trial, systems)
         event_of_pattern = _event_of_pattern(trial, generation, event_of_id)

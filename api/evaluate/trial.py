@@ -1,8 +1,8 @@
-"""A whole Dejalog in a folder of its own, for one evaluation: collected by the collector, asked by the real answer."""
+"""A whole Dejalog in a folder of its own, for one evaluation: real receiver, store, mining, model and answers."""
 
 import bisect
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -17,10 +17,13 @@ from index.knowledge import Knowledge
 from index.line_store import LineFilter
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
-from ingest.collect import Collector
-from ingest.collect_settings import CollectSettings
+from ingest.chunk import CHUNK_BYTES, Chunk
+from ingest.cut import find_cuts
 from ingest.receive import Receiver
+from ingest.source import Source, mint_source_id
+from ingest.source_path import read_path
 
+HOST = "evaluation"
 READ_NS = 1_790_000_000_000_000_000
 """When files are taken to be read (September 2026): with the clock's time a result would depend on the day."""
 
@@ -31,35 +34,29 @@ class Trial:
     def __init__(self, folder: Path) -> None:
         self.store = ParquetStore.open(folder / "store")
         self.knowledge = Knowledge(folder / "store" / CATALOGUE_FILE)
-        self._receiver = Receiver(self.store)
+        self.cache = MineCache()
+        self.files: dict[str, Path] = {}
+        """By source id."""
         self._folder = folder
-        self._cache = MineCache()
-        self._source_paths: dict[str, Path] = {}
 
     def close(self) -> None:
         """Close what was opened; the folder is the caller's."""
         self.knowledge.close()
         self.store.close()
 
-    def collect(self, paths: Sequence[Path], *, read_ns: int = READ_NS) -> None:
-        """Store what these files and folders hold."""
-        collector = Collector(
-            paths,
-            self._receiver,
-            self._folder / "collector",
-            host="evaluation",
-            settings=CollectSettings(),
-            wall_ns=lambda: read_ns,
-        )
-        with contextlib.closing(collector):
-            status = collector.drain()
-        self._source_paths |= {source.source: Path(source.path) for source in status.sources}
+    def add_files(self, files: Iterable[Path]) -> None:
+        """Store what these files hold."""
+        receiver = Receiver(self.store)
+        for file in files:
+            for chunk in file_chunks(file):
+                self.files[chunk.source.id] = file
+                receiver.accept(chunk)
         self.store.flush()
 
     def mine(self, *, as_of_ns: int | None = None) -> Mined:
         """Patterns and incidents of what is stored."""
         known = read_known(self.knowledge, before_ns=as_of_ns)
-        return mine(self.store, known, as_of_ns=as_of_ns, cache=self._cache)
+        return mine(self.store, known, as_of_ns=as_of_ns, cache=self.cache)
 
     def generation(self, embedder: Embedder, *, as_of_ns: int | None = None) -> Generation:
         """The same with vectors."""
@@ -85,7 +82,7 @@ class Trial:
 
     def rows_of(self, path: Path) -> dict[tuple[str, int], int]:
         """Which line of the file, from 0, each stored line begins with, by (source, position)."""
-        sources = [source for source, seen_at in self._source_paths.items() if seen_at == path]
+        sources = [source for source, file in self.files.items() if file == path]
         starts = _line_starts(path)
         found: dict[tuple[str, int], int] = {}
         for frame in self.store.scan(LineFilter(), ["source", "position"]):
@@ -108,6 +105,28 @@ class Trial:
         first = sorted(known)
         rows = range(first[0], len(_line_starts(path))) if first else range(0)
         return {row: known[first[bisect.bisect_right(first, row) - 1]] for row in rows}
+
+
+def file_chunks(file: Path) -> Iterator[Chunk]:
+    """A finished file, cut as the collector cuts it. Its source is named by the file's name alone, so that the same
+    logs give the same store in any folder on any host.
+    """
+    data = file.read_bytes()
+    fields = read_path(str(file))
+    source = Source(
+        id=mint_source_id(HOST, file.name, data[:1024], 0),
+        host=HOST,
+        path=file.name,
+        service=fields.service,
+        namespace=fields.namespace,
+        pod=fields.pod,
+        container=fields.container,
+    )
+    start = 0
+    for end in (*find_cuts(data, limit=CHUNK_BYTES, more_follows=True).ends, len(data)):
+        if end > start:
+            yield Chunk(source, start, end, READ_NS, data[start:end])
+            start = end
 
 
 @contextlib.contextmanager

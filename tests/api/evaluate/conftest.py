@@ -9,6 +9,7 @@ from api.evaluate.answers import JudgedAnswer, JudgedShop, judged_shop
 from api.evaluate.answers_world import ShopSize, open_shop
 from api.evaluate.incidents_label import Label, of_simulation
 from api.evaluate.incidents_world import World, open_world
+from index.embed_minilm import MiniLMEmbedder
 from ingest.simulate import SimulationResult, simulate
 from tests.api.word_embedder import WordEmbedder
 
@@ -44,7 +45,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
 
 @pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgedShop]:
-    with open_shop(tmp_path_factory.mktemp("shop"), seed=3, size=SIZE, embedder=WordEmbedder()) as world:
+    with open_shop(tmp_path_factory.mktemp("shop"), seed=3, size=SIZE, embedder=MiniLMEmbedder.load()) as world:
         yield judged_shop(3, world)
 
 
