@@ -14,8 +14,10 @@ from api.evaluate.judge_read import DAY_NS, MINUTE_NS
 
 AROUND_NS = 30 * MINUTE_NS
 """How far before and after a fault a question's hours reach, to the minute."""
-_WORDS = re.compile(r"(?<![\w/])[a-z]{3,}(?: [a-z]{2,}){1,5}(?!\w)")
-"""Two to six plain words side by side: what a person would remember of a line."""
+_WORDS = re.compile(
+    r"(?<![\w/])[a-z]{3,}(?: [a-z]{2,}){1,5}(?!\w)|(?<![\w/])[\u4e00-\u9fff]{3,12}(?:\s[\u4e00-\u9fff]{1,12})*(?!\w)"
+)
+"""Two to six plain words side by side, or some Chinese: what a person would remember of a line."""
 _REQUEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 Expected = Literal["found", "not found", "open"]

@@ -51,6 +51,7 @@ class Trial:
             for chunk in file_chunks(file):
                 self.files[chunk.source.id] = file
                 receiver.accept(chunk)
+                self.store.maintain()
         self.store.flush()
 
     def mine(self, *, as_of_ns: int | None = None) -> Mined:
