@@ -32,7 +32,7 @@ are of the events asked for, for up to three .53).
 AS_GOOD = 0.85
 """A pattern that proves this share of what the best one proves is counted with it (a guess)."""
 COUNTED = 50
-"""The same when the question asks how many (a guess: more patterns hardly speak of one thing)."""
+"""So many patterns are counted when the question asks how many (a guess: more hardly speak of one thing)."""
 QUOTING = 4
 QUOTING_WORDS = 2
 """So many things named that all stand in one line are words of that line; one less is enough when so many of them are

@@ -53,7 +53,7 @@ class PatternFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Ranked:
-    """One retrieved pattern or incident. `cosine`: to the question, None when the vector arm did not reach it."""
+    """One retrieved pattern or incident. `cosine`: to the question; where the vector arm did not reach, its lowest."""
 
     id: str
     score: float

@@ -17,7 +17,7 @@ SIGN_PRESENCE = 1.0
 @dataclasses.dataclass(frozen=True)
 class SupportSettings:
     """Weights and thresholds. Those of patterns: measured on the tuning half of the development questions, English and
-    Chinese, ten systems (docs/scoreboard.md has the curve); those of incidents: on simulated shops.
+    Chinese, ten systems (docs/why.md has the curve); those of incidents: on simulated shops.
     """
 
     telling_weight: float = 1.0

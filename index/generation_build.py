@@ -21,6 +21,11 @@ from index.pattern_text import pattern_documents
 from index.vector import Embedder
 from index.vector_faiss import FaissIndex
 
+MINING_RULES = 2
+"""To be raised when masks, merging, incidents or embedded texts change: a generation saved by other rules is
+mined anew.
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Known:

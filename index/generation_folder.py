@@ -10,6 +10,7 @@ import structlog
 
 from index.durable import checksum, sync
 from index.generation import Generation
+from index.generation_build import MINING_RULES
 from index.incident import Note
 from index.knowledge import incident_from_json, incident_json
 from index.pattern import PatternSet
@@ -44,6 +45,7 @@ def save_generation(folder: Path, generation: Generation, stamp: Stamp, *, embed
         "id": generation.id,
         "stamp": dataclasses.asdict(stamp),
         "embedder": embedder,
+        "rules": MINING_RULES,
         "files": {file.name: checksum(file) for file in sorted(fresh.iterdir()) if file.is_file()},
     }
     (fresh / "manifest.json").write_bytes(orjson.dumps(manifest))
@@ -79,6 +81,8 @@ def _load(folder: Path, embedder: str) -> tuple[Generation, Stamp]:
     for name, expected in manifest["files"].items():
         if checksum(folder / name) != expected:
             raise DamagedError(f"{name} of the saved generation does not match its checksum")
+    if manifest.get("rules") != MINING_RULES:
+        raise DamagedError(f"the saved generation was mined by rules {manifest.get('rules')}, not {MINING_RULES}")
     if manifest["embedder"] != embedder:
         raise DamagedError(f"the saved generation was embedded by {manifest['embedder']}, not {embedder}")
     patterns, members, counts = (pl.read_parquet(folder / f"{name}.parquet") for name in _FRAMES)

@@ -38,10 +38,11 @@ _LEVEL = (
 _ANY_LEVEL = (
     r"(?i:trace|debug|info|information|notice|warn|warning|error|err|severe|fatal|critical|crit|panic|emerg|alert)"
 )
-_NAME = r"[A-Za-z_][\w$-]*"
+_NAME = r"[A-Za-z_][\w-]*"
+"""Shares no character with what joins names: a header is anybody's text, and must not be read in two ways."""
 _STRUCTURED = (  # a name that no sentence has: with dots, digits, brackets, slashes or an inner capital
-    rf"(?:{_NAME}(?:[.$/:@]{_NAME})+|{_NAME}(?:\([\w.]{{1,40}}\))?(?:\[\w*\])|[A-Z]?[a-z0-9]+(?:[A-Z][a-z0-9]+)+"
-    rf"|{_NAME}\([\w.]{{1,40}}\)|(?=[\w./@:-]*\d)[A-Za-z_][\w./@:-]*)"
+    rf"(?:{_NAME}(?:[.$/:@]+{_NAME})+|{_NAME}(?:\([\w.]{{1,40}}\))?(?:\[\w*\])|[A-Z]?[a-z0-9]+(?:[A-Z][a-z0-9]+)+"
+    rf"|{_NAME}\([\w.]{{1,40}}\)|(?=[\w./@:-]{{0,60}}\d)[A-Za-z_][\w./@:-]*)"
 )
 _BRACKETED = r"\[(?:[^\[\]]|\[[^\[\]]{0,60}\]){0,120}\](?:[:,]?(?=\s|$))|\((?:[\w.:#-]{1,60})\)(?=\s)"
 

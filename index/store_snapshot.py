@@ -10,6 +10,7 @@ from index.memory import MemoryFrame
 from index.segment import Segment
 from index.store_reading import ReadingStore
 from index.view import LedgerCache, View, Views
+from ingest.errors import StorageFullError
 
 LEDGER_CACHE_BYTES = 96 << 20
 
@@ -28,12 +29,15 @@ class Snapshot:
 
 
 def snapshot_of(view: View, segment_folder: Path, frame_folder: Path) -> Snapshot:
-    """Of a pinned view; lines in memory are written to `frame_folder`. Raises OSError when they cannot be."""
+    """Of a pinned view; lines in memory are written to `frame_folder`. Raises StorageFullError when they cannot be."""
     frame_folder.mkdir(parents=True, exist_ok=True)
     frames = []
     for number, frame in enumerate(view.frames):
         path = frame_folder / f"{number}.arrow"
-        frame.lines.write_ipc(path, compression="lz4")
+        try:
+            frame.lines.write_ipc(path, compression="lz4")
+        except (OSError, pl.exceptions.PolarsError) as fault:
+            raise StorageFullError(f"copying lines in memory to be mined: {fault}") from fault
         frames.append(path)
     rows = tuple(segment.row for segment in view.segments)
     known = view.flushed_signatures
@@ -57,6 +61,10 @@ class SnapshotStore(ReadingStore):
         frames = tuple(MemoryFrame(pl.read_ipc(path), journal=0) for path in snapshot.frames)
         view = View(segments, frames, snapshot.signatures, snapshot.signature_budget, snapshot.next_sequence)
         self._views.change(lambda _: view)
+
+    def forget(self) -> None:
+        """Let go of the lines from memory; what was read of segments stays for the next snapshot."""
+        self._views.change(lambda view: dataclasses.replace(view, frames=()))
 
     def _set_damaged_aside(self, view: View) -> bool:  # noqa: ARG002 - the owner's alone
         return False

@@ -37,7 +37,7 @@ class InputError(DejalogError):
 class QuerySyntaxError(InputError):
     """A query does not parse. `position` counts characters from 0."""
 
-    def __init__(self, message: str, *, position: int, hint: str = "") -> None:
+    def __init__(self, message: str, *, position: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.position = position
 

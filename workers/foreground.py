@@ -21,7 +21,6 @@ class Foreground:
     """Counts the questions being answered. Any number of threads may use it."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
         self._free = threading.Condition()
         self._asked = 0
         self._pauses = 0
@@ -51,8 +50,11 @@ class Foreground:
         that the next question meets one at most.
         """
         end = time.monotonic() + at_most_s
-        with self._turn, self._free:
-            while not self._may_go() and (left_s := end - time.monotonic()) > 0:
+        with self._free:
+            while not self._may_go():
+                left_s = end - time.monotonic()
+                if left_s <= 0:
+                    return
                 self._free.wait(min(left_s, QUIET_S))
             self._pause_used = self._pauses
 

@@ -4,9 +4,12 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
+import pickle
+import shutil
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -22,7 +25,7 @@ from index.line_store import LineReader
 from index.pattern import PatternSet
 from index.store_parquet import ParquetStore
 from index.store_snapshot import Snapshot, SnapshotStore
-from ingest.errors import DamagedError, DejalogError, WorkerError
+from ingest.errors import DamagedError, InputError, WorkerError
 from workers.foreground import NICENESS
 
 log = structlog.get_logger()
@@ -111,7 +114,10 @@ class ApartMiner:
     def __init__(self, store: ParquetStore, folder: Path) -> None:
         self._store = store
         self._folder = folder
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
         self._worker: tuple[BaseProcess, Connection] | None = None
+        shutil.rmtree(folder, ignore_errors=True)  # copies that a killed process left
 
     def run(self, job: Job[R]) -> R:
         """See Miner."""
@@ -120,44 +126,68 @@ class ApartMiner:
                 return self._ask_twice(snapshot, job)
             except DamagedError as damage:
                 log.warning("mining.damaged", found=str(damage))
-        return OwnMiner(self._store).run(job)
+        return self._run_here(job)
 
     def close(self) -> None:
-        """See Miner. What it is at is given up."""
-        if self._worker is not None:
-            process, connection = self._worker
-            connection.close()
-            process.kill()
-            process.join()
-            self._worker = None
+        """See Miner. What it is at is given up, and whoever waits for it gets a WorkerError."""
+        self._closed.set()
+        self._drop_worker()
 
     @property
     def process_id(self) -> int | None:
         """Of the worker, if there is one."""
-        return self._worker[0].pid if self._worker else None
+        worker = self._worker
+        return worker[0].pid if worker else None
+
+    def _run_here(self, job: Job[R]) -> R:
+        """Again after each damaged segment that the attempt set aside."""
+        own = OwnMiner(self._store)
+        while True:
+            damaged = self._store.status().damaged_files
+            try:
+                return own.run(job)
+            except DamagedError:
+                if self._store.status().damaged_files == damaged:
+                    raise
 
     def _ask_twice(self, snapshot: Snapshot, job: Job[R]) -> R:
         """A process that was ended, for want of memory say, is forgiven once."""
         try:
             return self._ask(snapshot, job)
         except _LostError as lost:
-            log.warning("mining.process_lost", found=str(lost.__cause__))
+            log.warning("mining.process_lost", found=str(lost))
         try:
             return self._ask(snapshot, job)
         except _LostError as lost:
-            raise WorkerError(f"the mining process ended twice while it was at work: {lost.__cause__}") from lost
+            raise WorkerError(f"the mining process ended twice while it was at work: {lost}") from lost
 
     def _ask(self, snapshot: Snapshot, job: Job[R]) -> R:
-        _, connection = self._worker = self._worker or _start()
+        with self._lock:
+            if self._closed.is_set():
+                raise WorkerError("mining was asked for while the server stops")
+            process, connection = self._worker = self._worker or _start()
         try:
             connection.send((snapshot, job))
             result: R | Exception = connection.recv()
         except (EOFError, OSError) as fault:
-            self.close()
-            raise _LostError from fault
+            self._drop_worker()
+            raise _LostError(f"exit code {process.exitcode} ({type(fault).__name__})") from fault
+        except BaseException:
+            self._drop_worker()  # what was left unread would be taken for the next answer
+            raise
         if isinstance(result, Exception):
             raise result
         return result
+
+    def _drop_worker(self) -> None:
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            process, connection = worker
+            process.join(0.2)  # one that ends by itself tells why
+            process.kill()
+            process.join()
+            connection.close()
 
 
 def _start() -> tuple[BaseProcess, Connection]:
@@ -171,7 +201,8 @@ def _start() -> tuple[BaseProcess, Connection]:
 
 def _work(connection: Connection) -> None:
     """In the process of its own: job after job, until the other side goes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # sent to the whole group: the server decides when this one ends
     if sys.platform == "linux":
         os.nice(NICENESS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -179,17 +210,21 @@ def _work(connection: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             snapshot, job = connection.recv()
-            connection.send(_result(lines, cache, snapshot, job))
+            connection.send_bytes(_result(lines, cache, snapshot, job))
 
 
-def _result(lines: SnapshotStore, cache: MineCache, snapshot: Snapshot, job: Job[object]) -> object:
+def _result(lines: SnapshotStore, cache: MineCache, snapshot: Snapshot, job: Job[object]) -> bytes:
+    """What the job gave or raised, pickled."""
     try:
         lines.show(snapshot)
-        return job.run(lines, cache)
-    except DejalogError as error:
-        return error
+        return pickle.dumps(job.run(lines, cache))
+    except (DamagedError, InputError) as error:
+        return pickle.dumps(error)
     except Exception as error:  # noqa: BLE001 - a worker's loop: told to who asked, who logs and counts it
-        return WorkerError(f"mining failed: {type(error).__name__}: {error}")
+        where = "".join(traceback.format_exception(error, limit=-5))
+        return pickle.dumps(WorkerError(f"mining failed: {type(error).__name__}: {error}\n{where}"))
+    finally:
+        lines.forget()
 
 
 def _end_with_parent() -> None:

@@ -21,6 +21,7 @@ from index.incident import Incident
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
+from ingest.errors import DejalogError
 from workers.foreground import Foreground, run_in_background
 from workers.miner import MineJob, Miner, OwnMiner, SpanJob
 from workers.settings import NearlineSettings
@@ -102,13 +103,13 @@ class Nearline:
             thread.start()
 
     def stop(self) -> None:
-        """Finish the steps under way and return; nothing is lost by stopping at any time."""
+        """Give up mining, finish other steps under way and return; nothing is lost by stopping at any time."""
         self._stop.set()
+        self._miner.close()
         with self._changed:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        self._miner.close()
 
     def generation(self, as_of_ns: int | None = None) -> Generation:
         """The published generation, or the one as of a past time (mined on the first request, then remembered)."""
@@ -200,7 +201,13 @@ class Nearline:
         is_over_limit = settings.max_disk_bytes is not None and self._store.disk_bytes() > settings.max_disk_bytes
         if not is_over_limit and not self._store.has_expired(cutoff_ns):
             return
-        self.mine()
+        try:
+            self.mine()
+        except (DejalogError, OSError) as failure:
+            # A store that cannot be mined must still be kept within its limits; what was mined before is frozen.
+            self.progress.failures += 1
+            self.progress.last_error = str(failure)
+            _log.error("nearline.unmined_before_retention", found=str(failure))
         high_water = self._store.high_water()
         if high_water.last_ns is not None:
             self._knowledge.freeze(before_ns=high_water.last_ns - _STILL_OPEN_NS)
@@ -257,6 +264,8 @@ class Nearline:
             try:
                 step()
             except Exception as failure:  # noqa: BLE001 - the worker loop outlives any failure of a step; it is logged and counted
+                if self._stop.is_set():
+                    return
                 self.progress.failures += 1
                 self.progress.last_error = str(failure)
                 _log.exception("nearline.failed", step=step.__name__)

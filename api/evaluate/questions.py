@@ -61,7 +61,7 @@ def read_questions(paths: Sequence[Path], *, half: str = "") -> list[LabelledQue
     """
     found = []
     for path in paths:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(_text(path).splitlines(), start=1):
             if not line.strip():
                 continue
             try:
@@ -74,6 +74,13 @@ def read_questions(paths: Sequence[Path], *, half: str = "") -> list[LabelledQue
             if not half or row.get("half", half) == half:
                 found.append(question)
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InputError(f"{path} cannot be read: {fault}", hint="questions are JSON lines in UTF-8") from fault
 
 
 def evaluate_questions(
@@ -90,6 +97,8 @@ def evaluate_questions(
     """
     known = {system.name for system in systems}
     unknown = sorted({question.system for question in questions} - known)
+    if not questions:
+        raise InputError("there is no question to ask", hint="name a file with questions, and a half that they name")
     if unknown:
         raise InputError(f"questions ask about {', '.join(unknown)}", hint=f"there are {', '.join(sorted(known))}")
     asked = [system for system in systems if any(question.system == system.name for question in questions)]
