@@ -54,3 +54,15 @@ def test_a_pause_between_close_questions_lets_one_step_through() -> None:
     for worker in workers:
         worker.join(30)
         assert not worker.is_alive()
+
+
+def test_nobody_waits_behind_another_who_waits_longer() -> None:
+    foreground = Foreground()
+    with foreground.asked():
+        patient = threading.Thread(target=foreground.give_way, args=(20,))
+        patient.start()
+        started = time.monotonic()
+        foreground.give_way(0.05)
+        assert time.monotonic() - started < 15
+    patient.join(30)
+    assert not patient.is_alive()

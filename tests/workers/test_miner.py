@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from index.generation_build import Known, Mined
 from index.incident_mine import MineCache
 from index.line_store import LineFilter, LineReader
 from index.store_parquet import ParquetStore
-from ingest.errors import InputError, WorkerError
+from ingest.errors import InputError, QuerySyntaxError, WorkerError
 from ingest.receive import Receiver
 from ingest.simulate import simulate
 from tests.acceptance.world import chunks_of
@@ -122,16 +123,63 @@ def test_errors_of_ours_come_back_as_they_are_and_others_are_named(apart: ApartM
         apart.run(Failing(KeyError("x")))
 
 
-def test_a_damaged_segment_is_set_aside_and_the_rest_is_mined(store: ParquetStore, apart: ApartMiner) -> None:
+@pytest.mark.parametrize(
+    "suffixes", [(".parquet",), (".parquet", ".ledger.parquet")], ids=["lines", "lines and ledger"]
+)
+def test_a_damaged_segment_is_set_aside_and_the_rest_is_mined(
+    suffixes: tuple[str, ...], store: ParquetStore, apart: ApartMiner
+) -> None:
     store.flush()
     file = next((store_folder(store)).glob("*[0-9].parquet"))
-    ledger = file.with_name(file.name.replace(".parquet", ".ledger.parquet"))
-    for damaged in (file, ledger):
+    for suffix in suffixes:
+        damaged = file.with_name(file.name.replace(".parquet", suffix))
         damaged.write_bytes(b"\0" * damaged.stat().st_size)
     mined = apart.run(JOB)
     assert store.status().damaged_files == 1
     assert mined.counts["count"].sum() == store.high_water().lines > 0
     assert sum(frame.height for frame in store.scan(LineFilter(), ["time_ns"])) == store.high_water().lines
+
+
+@dataclasses.dataclass(frozen=True)
+class Endless:
+    """Tells that it began, and goes on until its process is ended."""
+
+    began: Path
+
+    def run(self, lines: LineReader, cache: MineCache) -> int:
+        self.began.touch()
+        threading.Event().wait(120)
+        return 0
+
+
+def test_closing_gives_up_the_job_and_starts_nothing_again(apart: ApartMiner, tmp_path: Path) -> None:
+    failed: list[WorkerError] = []
+
+    def ask() -> None:
+        try:
+            apart.run(Endless(tmp_path / "began"))
+        except WorkerError as error:
+            failed.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "began").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    apart.close()
+    asking.join(30)
+    assert not asking.is_alive()
+    assert failed, "the job came back although it was given up"
+    assert apart.process_id is None
+    with pytest.raises(WorkerError, match="while the server stops"):
+        apart.run(JOB)
+
+
+@pytest.mark.parametrize("error", [InputError("a", hint="b"), QuerySyntaxError("a", position=3, hint="b")])
+def test_errors_come_back_whole(error: InputError, apart: ApartMiner) -> None:
+    with pytest.raises(type(error)) as raised:
+        apart.run(Failing(error))
+    assert vars(raised.value) == vars(error)
 
 
 def store_folder(store: ParquetStore) -> Path:
