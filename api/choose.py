@@ -228,15 +228,8 @@ def _in_time(
         ends = {"first": min, "last": max}[question.intent]
         wanted = ends(close, key=lambda incident: (incident.start_ns, incident.incident_id))
         return sorted(fitting, key=lambda each: each.incident != wanted)
-    if not question.lately:
-        return list(fitting)
     since_ns = as_of_ns - LATELY_NS
-
-    def place(each: IncidentCandidate) -> tuple[bool, bool, int]:
-        is_close = each.incident in close
-        return each.incident.end_ns <= since_ns, not is_close, -each.incident.start_ns if is_close else 0
-
-    return sorted(fitting, key=place)
+    return sorted(fitting, key=lambda each: question.lately and each.incident.end_ns <= since_ns)
 
 
 def _told_together(fitting: Sequence[IncidentCandidate]) -> list[IncidentCandidate]:

@@ -25,8 +25,8 @@ Result = Mapping[str, Any]
 HEAD = """# Scoreboard
 
 Written by `python -m bench.scoreboard` from the results in `docs/results/`; the metrics are explained in
-[evaluation](reference/evaluation.md). One configuration for everything. Development data were looked at while tuning; the
-half called `report` was only scored, simulator seeds from 100 up were scored several times but never tuned on.
+[evaluation](reference/evaluation.md). One configuration for everything. Development data were looked at while tuning;
+the half called `report` was only scored, simulator seeds from 100 up were scored several times but never tuned on.
 """
 
 
