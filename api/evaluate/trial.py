@@ -108,7 +108,7 @@ class Trial:
         return {row: known[first[bisect.bisect_right(first, row) - 1]] for row in rows}
 
 
-def file_chunks(file: Path) -> Iterator[Chunk]:
+def file_chunks(file: Path, *, limit: int = CHUNK_BYTES, read_ns: int = READ_NS) -> Iterator[Chunk]:
     """A finished file, cut as the collector cuts it. Its source is named by the file's name alone, so that the same
     logs give the same store in any folder on any host.
     """
@@ -124,9 +124,9 @@ def file_chunks(file: Path) -> Iterator[Chunk]:
         container=fields.container,
     )
     start = 0
-    for end in (*find_cuts(data, limit=CHUNK_BYTES, more_follows=True).ends, len(data)):
+    for end in (*find_cuts(data, limit=limit, more_follows=True).ends, len(data)):
         if end > start:
-            yield Chunk(source, start, end, READ_NS, data[start:end])
+            yield Chunk(source, start, end, read_ns, data[start:end])
             start = end
 
 

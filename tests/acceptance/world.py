@@ -2,13 +2,14 @@
 
 import dataclasses
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from api.answer import answer_json, ask
+from api.evaluate.trial import file_chunks
 from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
 from index.generation_build import mine, read_known, with_vectors
@@ -17,10 +18,7 @@ from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
 from ingest.chunk import CHUNK_BYTES, Chunk
-from ingest.cut import find_cuts
 from ingest.receive import Receiver
-from ingest.source import Source, mint_source_id
-from ingest.source_path import read_path
 
 READ_NS = 1_790_000_000_000_000_000
 """One read time for all chunks, so that only the order and the cuts differ between two worlds."""
@@ -86,7 +84,7 @@ class World:
 
 def chunks_of(files: Sequence[Path], *, limit: int = CHUNK_BYTES, read_ns: int = READ_NS) -> list[Chunk]:
     """All chunks of finished files, file by file, cut as the collector would."""
-    return [chunk for file in sorted(files) for chunk in _cut(file, limit, read_ns)]
+    return [chunk for file in sorted(files) for chunk in file_chunks(file, limit=limit, read_ns=read_ns)]
 
 
 def shuffled(chunks: Sequence[Chunk], seed: int) -> list[Chunk]:
@@ -94,22 +92,3 @@ def shuffled(chunks: Sequence[Chunk], seed: int) -> list[Chunk]:
     mixed = list(chunks)
     random.Random(seed).shuffle(mixed)
     return mixed
-
-
-def _cut(file: Path, limit: int, read_ns: int) -> Iterator[Chunk]:
-    data = file.read_bytes()
-    fields = read_path(str(file))
-    source = Source(
-        id=mint_source_id("host", file.name, data[:1024], 0),
-        host="host",
-        path=file.name,
-        service=fields.service,
-        namespace=fields.namespace,
-        pod=fields.pod,
-        container=fields.container,
-    )
-    start = 0
-    for end in (*find_cuts(data, limit=limit, more_follows=True).ends, len(data)):
-        if end > start:
-            yield Chunk(source, start, end, read_ns, data[start:end])
-            start = end
