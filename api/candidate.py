@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 from api.evidence import Span
 from api.prominence import prominences
 from api.question import Question
-from api.retrieve import PatternFacts, Ranked, RetrievalIndex
+from api.recognise import PatternCandidate, proving_patterns, shown_by
+from api.retrieve import RetrievalIndex
 from api.support import (
     Support,
     SupportSettings,
@@ -20,21 +22,14 @@ from index.incident import Incident
 from index.vector import Vectors
 
 _FAULT_LEVELS = frozenset({"fatal", "error", "warn"})
+_SHOWN = 2.0
+"""What having it among its chief deviations adds (measured: 1 to 3 alike)."""
 _PROMINENCE = 3.0
 """What being all about the question adds to an incident's score (measured on few questions)."""
 _GRAVITY = 0.03
 """What doubling an incident's extent adds to its score: of two that fit alike the graver comes first (a guess)."""
 _GRAVITY_OF_SIGNS = 0.15
 """The same where only signs tell incidents apart: a few lines of a sign come with many things (a guess)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class PatternCandidate:
-    """A retrieved pattern."""
-
-    facts: PatternFacts
-    ranked: Ranked
-    support: Support
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +64,9 @@ def find_candidates(
     index: RetrievalIndex, question: Question, vector: Vectors, span: Span, settings: SupportSettings
 ) -> Candidates:
     """`vector` is one row: the question's in the space of the generation's vectors."""
-    patterns = _patterns(index, question, vector, span, settings)
-    incidents = _incidents(index, question, vector, span, settings)
+    ranked = _patterns(index, question, vector, span, settings)
+    incidents = _incidents(index, question, vector, span, settings, ranked)
+    patterns = ranked[: index.settings.pattern_limit]
     nothing = Support("not_found", 0.0, tuple(unit for unit in question.units if unit.weight == "telling"))
     return Candidates(
         patterns=tuple(patterns),
@@ -97,12 +93,17 @@ def _patterns(
         support = pattern_support(
             question, ranked, index.patterns.words, settings, unspoken=unspoken, is_fault=is_fault
         )
-        found.append(PatternCandidate(facts, ranked, support))
+        found.append(PatternCandidate(facts, ranked, support, is_fault))
     return found
 
 
 def _incidents(
-    index: RetrievalIndex, question: Question, vector: Vectors, span: Span, settings: SupportSettings
+    index: RetrievalIndex,
+    question: Question,
+    vector: Vectors,
+    span: Span,
+    settings: SupportSettings,
+    patterns: Sequence[PatternCandidate],
 ) -> list[IncidentCandidate]:
     among = {
         key
@@ -112,12 +113,16 @@ def _incidents(
     found = []
     prominence = prominences(question.units, index.incidents.tokens, settings)
     is_shown_only = _is_shown_only(question, index)
+    proving = proving_patterns(patterns, settings)
     for ranked in index.rank_incidents(question, vector, among):
         incident = index.incident_of[ranked.id]
+        shown = shown_by(incident, proving)
         support = incident_support(question, ranked, index.incidents.words, settings)
+        if shown > support.strength and not question.kinds:
+            support = Support("found", shown, ())
         gravity = (_GRAVITY_OF_SIGNS if is_shown_only else _GRAVITY) * _extent(incident)
-        score = (0.0 if is_shown_only else ranked.score) + _PROMINENCE * prominence[ranked.id] + gravity
-        found.append(IncidentCandidate(incident, score, support))
+        fit = (0.0 if is_shown_only else ranked.score) + _PROMINENCE * prominence[ranked.id] + _SHOWN * shown
+        found.append(IncidentCandidate(incident, fit + gravity, support))
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
     return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
 

@@ -5,12 +5,14 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from api.candidate import Candidates, IncidentCandidate, PatternCandidate
+from api.candidate import Candidates, IncidentCandidate
 from api.evidence import Span
 from api.question import Question, Unit
 from api.question_time import LATELY_NS
+from api.recognise import PatternCandidate
 from api.retrieve import PatternFacts, RetrievalIndex
 from api.support import Support, cover
+from api.uneventful import is_uneventful
 from index.bm25 import CONCEPT_PREFIX
 from index.incident import Incident, Similar
 from index.incident_similar import in_words, similar
@@ -57,6 +59,8 @@ class Choice:
     """What "this" in the question was taken for."""
     close: tuple[Incident, ...] = ()
     """Of the incidents those that fit about as well as the best: these are counted, and are the first and the last."""
+    is_uneventful: bool = False
+    """Trouble was asked about, and lines speak of it that belong to no incident of that kind."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -89,14 +93,22 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
         elif question.intent in {"first", "last"}:
             fitting = _in_time(fitting, question, close, span.end_ns)
         return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this, close)
-    supported = found.supported(PATTERNS)
+    return _of_patterns(question, found, index, span, this)
+
+
+def _of_patterns(
+    question: Question, found: Candidates, index: RetrievalIndex, span: Span, this: Incident | None
+) -> Choice:
+    supported, support = found.supported(PATTERNS), found.pattern_support
     best = max((each.ranked.score for each in supported), default=0.0)
     certain = [each for each in supported if each.ranked.score >= NEARLY * best]
-    if question.intent == "count" and found.pattern_support.verdict == "found":
-        return Choice(
-            "patterns", found.pattern_support, (), _all_that_speak_of_it(question, certain, index, span), this
-        )
-    return Choice("patterns", found.pattern_support, (), tuple(each.facts for each in certain), this)
+    if question.intent == "count" and support.verdict == "found":
+        return Choice("patterns", support, (), _all_that_speak_of_it(question, certain, index, span), this)
+    told = tuple(each.facts for each in certain)
+    if support.verdict == "found" and is_uneventful(question, supported, index.generation):
+        uncertain = dataclasses.replace(support, verdict="inconclusive")
+        return Choice("patterns", uncertain, (), told, this, is_uneventful=True)
+    return Choice("patterns", support, (), told, this)
 
 
 def _all_that_speak_of_it(
@@ -166,7 +178,9 @@ def _rests_on_incidents(question: Question, found: Candidates, index: RetrievalI
         return True
     is_about_trouble = any(unit.is_fault for unit in question.units) or question.intent == "recall"
     is_better = incidents.strength >= patterns.strength - LINES_ARE_BETTER
-    return is_about_trouble and not asks_for_lines and is_better
+    return (is_about_trouble and not asks_for_lines and is_better) or is_uneventful(
+        question, found.supported(PATTERNS), index.generation
+    )
 
 
 def _this_incident(index: RetrievalIndex, question: Question, as_of_ns: int) -> Incident | None:

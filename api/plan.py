@@ -106,7 +106,8 @@ def _of_patterns(
     claims = tuple(pattern_claims(facts, notes, evidence, question))
     if support.verdict == "inconclusive" or question.identifiers:
         # What was quoted is in no line: what comes near it is not it.
-        return Draft("inconclusive", support.strength, (_uncertain(question, support),), claims)
+        headline = say("verdict.uneventful", language) if choice.is_uneventful else _uncertain(question, support)
+        return Draft("inconclusive", support.strength, (headline,), claims)
     opening = "verdict.found_lines" if question.intent == "recall" else "verdict.answer_lines"
     widened = _widened(question, max(fact.last_ns for fact in facts), as_of_ns)
     return Draft("found", support.strength, (*widened, say(opening, language)), claims)

@@ -52,7 +52,7 @@ ANYTHING = re.compile(
 )
 """Asks for incidents in general. Beside anything that names a subject it says nothing."""
 
-HAN_ASKING = re.compile("有没有|有没|是不是|是否|有无|曾经|到底|究竟")
+HAN_ASKING = re.compile("有没有|有没|是不是|是否|有无|曾经|到底|究竟|(?:出现|发生|遇到|碰到)过")
 """Words that make a question and stand between two that belong together: 磁盘有没有写满 asks about 磁盘写满."""
 
 HAN_AFTER_ONE = re.compile(r"[^\u4e00-\u9fff]|$|[了吗呢吧过的着住死得很不没时后]")
@@ -74,6 +74,12 @@ UNABLE_BEFORE = re.compile(
 )
 UNABLE_AFTER = re.compile(r"\s*(?:不了|不上|不成|不出)")
 """Around something that people could not do: a symptom, which logs need not name."""
+
+ASKS_FOR_LINES = re.compile(
+    r"\b(?:logged|written|printed|lines?|messages?|entries|entry|warnings?|logs)\b|日志|打印|写过|写出|警告|告警",
+    re.IGNORECASE,
+)
+"""Asked for lines, lines are the answer, whether or not they mean trouble."""
 
 QUOTED = re.compile(r"\"([^\"]{2,200})\"|“([^”]{2,200})”|「([^」]{2,200})」|`([^`]{2,200})`|『([^』]{2,200})』")
 

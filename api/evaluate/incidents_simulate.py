@@ -8,7 +8,7 @@ import random
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from api.evaluate.incidents_detect import Alarms, Detected, count_alarms, detect, tells_of
@@ -175,7 +175,11 @@ def _run_shop(
         labels = [of_simulation(label) for label in shop.labels]
         with open_world(shop.files, embedder) as world:
             found = detect(world, labels)
-            asked = [_ask(world, labels, kind, present, *said) for kind in faults for said in _wordings(kind)]
+            asked = [
+                _ask(world, labels, kind, present, *said)
+                for kind in askable(faults, present)
+                for said in _wordings(kind)
+            ]
             return ShopResult(
                 seed=seed,
                 found=tuple(found),
@@ -184,6 +188,12 @@ def _run_shop(
                 asked=tuple(asked),
                 family_of={each.label.id: each.incident.family_id for each in found if each.incident is not None},
             )
+
+
+def askable(faults: Iterable[str], present: Sequence[str]) -> list[str]:
+    """The kinds that happened, and those that did not even as part of another: of the rest no answer is wrong."""
+    shown = {kind for each in present for kind in FAULTS[each].shows}
+    return [kind for kind in faults if kind in present or kind not in shown]
 
 
 def _wordings(kind: str) -> Iterator[tuple[str, str]]:

@@ -17,14 +17,25 @@ def fault(
     minutes: tuple[float, float] = (8, 18),
     targets: Callable[[Shop], Sequence[int]] = any_service,
     staple: bool = False,
+    shows: Sequence[str] = (),
 ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
     """Register the decorated function as a kind of fault. `minutes`: how long it lasts, from and to.
 
-    `staple`: every default schedule holds it; of the others a seed draws some.
+    `staple`: every default schedule holds it; of the others a seed draws some. `shows`:
+    other kinds that happen with it.
     """
 
     def register(stage: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        FAULTS[name] = Kind(name, stage, tuple(variants), frozenset(silent), minutes, targets, staple=staple)
+        FAULTS[name] = Kind(
+            name,
+            stage,
+            tuple(variants),
+            frozenset(silent),
+            minutes,
+            targets,
+            staple=staple,
+            shows=frozenset(shows),
+        )
         return stage
 
     return register

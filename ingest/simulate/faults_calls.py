@@ -6,7 +6,15 @@ from ingest.simulate.fault_kind import busy_leaves, busy_services, fault, patien
 from ingest.simulate.occurrence import Stage
 
 
-@fault("avalanche", staple=True, variants=("loud", "quiet"), silent=("quiet",), minutes=(10, 18), targets=busy_leaves)
+@fault(
+    "avalanche",
+    staple=True,
+    variants=("loud", "quiet"),
+    silent=("quiet",),
+    minutes=(10, 18),
+    targets=busy_leaves,
+    shows=("pool_exhaustion",),
+)
 def avalanche(stage: Stage) -> None:
     """A leaf gets slow, its callers wait for it until their own workers are all waiting, and so on up to the gateway.
 

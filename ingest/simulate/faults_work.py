@@ -8,7 +8,13 @@ from ingest.simulate.fault_kind import busy_services, fault, patience_s
 from ingest.simulate.occurrence import Stage
 
 
-@fault("cache_stampede", variants=("loud", "quiet"), silent=("quiet",), targets=busy_services)
+@fault(
+    "cache_stampede",
+    variants=("loud", "quiet"),
+    silent=("quiet",),
+    targets=busy_services,
+    shows=("pool_exhaustion",),
+)
 def cache_stampede(stage: Stage) -> None:
     """A cache is empty at once and everybody asks the store, which gets slow; as the cache fills, it recovers.
 

@@ -129,6 +129,8 @@ class Kind:
     nightly: bool = False
     staple: bool = False
     """In every default schedule of faults."""
+    shows: frozenset[str] = frozenset()
+    """Other kinds that truly happen as part of this one: who asks for them is right to be told of it."""
 
 
 def any_service(shop: Shop) -> list[int]:

@@ -80,6 +80,18 @@ def test_the_avalanche_is_found_in_both_languages_and_what_never_happened_is_not
     assert never["claims"] == []
 
 
+def test_small_troubles_of_ordinary_days_are_no_incident(bulk: World) -> None:
+    """A certificate renewed in time, a lease that is lost once: the lines are shown, and that nothing came of it."""
+    questions = ("Has a certificate expired?", "最近有没有证书过期?", "Did the leader keep changing?")
+    for answer in (asked.answer for asked in bulk.ask(questions, now_ns=READ_NS)):
+        assert answer["verdict"] == "inconclusive"
+        assert answer["answer"].startswith(("No incident tells of this", "没有讲述这种情况的事件"))
+        assert answer["claims"]
+        assert answer["similar"] == []
+    (listed,) = bulk.ask(["How many warnings about certificates were logged?"], now_ns=READ_NS)
+    assert listed.answer["verdict"] == "found", "asked for lines, lines are the answer"
+
+
 def test_poison_after_as_of_changes_no_byte_of_an_answer(
     shop: SimulationResult, embedder: Embedder, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ MEANT_TWICE = {
     "data": "mapper, reducer, name system, stored block, 编码",
     "faults": "access violation, stack overflow, thread pool exhausted, 服务不可用, 栈溢出, 线程池打满, 部分失败",
     "hardware": "machine, module, raid, 存储, 机器, 没电",
-    "life": "attempt, feature flag, graceful shutdown, hotfix, phase, replica, term, 主从切换, 任期, 关闭, 切换, 副本, "
+    "life": "attempt, feature flag, graceful shutdown, hotfix, phase, replica, term, 主从切换, 任期, 关闭, 副本, "
     "打补丁, 抢占, 提交作业, 结束, 选票, 阶段",
     "network": "bounced mail, bytes received, bytes sent, bytes transferred, endpoint, remote call, rpc, sent, 接口, "
     "流量, 网址, 请求量, 转发, 退信",

@@ -74,4 +74,27 @@ def test_failures_of_three_services_one_after_another_are_an_avalanche(
     seconds: tuple[float, ...], expected: bool
 ) -> None:
     onset = [Onset(f"service-{place}", int(second * 1e9), "") for place, second in enumerate(seconds)]
-    assert ("avalanche" in kinds_of([], onset, after_deploy=False)) == expected
+    failed = [failing(each) for each in onset]
+    assert ("avalanche" in kinds_of(failed, onset, after_deploy=False)) == expected
+
+
+def failing(onset: Onset, kind: DeviationKind = "appeared", surprise: float = 9) -> Deviation:
+    return Deviation(onset.service, kind, "p", "call failed", 30, 0.1, surprise, onset.time_ns, ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "surprise", "expected"),
+    [
+        ("slower", 20, False),
+        ("appeared", 7, False),
+        ("vanished", -2, False),
+        ("burst", 9, True),
+        ("vanished", -4, True),
+    ],
+)
+def test_slowness_that_spreads_is_no_avalanche_and_silence_that_spreads_is(
+    kind: DeviationKind, surprise: float, expected: bool
+) -> None:
+    onset = [Onset(f"service-{place}", place * 20 * 10**9, "") for place in range(3)]
+    spread = [failing(each, kind, surprise) for each in onset]
+    assert ("avalanche" in kinds_of(spread, onset, after_deploy=False)) == expected

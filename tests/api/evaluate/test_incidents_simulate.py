@@ -7,6 +7,7 @@ import pytest
 from api.evaluate.incidents_shops import question_row, report_shops
 from api.evaluate.incidents_simulate import (
     Asked,
+    askable,
     kinds_of,
     present_kinds,
     read_seeds,
@@ -51,6 +52,13 @@ def test_three_of_ten_kinds_never_happen_over_many_seeds() -> None:
     drawn = random.Random(3).sample(range(10_000), 200)
     happened = sum(len(present_kinds(seed, turn, faults)) for turn, seed in enumerate(drawn))
     assert 1 - happened / (200 * len(faults)) == pytest.approx(0.3, abs=0.005)
+
+
+def test_what_happened_only_as_part_of_another_fault_is_not_asked_about() -> None:
+    kinds = ["avalanche", "oom_kill", "pool_exhaustion"]
+    assert askable(kinds, ["avalanche"]) == ["avalanche", "oom_kill"]
+    assert askable(kinds, ["avalanche", "pool_exhaustion"]) == kinds
+    assert askable(kinds, ["oom_kill"]) == kinds
 
 
 def test_each_variant_of_what_happens_comes_twice_and_nothing_else_comes() -> None:
