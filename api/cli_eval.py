@@ -73,6 +73,9 @@ def questions(
         str, typer.Option("--half", help="Of questions that name the half they belong to: this one only.")
     ] = "",
     shared: Annotated[bool, typer.Option("--shared/--no-shared", help="Ask with all systems in one store too.")] = True,
+    with_curve: Annotated[
+        bool, typer.Option("--curve/--no-curve", help="Abstention over the threshold of strength too, a minute more.")
+    ] = True,
     output: As = Output.TABLE,
     keep: Keep = None,
     compare: Kept = None,
@@ -92,7 +95,14 @@ def questions(
     start_quiet_log()
     earlier = kept_result(compare, "questions")
     asked = read_questions(questions, half=half)
-    report = evaluate_questions(read_systems(data), asked, MiniLMEmbedder.load(), tell=complain, with_shared=shared)
+    report = evaluate_questions(
+        read_systems(data),
+        asked,
+        MiniLMEmbedder.load(),
+        tell=complain,
+        with_shared=shared,
+        with_curve=with_curve,
+    )
     report_to(report, output, keep, earlier)
 
 
