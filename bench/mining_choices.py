@@ -17,14 +17,14 @@ GRID: Mapping[str, Sequence[int]] = {
     "holes": (1, 2, 3, 4),
     "numbered_digits": (1, 2, 3, 4, 6),
     "element_tokens": (2, 3, 4, 6),
-    "repeats": (2, 3, 4),
+    "equal_runs": (2, 3, 4),
 }
 """Thresholds. The larger the less is joined or shown otherwise, but for those of `LARGER_JOINS`."""
 LARGER_JOINS = frozenset({"beside_value", "holes", "numbered_digits", "element_tokens"})
 THRESHOLD_OF = {
     "numbered names": "numbered_digits",
     "lists": "element_tokens",
-    "repeats": "repeats",
+    "repeats": "equal_runs",
     "fields": "field",
     "fields in colons": "field",
     "known values": "field",
@@ -60,7 +60,11 @@ ScoreAll = Callable[[Sequence[PatternSettings]], Sequence[Scores]]
 
 def plain() -> PatternSettings:
     """Where choosing starts: all rules off, thresholds at the end of their grid that does least."""
-    settings = _with_rules(SHIPPED, frozenset())
+    return with_least(_with_rules(SHIPPED, frozenset()))
+
+
+def with_least(settings: PatternSettings) -> PatternSettings:
+    """The same with all thresholds at that end."""
     for name, values in GRID.items():
         settings = with_threshold(settings, name, min(values) if name in LARGER_JOINS else max(values))
     return settings
@@ -97,7 +101,7 @@ def with_threshold(settings: PatternSettings, name: str, value: int) -> PatternS
 def alternatives(settings: PatternSettings, choice: str) -> list[PatternSettings]:
     """The same with each way to make this choice."""
     if choice in GRID:
-        return [with_threshold(settings, choice, value) for value in GRID[choice]]
+        return [with_threshold(settings, choice, value) for value in GRID[choice]] if _counts(settings, choice) else []
     on = with_rule(with_rule(settings, RESTS_ON.get(choice, choice)), choice)
     if choice not in THRESHOLD_OF:
         return [without(settings, choice), on]
@@ -105,7 +109,15 @@ def alternatives(settings: PatternSettings, choice: str) -> list[PatternSettings
     return [without(settings, choice), *(with_threshold(on, name, value) for value in GRID[name])]
 
 
-def choose(start: PatternSettings, folds: Mapping[str, Sequence[str]], score: ScoreAll) -> dict[str, PatternSettings]:
+def _counts(settings: PatternSettings, name: str) -> bool:
+    """Whether the threshold does anything: one of its rules is on, or it needs none."""
+    rules = [rule for rule, threshold_name in THRESHOLD_OF.items() if threshold_name == name]
+    return not rules or any(rule in settings.mask.rules or rule in settings.merge.rules for rule in rules)
+
+
+def choose(
+    start: PatternSettings, folds: Mapping[str, Sequence[str]], score: ScoreAll, choices: Sequence[str] = CHOICES
+) -> dict[str, PatternSettings]:
     """For each fold (its name: the systems it may look at) what coordinate descent chooses from the start: every choice
     in turn takes the best of its alternatives by the mean over the fold's systems, again and again until none gains.
     Folds go side by side because they try much the same.
@@ -114,13 +126,13 @@ def choose(start: PatternSettings, folds: Mapping[str, Sequence[str]], score: Sc
     going = set(folds)
     while going:
         before = dict(chosen)
-        for choice in CHOICES:
+        for choice in choices:
             tried = {fold: alternatives(chosen[fold], choice) for fold in sorted(going)}
             wanted = list(dict.fromkeys(each for fold in tried for each in (chosen[fold], *tried[fold])))
             found = dict(zip(wanted, score(wanted), strict=True))
             for fold, ways in tried.items():
                 means = {each: _mean(found[each], folds[fold]) for each in (chosen[fold], *ways)}
-                best = max(ways, key=means.__getitem__)
+                best = max(means, key=means.__getitem__)
                 if means[best] > means[chosen[fold]] + LEAST_GAIN:
                     chosen[fold] = best
         going = {fold for fold in going if chosen[fold] != before[fold]}

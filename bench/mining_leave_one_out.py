@@ -31,6 +31,7 @@ from bench.mining_choices import (
     difference,
     plain,
     threshold,
+    with_least,
     without,
 )
 from index.pattern_mask import tokens
@@ -147,15 +148,15 @@ def leave_one_out(systems: Sequence[str], search: Search) -> Report:
     """
     folds = {held_out: [each for each in systems if each != held_out] for held_out in systems}
     chosen = {"shipped": dict.fromkeys(systems, SHIPPED)}
-    for name, start in (("plain", plain()), ("shipped", SHIPPED)):
-        chosen[f"held out, {name} start"] = choose(start, folds, search.scores)
+    chosen["held out, thresholds only"] = choose(with_least(SHIPPED), folds, search.scores, tuple(GRID))
+    chosen["held out, plain start"] = choose(plain(), folds, search.scores)
+    chosen["held out, shipped start"] = choose(SHIPPED, folds, search.scores)
     on_all = choose(plain(), {"all": systems}, search.scores)["all"]
     rows = list(_held_out_rows(systems, chosen, search))
     shown = {
-        f"chosen, {name} start": {
-            system: difference(each) for system, each in chosen[f"held out, {name} start"].items()
-        }
-        for name in ("plain", "shipped")
+        arm.replace("held out", "chosen"): {system: difference(each) for system, each in by_system.items()}
+        for arm, by_system in chosen.items()
+        if arm != "shipped"
     }
     facts = {
         "n": {"systems": len(systems), "settings_tried": len(search.known)},

@@ -65,7 +65,7 @@ def tokens(message: str, settings: MaskSettings) -> tuple[Token, ...]:
         found = _fold_brackets(found, settings, cut=cut)
     found = _join_values(found, rules)
     if "repeats" in rules:
-        found = _join_values(_fold_repeats(found, settings.repeats), rules)
+        found = _join_values(_fold_repeats(found, settings.equal_runs), rules)
     if "changing units" in rules:
         found = list(map(_without_scale, found))
     return tuple(map(_shared, found))

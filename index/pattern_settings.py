@@ -124,7 +124,7 @@ class MaskSettings:
     """`node-12` and `core.12345` show what they number; with more digits a word is an id. A guess."""
     element_tokens: int = 4
     """An element of a list of words, its comma included. A guess."""
-    repeats: int = 2
+    equal_runs: int = 2
     """Of a pair so many may stand side by side; of longer runs one less. A guess."""
 
 
