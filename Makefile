@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run serve test lint types imports unit campaign bench acceptance scoreboard lock clean
+.PHONY: help setup setup-test run serve test lint types imports unit campaign bench acceptance scoreboard leave-one-out lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,10 @@ acceptance: setup-test ## labelled real logs through the real server: make accep
 
 scoreboard: setup-test ## every evaluation, and docs/scoreboard.md: make scoreboard LOGHUB=folder TRAIN_TICKET=folder
 	$(BIN)/python -m bench.scoreboard $(LOGHUB) $(TRAIN_TICKET)
+
+leave-one-out: setup-test ## mining set without one system in turn, a quarter of an hour: make leave-one-out LOGHUB=folder
+	$(BIN)/python -m bench.mining_leave_one_out $(LOGHUB) docs/results/mining_leave_one_out.json
+	$(BIN)/python -m bench.scoreboard
 
 lock: setup-test ## bring the locked dependencies in line with pyproject.toml
 	$(BIN)/pip install -q uv && locks/lock.sh $(VENV)

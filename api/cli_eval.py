@@ -59,8 +59,9 @@ def mining(
     from api.service_log import start_quiet_log
 
     start_quiet_log()
+    earlier = kept_result(compare, "mining")
     systems = read_systems(data, system or ())
-    report_to(evaluate_mining(systems, tell=complain, with_speed=speed), output, keep, compare)
+    report_to(evaluate_mining(systems, tell=complain, with_speed=speed), output, keep, earlier)
 
 
 def questions(
@@ -72,6 +73,9 @@ def questions(
         str, typer.Option("--half", help="Of questions that name the half they belong to: this one only.")
     ] = "",
     shared: Annotated[bool, typer.Option("--shared/--no-shared", help="Ask with all systems in one store too.")] = True,
+    with_curve: Annotated[
+        bool, typer.Option("--curve/--no-curve", help="Abstention over the threshold of strength too, a minute more.")
+    ] = True,
     output: As = Output.TABLE,
     keep: Keep = None,
     compare: Kept = None,
@@ -89,12 +93,27 @@ def questions(
     from index.embed_minilm import MiniLMEmbedder
 
     start_quiet_log()
+    earlier = kept_result(compare, "questions")
     asked = read_questions(questions, half=half)
-    report = evaluate_questions(read_systems(data), asked, MiniLMEmbedder.load(), tell=complain, with_shared=shared)
-    report_to(report, output, keep, compare)
+    report = evaluate_questions(
+        read_systems(data),
+        asked,
+        MiniLMEmbedder.load(),
+        tell=complain,
+        with_shared=shared,
+        with_curve=with_curve,
+    )
+    report_to(report, output, keep, earlier)
 
 
-def report_to(report: "Report", output: str, keep: Path | None, kept: Path | None) -> None:
+def kept_result(path: Path | None, evaluation: str) -> "Report | None":
+    """What `--compare` names, read before minutes of work: a path that is wrong is told at once."""
+    from api.evaluate.report import read_kept
+
+    return None if path is None else read_kept(path, evaluation)
+
+
+def report_to(report: "Report", output: str, keep: Path | None, kept: "Report | None") -> None:
     """Print and keep a report."""
     from api.evaluate.report import keep as keep_report
     from api.evaluate.report import print_report

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli_eval import Keep, Kept, report_to
+from api.cli_eval import Keep, Kept, kept_result, report_to
 from api.cli_options import As, Output
 
 DEFAULT_SEEDS = (3, 4, 5, 6)
@@ -31,5 +31,6 @@ def answers(
     from index.embed_minilm import MiniLMEmbedder
 
     start_quiet_log()
+    earlier = kept_result(compare, "answers")
     report = evaluate_answers(seeds or DEFAULT_SEEDS, ShopSize(lines=lines), MiniLMEmbedder.load())
-    report_to(report, output, keep, compare)
+    report_to(report, output, keep, earlier)

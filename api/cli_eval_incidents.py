@@ -68,15 +68,16 @@ def incidents(
 
       dejalog eval incidents --simulate 100
     """
-    from api.cli_eval import report_to
+    from api.cli_eval import kept_result, report_to
     from api.service_log import start_quiet_log
 
     start_quiet_log()
+    earlier = kept_result(compare, "incidents")
     if simulate:
         report = _of_shops(simulate, faults or [], days, left_out)
     else:
         report = _of_data(data, labels, questions or [], split)
-    report_to(report, output, keep, compare)
+    report_to(report, output, keep, earlier)
 
 
 def _of_data(data: Path | None, labels: Path | None, questions: list[Path], split: str) -> "Report":

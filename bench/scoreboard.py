@@ -4,6 +4,7 @@
     python -m bench.scoreboard                         write the page from the kept results
 
 Results lie in docs/results/, the page is docs/scoreboard.md; it also shows the means of the results kept before.
+`make leave-one-out` takes longer than the rest together and is run by itself; the page shows its last result too.
 """
 
 import json
@@ -15,11 +16,14 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
 PAGE = ROOT / "docs" / "scoreboard.md"
 DEVELOPMENT = "bench/questions/loghub.jsonl"
+LANGUAGES = {"en": "English", "zh": "Chinese", "all": "both"}
+OURS = {"answer", "ours", "held out, plain start"}
 Result = Mapping[str, Any]
 
 HEAD = """# Scoreboard
@@ -29,6 +33,8 @@ Written by `python -m bench.scoreboard` from the results in `docs/results/`; the
 the half called `report` was only scored, simulator seeds from 100 up were scored several times but never tuned on.
 """
 
+CURVE = "What other thresholds of strength would give; a telling word that nothing speaks of is refused at any:"
+
 
 def runs(loghub: str, train_ticket: str) -> dict[str, list[str]]:
     """What is run, by the name of the result."""
@@ -36,8 +42,8 @@ def runs(loghub: str, train_ticket: str) -> dict[str, list[str]]:
     supplied = [f"{loghub}/questions.jsonl", "--questions", f"{loghub}/questions_unanswerable.jsonl"]
     return {
         "mining": ["mining", "--data", loghub],
-        "questions_supplied": [*asked, *supplied],
-        "questions_tune": [*asked, DEVELOPMENT, "--half", "tune", "--no-shared"],
+        "questions_supplied": [*asked, *supplied, "--no-curve"],
+        "questions_tune": [*asked, DEVELOPMENT, "--half", "tune", "--no-shared", "--no-curve"],
         "questions_report": [*asked, DEVELOPMENT, "--half", "report"],
         "incidents_train_ticket": [
             *("incidents", "--data", train_ticket, "--labels", f"{train_ticket}/incidents.jsonl"),
@@ -75,6 +81,8 @@ def section(path: Path) -> str:
     lines += [f"| {name} | {_cell(value)} | {_cell(earlier.get(name))} |" for name, value in result["mean"].items()]
     if plot(path.stem, result):
         lines += ["", f"![{path.stem.replace('_', ' ')}](results/{path.stem}.svg)"]
+    if plot_curve(path.stem, result["facts"].get("abstention_curve", {})):
+        lines += ["", CURVE, "", f"![abstention against answer rate](results/{path.stem}_abstention.svg)"]
     lines += ["", *table(result["rows"]), "", *facts(result["facts"]), ""]
     return "\n".join(lines)
 
@@ -97,19 +105,44 @@ def plot(name: str, result: Result) -> bool:
     rows = [row for row in result["rows"] if isinstance(row.get(metric), (int, float))]
     if not metric or len(rows) < 2:
         return False
-    mpl.rcParams["svg.hashsalt"] = name  # the same figures give the same bytes
     labels = [" ".join(str(value) for value in row.values() if isinstance(value, str)) for row in rows]
     figure, axes = plt.subplots(figsize=(9, 0.8 + 0.22 * len(rows)))
-    colours = ["#2b6cb0" if row.get("arm") in {"answer", "ours"} else "#a0aec0" for row in rows]
+    colours = ["#2b6cb0" if row.get("arm") in OURS else "#a0aec0" for row in rows]
     axes.barh(labels, [row[metric] for row in rows], color=colours)
     axes.set_xlim(0, 1)
     axes.set_xlabel(metric)
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
+    _save(figure, name)
+    return True
+
+
+def plot_curve(name: str, curves: Mapping[str, Any]) -> bool:
+    """Abstention against answer rate by language, the threshold in use marked; False where it was not measured."""
+    if not LANGUAGES.keys() & curves.keys():
+        return False
+    figure, axes = plt.subplots(figsize=(6, 4.5))
+    for language in (each for each in LANGUAGES if each in curves):
+        curve = curves[language]
+        used = curve["threshold"].index(curves["threshold_used"])
+        (line,) = axes.plot(curve["answer_rate"], curve["abstention"], marker=".", label=LANGUAGES[language])
+        axes.plot(curve["answer_rate"][used], curve["abstention"][used], marker="o", ms=9, color=line.get_color())
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("answer rate: answerable questions answered `found`")
+    axes.set_ylabel("abstention: unanswerable ones not answered `found`")
+    axes.set_title(f"each dot a threshold; large: {curves['threshold_used']}, which is used", fontsize=9)
+    axes.legend()
+    _save(figure, f"{name}_abstention")
+    return True
+
+
+def _save(figure: Figure, name: str) -> None:
+    """The same figures give the same bytes."""
+    mpl.rcParams["svg.hashsalt"] = name
     figure.tight_layout()
     figure.savefig(RESULTS / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
-    return True
 
 
 def _cell(value: object) -> str:

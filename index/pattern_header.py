@@ -6,6 +6,9 @@ the line. When in doubt a part is taken for text.
 
 import functools
 import re
+from collections.abc import Set as AbstractSet
+
+from index.pattern_settings import MASK_RULES, MaskRule
 
 HEADER_CHARACTERS = 256
 """No header is longer (a guess; the longest of common layouts have about 150)."""
@@ -69,17 +72,20 @@ _SPRING = re.compile(r"\d+ +--- +")
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def header_end(message: str) -> int:
+def header_end(message: str, rules: AbstractSet[MaskRule] = frozenset(MASK_RULES)) -> int:
     """How many characters of the message are its header; 0 when it begins with no time, or nothing would be left."""
+    if "headers" not in rules:
+        return 0
     head = message[:HEADER_CHARACTERS]
-    at, fields = _after_times(head)
+    at, fields = _after_times(head, may_be_table="header columns" in rules)
     if not at:
         return 0
-    end = _blank(head, _after_fields(head, at, is_table=fields >= FIELDS_OF_TABLE))
+    is_table = fields >= FIELDS_OF_TABLE and "header columns" in rules
+    end = _blank(head, _after_fields(head, at, rules, is_table=is_table))
     return end if any(map(str.isalpha, message[end : end + 64])) else 0
 
 
-def _after_times(head: str) -> tuple[int, int]:
+def _after_times(head: str, *, may_be_table: bool) -> tuple[int, int]:
     """Behind the last time that only fields stand before, 0 when there is none; and how many these fields are."""
     at = _blank(head, _end(_PRIORITY, head, 0))
     last = fields = fields_before = 0
@@ -90,7 +96,7 @@ def _after_times(head: str) -> tuple[int, int]:
         elif (end := _end(_BEFORE_TIME, head, at)) > at:
             at = end
             fields += 1
-        elif fields >= FIELDS_OF_TABLE and (end := _end(_WORDS_BEFORE_EPOCH, head, at)) > at:
+        elif may_be_table and fields >= FIELDS_OF_TABLE and (end := _end(_WORDS_BEFORE_EPOCH, head, at)) > at:
             at = end
         else:
             break
@@ -98,20 +104,20 @@ def _after_times(head: str) -> tuple[int, int]:
     return last, fields_before
 
 
-def _after_fields(head: str, at: int, *, is_table: bool) -> int:
+def _after_fields(head: str, at: int, rules: AbstractSet[MaskRule], *, is_table: bool) -> int:
     """Behind the fields that follow the time."""
-    for whole in (_PIPED, _KLOG):
+    for whole in (_PIPED, _KLOG) if "header marks" in rules else ():
         start = at if whole is _PIPED else _blank(head, at)
         if (end := _end(whole, head, start)) > start:
             return end
-    level_end = _level_end(head, at)
+    level_end = _level_end(head, at) if "header levels" in rules else 0
     if level_end:
         return _after_level(head, level_end)
     if is_table:
         at = _after_any(head, at, (_NUMBER,))
     at = _after_any(head, at, (_BRACKET_PART,))
-    after_host = _after_any(head, at, (_SYSLOG,))
-    return after_host if after_host > at else _after_any(head, at, (_LOGGER,))
+    after_host = _after_any(head, at, (_SYSLOG,) if "header hosts" in rules else ())
+    return after_host if after_host > at else _after_any(head, at, (_LOGGER,) if "header loggers" in rules else ())
 
 
 def _level_end(head: str, at: int) -> int:

@@ -1,7 +1,6 @@
 """From token lists to groups that differ only where values stand: the merge of signatures into patterns.
 
 Every decision rests on a set of groups, never on their order, so the result is a function of the set of messages.
-All thresholds are guesses, checked on ten systems at once (`dejalog eval mining`), none was fitted to one of them.
 """
 
 import dataclasses
@@ -14,19 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from index.pattern import WILDCARD
-from index.pattern_mask import Token
-from index.pattern_words import CAUSE_KEYS, CHINESE_NOUNS, CHINESE_STATES, HTTP_METHODS, NAMING_NOUNS, STATES
+from index.pattern_lex import Token
+from index.pattern_settings import MergeSettings
+from index.pattern_slot import Known, are_enough, is_plain, slot_values
 
-FIRST_WORD_ALTERNATIVES = 12
-"""The first word of a message is a verb or a state: it gives way only to so many (ANCHORS.md: "a dozen")."""
-WORD_ALTERNATIVES = 8
-"""So many words in one place, all else equal, are values."""
-QUOTED_ALTERNATIVES = 4
-NAMED_ALTERNATIVES = 3
-"""After a noun such as `user`, or words that look like names of machines."""
-FIELD_ALTERNATIVES = 2
-"""After `=`, or words seen as values elsewhere."""
-MAX_HOLES = 4
 MAX_ROUNDS = 6
 """Merging makes new merges possible; no data at hand needed more than four rounds."""
 
@@ -41,14 +31,14 @@ class Group:
     members: list[int]
 
 
-def merge(messages: Sequence[Sequence[Token]]) -> list[Group]:
+def merge(messages: Sequence[Sequence[Token]], settings: MergeSettings) -> list[Group]:
     """Groups of messages, each message in exactly one; by least member."""
     groups = _by_keys(Group(list(tokens), [at]) for at, tokens in enumerate(messages))
-    values: set[str] = set()
+    known = Known(settings)
     for _ in range(MAX_ROUNDS):
         merged = groups
-        for holes in range(1, MAX_HOLES + 1):
-            merged = _merge_round(merged, holes, values)
+        for holes in range(1, settings.holes + 1):
+            merged = _merge_round(merged, holes, known)
         if len(merged) == len(groups):
             break
         groups = merged
@@ -76,7 +66,7 @@ def _absorb(into: Group, group: Group) -> None:
     into.members.extend(group.members)
 
 
-def _merge_round(groups: list[Group], holes: int, values: set[str]) -> list[Group]:
+def _merge_round(groups: list[Group], holes: int, known: Known) -> list[Group]:
     """Join groups of equal length that agree everywhere but in `holes` places, if each place is a slot of values."""
     buckets: dict[int, list[Group]] = defaultdict(list)
     for group in groups:
@@ -86,17 +76,17 @@ def _merge_round(groups: list[Group], holes: int, values: set[str]) -> list[Grou
     for length in sorted(buckets):
         bucket = buckets[length]
         if len(bucket) > 1 and length > holes:
-            bucket = _merge_bucket(bucket, holes, values, found_values)
+            bucket = _merge_bucket(bucket, holes, known, found_values)
         result += bucket
-    values |= found_values
+    known.values |= found_values
     return _by_keys(result)
 
 
-def _merge_bucket(bucket: list[Group], holes: int, values: set[str], found: set[str]) -> list[Group]:
+def _merge_bucket(bucket: list[Group], holes: int, known: Known, found: set[str]) -> list[Group]:
     table = _Table(bucket)
     parent = list(range(len(bucket)))
     for positions, rows in table.candidates(holes):
-        joined = _joined_rows(table, positions, rows, values, found)
+        joined = _joined_rows(table, positions, rows, known, found)
         for row in joined[1:]:
             parent[_root(parent, row)] = _root(parent, joined[0])
     clusters: dict[int, list[int]] = defaultdict(list)
@@ -128,14 +118,14 @@ class _Table:
         ids = np.array([[numbers.setdefault(key, len(numbers)) for key in keys] for keys in self.keys], dtype=np.int32)
         self.length = ids.shape[1]
         hashes = np.array([_hash(key) for key in numbers], dtype=np.uint64)
-        plain = np.array([_is_plain(key) for key in numbers])
+        plain = np.array([is_plain(key) for key in numbers])
         salts = np.array([_hash(f"position {at}") | 1 for at in range(self.length)], dtype=np.uint64)
         self._parts: UInt64s = hashes[ids] * salts
         self._holes: UInt64s = np.uint64(_hash("hole")) * salts
         self._totals: UInt64s = self._parts.sum(axis=1, dtype=np.uint64)
         self.plain = plain[ids]
         self.is_value = ids == numbers.get(WILDCARD, -1)
-        self._rank = self._rarest_first(ids)
+        self._ids = ids
 
     def candidates(self, holes: int) -> Iterator[tuple[tuple[int, ...], list[int]]]:
         """Rows that agree everywhere but in these positions: at each position in turn for one hole, else at each row's
@@ -151,7 +141,7 @@ class _Table:
         enough = np.flatnonzero(self.plain.sum(axis=1) >= holes + 2)
         if not len(enough):
             return
-        chosen = np.sort(self._rank[enough, :holes], axis=1)
+        chosen = np.sort(self._rarest_first()[enough, :holes], axis=1)
         sums = self._totals[enough].copy()
         for column in chosen.T:
             sums += self._holes[column] - self._parts[enough, column]
@@ -159,14 +149,14 @@ class _Table:
         for rows in _equal(sums, enough):
             yield place[rows[0]], rows
 
-    def _rarest_first(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """The first positions of each row by how many rows have the same word there; signs and values come last."""
-        counts = np.empty(ids.shape, dtype=np.int32)
+    def _rarest_first(self) -> npt.NDArray[np.int64]:
+        """The positions of each row by how many rows have the same word there; signs and values come last."""
+        counts = np.empty(self._ids.shape, dtype=np.int32)
         for at in range(self.length):
-            _, inverse, count = np.unique(ids[:, at], return_inverse=True, return_counts=True)
+            _, inverse, count = np.unique(self._ids[:, at], return_inverse=True, return_counts=True)
             counts[:, at] = count[inverse]
-        counts[~self.plain] = len(ids) + 1
-        return np.argsort(counts, axis=1, kind="stable")[:, :MAX_HOLES].copy()
+        counts[~self.plain] = len(self._ids) + 1
+        return np.argsort(counts, axis=1, kind="stable")
 
 
 def _equal(sums: UInt64s, rows: npt.NDArray[np.int64]) -> Iterator[list[int]]:
@@ -179,17 +169,17 @@ def _equal(sums: UInt64s, rows: npt.NDArray[np.int64]) -> Iterator[list[int]]:
 
 
 def _joined_rows(
-    table: _Table, positions: tuple[int, ...], rows: list[int], values: set[str], found: set[str]
+    table: _Table, positions: tuple[int, ...], rows: list[int], known: Known, found: set[str]
 ) -> list[int]:
     """The rows to be joined, empty if none. Rows with a state or another opposite in a slot stay out."""
     left = int(table.plain[rows[0]].sum()) - sum(bool(table.plain[rows[0], at]) for at in positions)
-    if left < max(1, len(positions)) and not all(_before(table.keys[rows[0]], at) == "=" for at in positions):
+    if not are_enough(left, positions, table.keys[rows[0]], known.settings):
         return []
     for at in positions:
         alternatives = {table.keys[row][at] for row in rows}
         if len(alternatives) == 1:
             continue
-        joinable = _slot_values(sorted(alternatives), table.keys[rows[0]], at, values, holes=len(positions))
+        joinable = slot_values(sorted(alternatives), table.keys[rows[0]], at, known, holes=len(positions))
         if not joinable:
             return []
         found |= joinable - {WILDCARD}
@@ -197,70 +187,6 @@ def _joined_rows(
         if len(rows) < 2:
             return []
     return rows
-
-
-def _slot_values(alternatives: list[str], keys: list[str], at: int, values: set[str], *, holes: int) -> set[str]:
-    """Those of the words found in one place that are values there; empty when the place is no slot."""
-    words = [word for word in alternatives if word != WILDCARD and not _is_kept(word)]
-    first = not any(_is_plain(key) for key in keys[:at])
-    needed = _needed(words, keys, at, values, first=first)
-    if holes > 1:
-        needed = max(needed, WORD_ALTERNATIVES)
-    has_value = len(words) < len(alternatives) and WILDCARD in alternatives
-    if has_value and not first:
-        needed = max(1, needed // 3)
-    if len(words) < needed:
-        return set()
-    return {*words, WILDCARD} if has_value else set(words)
-
-
-def _needed(words: list[str], keys: list[str], at: int, values: set[str], *, first: bool) -> int:
-    """How many different words make the place a slot."""
-    before = _before(keys, at)
-    if before == "=" or _is_bracket_field(keys, at):
-        key = keys[at - 2].lower() if at > 1 else ""
-        return WORD_ALTERNATIVES if key in CAUSE_KEYS else FIELD_ALTERNATIVES
-    if first and not all(word.count(".") > 1 for word in words):
-        return FIRST_WORD_ALTERNATIVES
-    if values.issuperset(words):
-        return FIELD_ALTERNATIVES
-    if (
-        before.lower() in NAMING_NOUNS
-        or before.endswith(CHINESE_NOUNS)
-        or all(_looks_like_name(word) for word in words)
-    ):
-        return NAMED_ALTERNATIVES
-    if before in {"'", '"'} and at + 1 < len(keys) and keys[at + 1] == before:
-        return QUOTED_ALTERNATIVES
-    return FIRST_WORD_ALTERNATIVES if before in HTTP_METHODS else WORD_ALTERNATIVES
-
-
-def _is_bracket_field(keys: list[str], at: int) -> bool:
-    """The value of `[name: value]`."""
-    return _before(keys, at) == ":" and at + 1 < len(keys) and keys[at + 1] in {"]", ")", "}"}
-
-
-def _before(keys: list[str], at: int) -> str:
-    return keys[at - 1] if at else ""
-
-
-def _is_plain(key: str) -> bool:
-    """A word, neither a sign nor a value."""
-    return key != WILDCARD and any(map(str.isalnum, key))
-
-
-def _is_kept(word: str) -> bool:
-    """Never part of a slot: signs, states, and names of errors."""
-    if not _is_plain(word) or word.lower() in STATES:
-        return True
-    if word.isascii():
-        return word.endswith(("Exception", "Error", "Failure", "Timeout"))
-    return any(state in word for state in CHINESE_STATES)
-
-
-def _looks_like_name(word: str) -> bool:
-    """`mesos-slave`, `proxy.example.org`, `com.example.Shop`: several parts, lower case or with two dots."""
-    return word.count(".") > 1 or (word == word.lower() and any(mark in word for mark in ".-_@/"))
 
 
 @functools.lru_cache(maxsize=1 << 17)

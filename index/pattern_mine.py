@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 import polars as pl
 
 from index.pattern import MEMBER_COLUMNS, PATTERN_COLUMNS, PatternEdit, PatternSet
-from index.pattern_mask import Token, tokens
+from index.pattern_lex import Token
+from index.pattern_mask import tokens
 from index.pattern_merge import merge
+from index.pattern_settings import SHIPPED, MaskSettings, PatternSettings
 
 
 @dataclasses.dataclass
@@ -24,7 +26,9 @@ class _Pattern:
     """Patterns that people merged into this one, as they were then."""
 
 
-def mine_patterns(signatures: pl.DataFrame, edits: Sequence[PatternEdit]) -> PatternSet:
+def mine_patterns(
+    signatures: pl.DataFrame, edits: Sequence[PatternEdit], settings: PatternSettings = SHIPPED
+) -> PatternSet:
     """Patterns of `signatures` (rows as `LineStore.signatures` gives them, in any order), edits replayed in order.
 
     A signature under which a service over its budget counts (`signature` = `shape`) is a pattern of its own. An edit
@@ -34,22 +38,22 @@ def mine_patterns(signatures: pl.DataFrame, edits: Sequence[PatternEdit]) -> Pat
     """
     ordered = signatures.sort("first_ns", "source", "position", "signature")
     messages = ordered["message"].to_list()
-    replay = _Replay(ordered["signature"].to_list(), messages)
-    for pattern in _mined(messages, (ordered["signature"] == ordered["shape"]).to_list()):
+    replay = _Replay(ordered["signature"].to_list(), messages, settings.mask)
+    for pattern in _mined(messages, (ordered["signature"] == ordered["shape"]).to_list(), settings):
         replay.add(pattern)
     for edit in edits:
         replay.apply(edit)
     return replay.result()
 
 
-def _mined(messages: list[str], is_catch_all: list[bool]) -> Iterable[_Pattern]:
+def _mined(messages: list[str], is_catch_all: list[bool], settings: PatternSettings) -> Iterable[_Pattern]:
     merging = [number for number in range(len(messages)) if not is_catch_all[number]]
-    for group in merge([tokens(messages[number]) for number in merging]):
+    for group in merge([tokens(messages[number], settings.mask) for number in merging], settings.merge):
         members = [merging[member] for member in group.members]
         yield _Pattern(members[0], _template(group.tokens), members)
     for number, message in enumerate(messages):
         if is_catch_all[number]:
-            yield _Pattern(number, _template(tokens(message)), [number])
+            yield _Pattern(number, _template(tokens(message, settings.mask)), [number])
 
 
 def _template(parts: Sequence[Token]) -> str:
@@ -59,9 +63,10 @@ def _template(parts: Sequence[Token]) -> str:
 class _Replay:
     """Patterns by member, and what edits do to them."""
 
-    def __init__(self, signatures: list[int], messages: list[str]) -> None:
+    def __init__(self, signatures: list[int], messages: list[str], settings: MaskSettings) -> None:
         self._signatures = signatures
         self._messages = messages
+        self._settings = settings
         self._number = {signature: number for number, signature in enumerate(signatures)}
         self._pattern_of: dict[int, _Pattern] = {}
 
@@ -127,12 +132,12 @@ class _Replay:
             return
         alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for member in sorted(pattern.members):
-            alike[tuple(token.key for token in tokens(self._messages[member]))].append(member)
+            alike[tuple(token.key for token in self._tokens(member))].append(member)
         parts = list(alike.values()) if len(alike) > 1 else [[member] for member in sorted(pattern.members)]
         for part_members in parts:
             if pattern.founder not in part_members:
                 self._leave(pattern, part_members)
-        pattern.template = _template(tokens(self._messages[pattern.founder]))
+        pattern.template = _template(self._tokens(pattern.founder))
 
     def _leave(self, pattern: _Pattern, members: list[int]) -> None:
         """These members become a pattern of their own, unless they are all there is."""
@@ -142,7 +147,10 @@ class _Replay:
         pattern.members = remaining
         if pattern.founder in members:
             pattern.founder = min(remaining)
-        self.add(_Pattern(min(members), _template(tokens(self._messages[min(members)])), members))
+        self.add(_Pattern(min(members), _template(self._tokens(min(members))), members))
+
+    def _tokens(self, number: int) -> Sequence[Token]:
+        return tokens(self._messages[number], self._settings)
 
     def _find(self, pattern_id: str) -> int | None:
         try:

@@ -66,7 +66,7 @@ def evaluate_labelled(
         | _means("delay ", [label for label in wanted if label.is_delay], scored["answer"])
         | {
             "mrr over shifts": fmean(mean([one[label.id] for label in code])["mrr"] for one in shifted.values()),
-            "detection_recall": fmean(each.metrics["detection_recall"] for each in found if not each.label.is_delay),
+            **_detection_recall(found),
             **alarms.per_day,
             "ari": clusters,
         },
@@ -144,6 +144,12 @@ def _detection_rows(found: Sequence[Detected]) -> list[_Row]:
         }
         for kind, group in kind_rows([each.label for each in found])
     ]
+
+
+def _detection_recall(found: Sequence[Detected]) -> dict[str, float]:
+    """Of the faults that are no delays; nothing where there are only delays."""
+    told = [each.metrics["detection_recall"] for each in found if not each.label.is_delay]
+    return {"detection_recall": fmean(told)} if told else {}
 
 
 def _clustering(faults: Sequence[Label], incidents: Mapping[str, Incident]) -> float:

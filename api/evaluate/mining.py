@@ -64,7 +64,7 @@ def mined_contents(contents: Sequence[str]) -> Assigned:
     """Contents as messages, one configuration for all."""
     lines = first_lines(contents)
     found = mine_patterns(lines.unique("signature", keep="first", maintain_order=True), ())
-    return _assigned(found, lines["signature"])
+    return assigned(found, lines["signature"])
 
 
 def mined_raw(system: System) -> Assigned:
@@ -90,7 +90,7 @@ def stability(contents: Sequence[str]) -> float:
     for step in range(1, STEPS + 1):
         known = lines.head(round(lines.height * step / STEPS))
         found = mine_patterns(known.unique("signature", keep="first", maintain_order=True), ())
-        ids = _assigned(found, known["signature"])[0]
+        ids = assigned(found, known["signature"])[0]
         first += ids[len(first) :]
     return sum(one != other for one, other in zip(first, ids, strict=True)) / max(len(ids), 1)
 
@@ -103,13 +103,13 @@ def first_lines(messages: Sequence[str]) -> pl.DataFrame:
     return signature_columns(lines.with_columns(**texts))
 
 
-def _assigned(found: PatternSet, signatures: pl.Series) -> Assigned:
-    mined = (
-        signatures.to_frame("signature")
-        .join(found.members, on="signature", maintain_order="left")
-        .join(found.patterns, on="pattern_id", maintain_order="left")
-    )
-    return mined["pattern_id"].to_list(), [normalise_template(text) for text in mined["template"]]
+def assigned(found: PatternSet, signatures: pl.Series) -> Assigned:
+    """Pattern and template of each line, by its signature."""
+    templates = dict(found.patterns.select("pattern_id", "template").iter_rows())
+    spelt = {pattern_id: normalise_template(template) for pattern_id, template in templates.items()}
+    mined = signatures.to_frame("signature").join(found.members, on="signature", maintain_order="left")
+    ids = mined["pattern_id"].to_list()
+    return ids, [spelt[pattern_id] for pattern_id in ids]
 
 
 def _peer_rows(system: System) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from api.answer import Answer, AskSettings
 from api.evaluate.loghub import System
 from api.evaluate.metrics import interval, mean, paired_bootstrap, ranking
 from api.evaluate.question_arms import ARMS, Arms, build_arms, first_appearances
+from api.evaluate.question_curve import curve, found_up_to
 from api.evaluate.report import Report, Row
 from api.evaluate.trial import READ_NS, Trial, open_trial
 from index.generation import Generation
@@ -48,6 +49,8 @@ class Outcome:
     rankings: Mapping[str, Sequence[str]]
     cited: tuple[str, ...]
     """The event of each cited line."""
+    found_up_to: float | None = None
+    """The highest threshold of the curve at which it is answered `found`, where that was asked."""
 
     @property
     def gold(self) -> set[str]:
@@ -91,10 +94,13 @@ def evaluate_questions(
     tell: Callable[[str], None] = lambda _: None,
     settings: AskSettings | None = None,
     with_shared: bool = True,
+    with_curve: bool = True,
 ) -> Report:
     """Each system in a store of its own, then all in one; every question by every arm. The mean is the answer's over
-    own stores, both languages together.
+    own stores, both languages together. `with_curve`: how abstention and answer rate change with the threshold, own
+    stores only.
     """
+    settings = settings or AskSettings()
     known = {system.name for system in systems}
     unknown = sorted({question.system for question in questions} - known)
     if not questions:
@@ -106,11 +112,13 @@ def evaluate_questions(
     for system in asked:
         tell(system.name)
         own = [question for question in questions if question.system == system.name]
-        outcomes += ask_all([system], own, embedder, store="own", settings=settings)
+        outcomes += ask_all([system], own, embedder, store="own", settings=settings, with_curve=with_curve)
     if with_shared:
         tell("all in one store")
         outcomes += ask_all(systems, questions, embedder, store="shared", settings=settings)
-    return report_of(outcomes)
+    report = report_of(outcomes)
+    curves = _curves(outcomes, settings) if with_curve else {}
+    return dataclasses.replace(report, facts={**report.facts, **curves})
 
 
 def report_of(outcomes: Sequence[Outcome]) -> Report:
@@ -137,7 +145,8 @@ def ask_all(
     embedder: Embedder,
     *,
     store: str,
-    settings: AskSettings | None = None,
+    settings: AskSettings,
+    with_curve: bool = False,
 ) -> list[Outcome]:
     """Collect the systems' raw lines into one store, mine it, and ask."""
     with tempfile.TemporaryDirectory() as folder, open_trial(Path(folder)) as trial:
@@ -147,16 +156,17 @@ def ask_all(
         event_of_pattern = _event_of_pattern(trial, generation, event_of_id)
         arms = build_arms(trial, generation, embedder, event_of_id, event_of_pattern)
         by_name = {line_id(*key): event for key, event in event_of_id.items()}
-        return [
-            _outcome(
-                question,
-                store,
-                trial.ask(question.text, generation, embedder, now_ns=READ_NS + LATER_NS, settings=settings),
-                arms,
-                by_name,
-            )
-            for question in questions
-        ]
+
+        def answer(question: LabelledQuestion, settings: AskSettings) -> Answer:
+            return trial.ask(question.text, generation, embedder, now_ns=READ_NS + LATER_NS, settings=settings)
+
+        def up_to(question: LabelledQuestion) -> float | None:
+            return found_up_to(settings, lambda changed: answer(question, changed).verdict == "found")
+
+        outcomes = [_outcome(question, store, answer(question, settings), arms, by_name) for question in questions]
+        if not with_curve:
+            return outcomes
+        return [dataclasses.replace(each, found_up_to=up_to(each.question)) for each in outcomes]
 
 
 def _outcome(
@@ -247,6 +257,18 @@ def _intervals(outcomes: Sequence[Outcome]) -> dict[str, tuple[float, float]]:
     found["answer_rate"] = [float(outcome.verdict == "found") for outcome in answerable]
     found["abstention"] = [float(outcome.verdict != "found") for outcome in outcomes if not outcome.gold]
     return {name: (round(low, 3), round(high, 3)) for name, (low, high) in _bounds(found).items()}
+
+
+def _curves(outcomes: Sequence[Outcome], settings: AskSettings) -> dict[str, Any]:
+    """A fact: the curve of each language that has questions of both kinds, and which threshold is the one used."""
+    own = [outcome for outcome in outcomes if outcome.store == "own"]
+    found: dict[str, Any] = {"threshold_used": settings.support.pattern_found}
+    for language in LANGUAGES:
+        answerable = [each.found_up_to for each in _of(own, language) if each.gold]
+        unanswerable = [each.found_up_to for each in _of(own, language) if not each.gold]
+        if answerable and unanswerable:
+            found[language] = curve(answerable, unanswerable, settings)
+    return {"abstention_curve": found}
 
 
 def _bounds(values: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:

@@ -23,6 +23,11 @@ class Report:
     mean: Mapping[str, float]
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def evaluation(self) -> str:
+        """Which command of `dejalog eval` it comes from: the first word of its name."""
+        return self.name.partition(":")[0]
+
     def json(self) -> dict[str, Any]:
         """`{"name", "rows", "mean", "facts"}`."""
         return {
@@ -33,7 +38,7 @@ class Report:
         }
 
 
-def print_report(report: Report, output: str, *, kept: Path | None = None) -> None:
+def print_report(report: Report, output: str, *, kept: Report | None = None) -> None:
     """To standard output, as `table` or `json`. `kept`: an earlier result to compare the mean with."""
     if output == "json":
         body = report.json()
@@ -49,7 +54,7 @@ def print_report(report: Report, output: str, *, kept: Path | None = None) -> No
     mean = {name: round(value, 4) for name, value in report.mean.items()}
     console.print(f"mean: {mean}", highlight=False)
     if kept is not None:
-        console.print(f"difference to {kept.name}: {_differences(report, kept)}", highlight=False)
+        console.print(f"difference to the kept result: {_differences(report, kept)}", highlight=False)
     for name, fact in report.facts.items():
         console.print(f"{name}: {fact}", highlight=False, markup=False)
 
@@ -62,18 +67,26 @@ def keep(report: Report, path: Path) -> None:
     path.write_bytes(head[:-1] + b',\n  "rows": [\n    ' + rows + b"\n  ]}\n")
 
 
-def read_kept(path: Path) -> Report:
-    """What `keep` wrote. Raises InputError when the file is something else."""
+def read_kept(path: Path, evaluation: str) -> Report:
+    """What `keep` wrote of this evaluation (`mining`, `questions`, …). Raises InputError when the file is not there
+    or is something else.
+    """
+    hint = f"`dejalog eval {evaluation} --keep FILE` writes one"
     try:
         body = orjson.loads(path.read_bytes())
-        return Report(body["name"], body["rows"], body["mean"], body["facts"])
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as fault:
-        raise InputError(f"{path} is no kept result: {fault!r}", hint="`--keep FILE` writes one") from fault
+        mean = {name: float(value) for name, value in body["mean"].items()}
+        kept = Report(body["name"], body["rows"], mean, body["facts"])
+    except OSError as fault:
+        raise InputError(f"{path} cannot be read: {fault.strerror}", hint=hint) from fault
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise InputError(f"{path} is no kept result: {fault!r}", hint=hint) from fault
+    if kept.evaluation != evaluation:
+        raise InputError(f"{path} is a result of {kept.evaluation!r}, not of {evaluation!r}", hint=hint)
+    return kept
 
 
-def _differences(report: Report, kept: Path) -> dict[str, float]:
-    earlier = read_kept(kept).mean
-    return {name: round(value - earlier[name], 4) for name, value in report.mean.items() if name in earlier}
+def _differences(report: Report, kept: Report) -> dict[str, float]:
+    return {name: round(value - kept.mean[name], 4) for name, value in report.mean.items() if name in kept.mean}
 
 
 def _print_rows(console: Console, rows: Sequence[Row]) -> None:

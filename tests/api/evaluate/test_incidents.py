@@ -1,5 +1,6 @@
 """The report over recorded faults, and the command that prints it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -22,6 +23,13 @@ def test_the_headline_is_the_answer_arm_and_every_kind_has_its_row(known: Known)
     assert report.mean["detection_recall"] == report.mean["hit@1"] == 1.0
     assert report.facts["windows_ranked_otherwise_without_clock_and_ids"] == 0
     assert sum(row["part"] == "questions" for row in report.rows) == 2
+
+
+def test_delays_alone_have_no_detection_recall_in_the_mean(known: Known) -> None:
+    delays = [dataclasses.replace(label, kind="delay", label="delay") for label in known.labels]
+    report = evaluate_labelled(known.world, delays)
+    assert "detection_recall" not in report.mean
+    assert any(row["part"] == "detection" and row["kind"] == "delay faults" for row in report.rows)
 
 
 def test_a_split_without_pairs_is_refused(known: Known) -> None:

@@ -45,6 +45,45 @@ def test_a_kept_result_is_compared_with(
     assert "0.25" in evaluate(monkeypatch, capsys, *arguments)[1]
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("till", "is no kept result"),
+        ('{"name": "mining", "rows": [], "mean": {"GA": "high"}, "facts": {}}', "is no kept result"),
+        ('{"name": "questions", "rows": [], "mean": {}, "facts": {}}', "is a result of 'questions', not of 'mining'"),
+    ],
+    ids=["no file", "no JSON", "no numbers", "another evaluation"],
+)
+def test_a_kept_result_that_cannot_be_compared_with_is_told_before_anything_is_measured(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: str | None,
+    told: str,
+) -> None:
+    kept = tmp_path / "kept.json"
+    if written is not None:
+        kept.write_text(written)
+    arguments = ["mining", "--data", str(write_system(tmp_path / "data")), "--compare", str(kept)]
+    monkeypatch.setattr("sys.argv", ["dejalog", "eval", *arguments])
+    assert run() == 2
+    printed = capsys.readouterr()
+    assert told in printed.err
+    assert "Till" not in printed.err, "no system was begun"
+
+
+@pytest.mark.parametrize("evaluation", ["questions", "incidents", "answers"])
+def test_every_evaluation_reads_the_kept_result_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], evaluation: str
+) -> None:
+    needed = {"questions": ["--data", str(tmp_path), "--questions", str(tmp_path / "questions.jsonl")]}
+    arguments = [*needed.get(evaluation, []), "--compare", str(tmp_path / "kept.json")]
+    monkeypatch.setattr("sys.argv", ["dejalog", "eval", evaluation, *arguments])
+    assert run() == 2
+    assert "kept.json cannot be read: No such file or directory" in capsys.readouterr().err
+
+
 def test_a_folder_without_systems_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

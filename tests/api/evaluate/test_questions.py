@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from api.answer import AskSettings
 from api.cli import run
+from api.evaluate.question_curve import curve, found_up_to, thresholds
 from api.evaluate.questions import read_questions
 from ingest.errors import InputError
 from tests.api.evaluate.labelled import write_system
@@ -65,6 +67,37 @@ def test_an_unanswerable_question_is_counted_as_abstention_only(report: dict[str
     assert rows["answer", "en", "own"]["abstention"] == 1.0
     assert rows["answer", "zh", "own"]["abstention"] is None
     assert "abstention" not in rows["dense", "en", "own"]
+
+
+def test_the_curve_tells_what_each_threshold_would_give(report: dict[str, object]) -> None:
+    facts = report["facts"]
+    assert isinstance(facts, dict)
+    curves = facts["abstention_curve"]
+    assert set(curves) == {"threshold_used", "en", "all"}, "no Chinese question is unanswerable"
+    curve, row = curves["all"], rows_of(report)["answer", "all", "own"]
+    assert curve["threshold"] == sorted(curve["threshold"])
+    assert curve["answer_rate"] == sorted(curve["answer_rate"], reverse=True)
+    assert curve["answer_rate"][0] > curve["answer_rate"][-1]
+    used = curve["threshold"].index(curves["threshold_used"])
+    assert (curve["answer_rate"][used], curve["abstention"][used]) == (row["answer_rate"], row["abstention"])
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 0.36, 0.37, 1.0])
+def test_a_few_questions_find_the_highest_threshold_that_is_passed(strength: float) -> None:
+    asked: list[float] = []
+
+    def is_found(settings: AskSettings) -> bool:
+        asked.append(settings.support.pattern_found)
+        return strength >= settings.support.pattern_found
+
+    passed = [each for each in thresholds(AskSettings()) if each <= strength]
+    assert found_up_to(AskSettings(), is_found) == passed[-1]
+    assert len(asked) <= 5
+
+
+def test_what_is_never_found_passes_no_threshold() -> None:
+    assert found_up_to(AskSettings(), lambda _: False) is None
+    assert curve([None], [None], AskSettings())["answer_rate"] == [0.0] * len(thresholds(AskSettings()))
 
 
 def test_a_half_is_chosen_where_questions_name_theirs(tmp_path: Path) -> None:
