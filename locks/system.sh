@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Make sure that the system programs named as COMMAND=PACKAGE are there. Installs missing packages by apt where it may,
+# else fails naming them. A service that a package would start is not started: tests start their own.
+set -euo pipefail
+missing=()
+for pair in "$@"; do
+    command -v "${pair%%=*}" >/dev/null || [ -x "/usr/sbin/${pair%%=*}" ] || missing+=("${pair#*=}")
+done
+[ ${#missing[@]} = 0 ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null && exit 0
+fi
+echo "setup: missing are the packages ${missing[*]} (names of Debian); install them, then run make again." >&2
+exit 1
