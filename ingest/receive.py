@@ -1,33 +1,29 @@
 """The receiver: takes chunks and pushed lines, asks the store what is missing of them, and appends just that."""
 
 import collections
-import hashlib
-import secrets
 import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
 
-import orjson
 import polars as pl
 import structlog
 
 from ingest.chunk import Chunk
-from ingest.errors import InputError, RangeConflictError, RefusedError
+from ingest.errors import RangeConflictError, RefusedError
 from ingest.frame import Framed, frame, frame_raw
 from ingest.line import LINE_SCHEMA, Mark
 from ingest.line_sink import LineSink, SourceRange
 from ingest.parse import parse, parse_nothing
 from ingest.parse_fields import FieldNames
+from ingest.push import Pushed, Pushes, preferring
 from ingest.signature import signature_columns
-from ingest.source import Source, mint_source_id
 
 _LOCKS = 64
 """Sources share this many locks, so that memory does not grow with sources. A guess."""
 _ATTEMPTS = 5
 """How often an append is tried when another one stores part of the same range meanwhile. A guess: one is usual."""
-_PUSHED_SOURCES = 10_000
-"""Sources of pushed lines whose positions are held; then all get new ids. A guess: a few MB."""
+_NOTHING = {"received": 0, "stored": 0, "blank": 0, "unparsed": 0}
 _PARSER_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, RecursionError)
 """What a bug of ours, or of Polars, may raise on hostile bytes. The bytes are stored all the same."""
 
@@ -54,12 +50,9 @@ class Receiver:
         """
         self._sink = sink
         self._zone = zone
-        self._clock = clock
+        self._pushes = Pushes(clock)
         self._give_way = give_way
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
-        self._push_lock = threading.Lock()
-        self._incarnation = secrets.token_bytes(16)
-        self._push_ends: dict[str, int] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._counts_lock = threading.Lock()
 
@@ -85,18 +78,20 @@ class Receiver:
         lines were `received`, `stored`, `blank` and `unparsed` (stored as they came). Raises InputError when the body
         is a JSON array that does not parse; RefusedError when the store takes nothing now.
         """
-        names = _preferring(time_field, message_field)
-        lines = _one_a_line(body)
-        if not lines:
-            return {"received": 0, "stored": 0, "blank": 0, "unparsed": 0}
-        if idempotency_key:
-            source_id = mint_source_id(source_host, "push", _fingerprint(idempotency_key, lines), 0)
-            start = 0
-        else:
-            source_id, start = self._reserve(source_host, service, len(lines))
-        source = Source(source_id, host=source_host, service=service, format="ndjson")
-        read_ns = self._clock() if now_ns is None else now_ns
-        return self._take(Chunk(source, start, start + len(lines), read_ns, lines), names)
+        pushed = self._pushes.place(
+            body,
+            service=service,
+            time_field=time_field,
+            message_field=message_field,
+            idempotency_key=idempotency_key,
+            source_host=source_host,
+            now_ns=now_ns,
+        )
+        return dict(_NOTHING) if pushed is None else self.accept_pushed(pushed)
+
+    def accept_pushed(self, pushed: Pushed) -> dict[str, int]:
+        """As `accept_lines`, of lines that have their place already."""
+        return self._take(pushed.chunk, preferring(pushed.time_field, pushed.message_field))
 
     def counters(self) -> dict[str, int]:
         """What happened so far: `received_*` (lines: those of a chunk that came again included), `stored_lines`,
@@ -105,19 +100,6 @@ class Receiver:
         """
         with self._counts_lock:
             return dict(sorted(self._counts.items()))
-
-    def _reserve(self, host: str, service: str, size: int) -> tuple[str, int]:
-        """The source that lines pushed without a key belong to, and where in it the next `size` bytes begin."""
-        with self._push_lock:
-            source_id = mint_source_id(host, f"push/{service}", self._incarnation, 0)
-            if source_id not in self._push_ends and len(self._push_ends) >= _PUSHED_SOURCES:
-                # A position forgotten would be given out again, and what came with it taken for a repeat.
-                self._push_ends.clear()
-                self._incarnation = secrets.token_bytes(16)
-                source_id = mint_source_id(host, f"push/{service}", self._incarnation, 0)
-            start = self._push_ends.get(source_id, 0)
-            self._push_ends[source_id] = start + size
-            return source_id, start
 
     def _take(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
         self._count(received_chunks=1, received_bytes=len(chunk.body))
@@ -190,37 +172,3 @@ class Receiver:
     def _count(self, **more: int) -> None:
         with self._counts_lock:
             self._counts.update(more)
-
-
-def _preferring(time_field: str, message_field: str) -> FieldNames:
-    """The usual names, with those that the caller gave before them."""
-    usual = FieldNames()
-    return FieldNames(
-        message=(message_field, *usual.message) if message_field else usual.message,
-        time=(time_field, *usual.time) if time_field else usual.time,
-    )
-
-
-def _fingerprint(key: str, lines: bytes) -> bytes:
-    """Of the key and all the lines: another body under a used key must not be taken for bytes stored already."""
-    return hashlib.blake2b(key.encode()).digest() + hashlib.blake2b(lines).digest()
-
-
-def _one_a_line(body: bytes) -> bytes:
-    """The body as lines, each with its line feed; the elements of a JSON array become one line each."""
-    if body.lstrip()[:2] in {b"[{", b"[]"} or (body.lstrip()[:1] == b"[" and body.rstrip()[-1:] == b"]"):
-        body = _array_lines(body)
-    return body if not body or body.endswith(b"\n") else body + b"\n"
-
-
-def _array_lines(body: bytes) -> bytes:
-    try:
-        elements = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if body.lstrip()[:2] != b"[{":  # text lines in brackets
-            return body
-        raise InputError(
-            f"the body begins like a JSON array and is none: {error.msg} at byte {error.pos}",
-            hint="send one JSON object a line, an array of objects, or bare text lines",
-        ) from error
-    return b"\n".join(map(orjson.dumps, elements))
