@@ -1,6 +1,8 @@
 """The receiver: takes chunks and pushed lines, asks the store what is missing of them, and appends just that."""
 
 import collections
+import dataclasses
+import itertools
 import threading
 import time
 import zlib
@@ -28,6 +30,16 @@ _PARSER_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, Value
 """What a bug of ours, or of Polars, may raise on hostile bytes. The bytes are stored all the same."""
 
 _log = structlog.get_logger()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """What is to be appended of one chunk."""
+
+    chunk: Chunk
+    missing: Sequence[SourceRange]
+    lines: pl.DataFrame
+    framed: Sequence[Framed]
 
 
 def _no_wait() -> None:
@@ -93,6 +105,17 @@ class Receiver:
         """As `accept_lines`, of lines that have their place already."""
         return self._take(pushed.chunk, preferring(pushed.time_field, pushed.message_field))
 
+    def accept_group(self, group: Sequence[Pushed]) -> int:
+        """Store several chunks in one append, all or none of them; answers how many lines were stored. Raises
+        RefusedError; RangeConflictError when another stores part of them meanwhile, or when they overlap with each
+        other: then each is to be stored by itself.
+        """
+        parts = [self._read(each.chunk, preferring(each.time_field, each.message_field)) for each in group]
+        self._append_parts(parts)
+        for each in group:
+            self._count(received_chunks=1, received_bytes=len(each.chunk.body))
+        return sum(self._count_stored(part)["stored"] for part in parts)
+
     def counters(self) -> dict[str, int]:
         """What happened so far: `received_*` (lines: those of a chunk that came again included), `stored_lines`,
         `repeated_bytes`, `blank_records`, `marked_*`, `docker_attrs_dropped` (records whose `attrs`, labels that
@@ -119,13 +142,24 @@ class Receiver:
         )
 
     def _append(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
+        part = self._read(chunk, names)
+        self._append_parts([part])
+        return self._count_stored(part)
+
+    def _read(self, chunk: Chunk, names: FieldNames) -> _Part:
         missing = self._sink.missing(SourceRange(chunk.source.id, chunk.start, chunk.end))
         pieces = [self._lines(chunk.part(piece.start, piece.end), names) for piece in missing]
         lines = pl.concat([piece for piece, _ in pieces]) if pieces else pl.DataFrame(schema=LINE_SCHEMA)
-        if missing:
+        return _Part(chunk, missing, lines, [framed for _, framed in pieces])
+
+    def _append_parts(self, parts: Sequence[_Part]) -> None:
+        covers = sorted(piece for part in parts for piece in part.missing)
+        for before, after in itertools.pairwise(covers):
+            if before.source == after.source and after.start < before.end:
+                raise RangeConflictError(f"two of the chunks hold byte {after.start} of source {after.source}")
+        if covers:
             self._give_way()
-            self._sink.append(lines, missing)
-        return self._count_stored(chunk, missing, lines, [framed for _, framed in pieces])
+            self._sink.append(pl.concat([part.lines for part in parts]), covers)
 
     def _lines(self, chunk: Chunk, names: FieldNames) -> tuple[pl.DataFrame, Framed]:
         """The lines of a chunk (LINE_SCHEMA, by position), and what the frame step found."""
@@ -146,9 +180,8 @@ class Receiver:
         lines = lines.select_seq(LINE_SCHEMA.names())
         return (lines if lines.schema == LINE_SCHEMA else lines.cast(LINE_SCHEMA)), framed
 
-    def _count_stored(
-        self, chunk: Chunk, missing: Sequence[SourceRange], lines: pl.DataFrame, framed: Sequence[Framed]
-    ) -> dict[str, int]:
+    def _count_stored(self, part: _Part) -> dict[str, int]:
+        chunk, missing, lines, framed = part.chunk, part.missing, part.lines, part.framed
         marks = lines["marks"].to_numpy()
         marked = {f"marked_{mark.name}".lower(): int((marks & mark != 0).sum()) for mark in Mark}
         repeated = len(chunk.body) - sum(piece.end - piece.start for piece in missing)

@@ -213,11 +213,15 @@ class ChunkStream:
         with translated("keeping a chunk"):
             self._redis.xclaim(self._stream(delivery.partition), GROUP, me, 0, [delivery.id], retrycount=0, justid=True)
 
-    def settle(self, delivery: Delivery) -> bool:
-        """Acknowledge and delete an entry whose lines are all stored; whether it was still there."""
-        args = [GROUP, delivery.id, record_bytes(delivery.fields)]
-        with translated("acknowledging a chunk"):
-            return bool(self._run["SETTLE"](keys=[self._stream(delivery.partition), self._held], args=args))
+    def settle(self, *deliveries: Delivery) -> int:
+        """Acknowledge and delete entries whose lines are all stored; how many were still there."""
+        gone = 0
+        for partition in {each.partition for each in deliveries}:
+            some = [each for each in deliveries if each.partition == partition]
+            args = [part for each in some for part in (each.id, record_bytes(each.fields))]
+            with translated("acknowledging chunks"):
+                gone += self._run["SETTLE"](keys=[self._stream(partition), self._held], args=[GROUP, *args])
+        return gone
 
     def bury(self, delivery: Delivery, reason: str) -> bool:
         """Move an entry to the dead letters, with the reason; whether it was still there."""

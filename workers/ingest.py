@@ -13,16 +13,18 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
 from ingest.errors import DejalogError, InputError, RefusedError
 from ingest.receive import Receiver
-from workers.chunk_record import pushed_of, source_of
+from workers.chunk_record import pushed_of, record_bytes, source_of
 from workers.chunk_stream import ChunkStream, Delivery
 
 _log = structlog.get_logger()
+_GROUP_BYTES = 256 << 10
+"""Compressed bytes of chunks that are stored in one append: some megabytes of lines, what a store likes. A guess."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,16 +106,11 @@ class IngestLane:
         found = self._stream.read(self.name, clean, count=self._settings.read_count, block_s=block_s)
         # Until each is settled the partition counts as unclean: whatever fails below, nothing is passed over.
         self._unclean |= {delivery.partition for delivery in found}
-        left = collections.Counter(delivery.partition for delivery in found)
-        for delivery in found:
-            self._hold_if_due()
-            if delivery.partition not in self._held or not self._store(delivery):
-                continue
-            done += 1
-            left[delivery.partition] -= 1
-            if not left[delivery.partition]:
-                self._unclean.discard(delivery.partition)
-        return done
+        finished = [delivery for group in _groups(found) for delivery in self._store_group(group)]
+        left = collections.Counter(each.partition for each in found)
+        left.subtract(each.partition for each in finished)
+        self._unclean -= {partition for partition, count in left.items() if not count}
+        return done + len(finished)
 
     def _hold(self, *, may_change: bool) -> None:
         asked_at = time.monotonic()
@@ -147,6 +144,25 @@ class IngestLane:
             done += 1
         return done
 
+    def _store_group(self, group: Sequence[Delivery]) -> list[Delivery]:
+        """Those that are done with. They are stored in one append; if that fails, each by itself, which shows why."""
+        self._hold_if_due()
+        held = [delivery for delivery in group if delivery.partition in self._held]
+        if len(held) > 1:
+            try:
+                stored = self._receiver.accept_group([pushed_of(delivery.fields) for delivery in held])
+            except Exception as error:  # noqa: BLE001 - a worker's loop: what failed will fail again, and be told of
+                _log.debug("ingest.group_failed", worker=self.name, chunks=len(held), found=type(error).__name__)
+            else:
+                self._settle(held, stored)
+                return held
+        return [delivery for delivery in held if self._store(delivery)]
+
+    def _settle(self, done: Sequence[Delivery], stored: int) -> None:
+        self._stream.settle(*done)
+        self._counts.add("settled_chunks", len(done))
+        self._counts.add("settled_lines", stored)
+
     def _store(self, delivery: Delivery) -> bool:
         """Whether the entry is done with: stored and acknowledged, or a dead letter. False only when stopping."""
         times = delivery.times
@@ -174,9 +190,7 @@ class IngestLane:
                     return False
                 times += 1
             else:
-                self._stream.settle(delivery)
-                self._counts.add("settled_chunks")
-                self._counts.add("settled_lines", counts["stored"])
+                self._settle([delivery], counts["stored"])
                 return True
         return self._bury(delivery, f"{times - 1} workers that were given this chunk ended before it was stored")
 
@@ -227,6 +241,21 @@ class IngestLane:
         except RefusedError as error:
             _log.warning("ingest.left_without_word", worker=self.name, found=str(error))
         _log.info("ingest.stopped", worker=self.name, **self._counts.read())
+
+
+def _groups(found: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """Neighbours of at most `_GROUP_BYTES` together, as they are packed; a larger one is alone."""
+    group: list[Delivery] = []
+    size = 0
+    for delivery in found:
+        more = record_bytes(delivery.fields)
+        if group and size + more > _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(delivery)
+        size += more
+    if group:
+        yield group
 
 
 def run_lanes(

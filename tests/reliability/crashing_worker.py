@@ -1,7 +1,7 @@
 """An ingest worker that ends as by a power cut after the store took a chunk's lines and before it acknowledges them.
 
 Run as its own process: `python -m tests.reliability.crashing_worker REDIS_URL DATA_DIR SETTLED`: it dies when it would
-acknowledge one chunk more than `SETTLED`, and ends by itself when nothing waits any more.
+acknowledge once more than `SETTLED` times, and ends by itself when nothing waits any more.
 """
 
 import os
@@ -20,11 +20,11 @@ class DyingStream(ChunkStream):
 
     settled_to_come = 0
 
-    def settle(self, delivery: Delivery) -> bool:
+    def settle(self, *deliveries: Delivery) -> int:
         if not self.settled_to_come:
             os.kill(os.getpid(), signal.SIGKILL)
         self.settled_to_come -= 1
-        return super().settle(delivery)
+        return super().settle(*deliveries)
 
 
 def main(url: str, data: Path, settled: int) -> None:

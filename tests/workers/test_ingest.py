@@ -108,6 +108,19 @@ def test_two_workers_with_the_same_chunk_store_it_once(stream: ChunkStream) -> N
     assert stream.status().held_bytes == 0
 
 
+def test_chunks_that_come_together_are_stored_in_one_append_and_repeats_left_out(stream: ChunkStream) -> None:
+    sink = MemorySink()
+    some = chunks(1, 3)
+    put(stream, some)
+    step_until_empty(stream, lane(stream, sink))
+    assert len(sink._frames) == 1
+    put(stream, [some[0], *chunks(2, 1), *chunks(2, 1)])
+    stream.leave("lane")
+    step_until_empty(stream, lane(stream, sink, name="next"))
+    assert sink.lines().height == 20
+    assert stream.status().held_bytes == 0
+
+
 def test_two_receivers_storing_at_the_same_moment_store_each_line_once(stream: ChunkStream) -> None:
     sink = MemorySink()
     put(stream, chunks(1, 30))
@@ -148,12 +161,12 @@ def test_a_store_that_refuses_for_long_kills_no_chunk(stream: ChunkStream) -> No
     worker = lane(stream, sink)
     step_until_empty(stream, worker)
     assert sink.lines().height == 15
-    assert worker._counts.read()["store_refusals"] == 40
+    assert worker._counts.read()["store_refusals"] == 39  # once more for all three together
     assert stream.status().dead == 0
 
 
 def test_a_chunk_that_keeps_failing_becomes_a_dead_letter_and_the_others_go_on(stream: ChunkStream) -> None:
-    sink = FailingSink(ZeroDivisionError("a fault of ours"), times=3)
+    sink = FailingSink(ZeroDivisionError("a fault of ours"), times=4)  # all three together, then the first of them
     put(stream, chunks(1, 3))
     step_until_empty(stream, lane(stream, sink))
     assert sink.lines().height == 10
