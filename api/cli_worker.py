@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli_options import As, Config, DataDir, Output, settings_of
-from api.cli_output import print_items, say
+from api.cli_output import print_items, print_json, say
 from api.cli_serve import Listen, LogFormat, LogLevel, Zone, start_log
 
 if TYPE_CHECKING:
@@ -76,6 +76,34 @@ def ingest(
     from api.worker import ingest as run
 
     run(settings)
+
+
+@app.command("status")
+def status(output: As = Output.TABLE, config: Config = None) -> None:
+    """Show how many chunks wait, how old the oldest is, and how the nearline steps of Celery's workers stand."""
+    settings = settings_of(None, config)
+    with _opened(settings) as stream:
+        import dataclasses
+        from contextlib import closing
+
+        from workers.job_board import JobBoard
+
+        with closing(JobBoard(settings.stream.redis_url)) as board:
+            found = {"stream": dataclasses.asdict(stream.status()), "steps": board.read()}
+    if output is Output.TABLE:
+        rows = [
+            {"name": name, "value": value} for name, value in [*found["stream"].items(), *_step_rows(found["steps"])]
+        ]
+        print_items({"rows": rows}, "rows", output, ("name", "value"))
+    else:
+        print_json(found)
+
+
+def _step_rows(steps: dict[str, dict[str, object]]) -> list[tuple[str, str]]:
+    return [
+        (f"step {step}", f"{said.pop('state', '')} {said.get('error') or said.get('seconds', '')}".strip())
+        for step, said in steps.items()
+    ]
 
 
 @dead.command("ls")

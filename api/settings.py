@@ -134,6 +134,12 @@ class NearlineSettings:
         600.0, text.read_duration, "a duration", "How often old partitions are looked for and small segments compacted."
     )
     embed_threads: int = setting(2, text.read_count, "a whole number from 1", "Threads of the sentence model.")
+    embed_device: str = setting(
+        "cpu",
+        text.one_of("cpu", "gpu"),
+        "cpu or gpu",
+        "Where Celery's workers embed: `gpu` is all cards of the machine (the extra `gpu`), else the processor.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,186 @@
+"""Celery's tasks on a real broker: nudges that are doubled, two beats, a step that fails, what can be watched."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from celery.contrib.testing.worker import start_worker
+
+from ingest.receive import Receiver
+from tests.workers.chunks_made import chunks, wait_until
+from tests.workers.test_steps import Process
+from workers.app import TASKS, app, configuration, queue_of, task_name
+from workers.composition import JobSettings
+from workers.job_board import JobBoard
+from workers.steps import Steps
+from workers.tasks import PROCESS, Workplace
+
+# Celery 5.7 calls what redis-py 8 calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
+QUEUES = sorted({queue_of(step) for step in TASKS})
+
+
+class TestComposition:
+    """A worker's parts over a folder, with a prefix of its own in the shared Redis."""
+
+    __test__ = False
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._settings = JobSettings(url, prefix=f"test-{uuid.uuid4().hex}")
+        self._folder = folder
+        self.opened = 0
+
+    def job_settings(self) -> JobSettings:
+        return self._settings
+
+    @contextmanager
+    def open_steps(self) -> Iterator[Steps]:
+        self.opened += 1
+        with contextlib.closing(Process(self._folder)) as process:
+            yield process.steps
+
+
+@pytest.fixture(scope="module")
+def worker(redis_url: str) -> Iterator[str]:
+    """A worker that takes all queues, in a thread; yields the prefix of its keys."""
+    settings = JobSettings(redis_url, prefix=f"test-{uuid.uuid4().hex}")
+    app.config_from_object(configuration(settings), force=True)
+    with start_worker(app, pool="solo", queues=QUEUES, perform_ping_check=False, shutdown_timeout=30):
+        yield settings.prefix
+
+
+@pytest.fixture
+def place(redis_url: str, worker: str, tmp_path: Path) -> Iterator[Workplace]:
+    """The tasks' workplace over fifteen lines."""
+    with contextlib.closing(Process(tmp_path / "data")) as process:
+        process.put(1)
+        process.store.flush()
+    place = Workplace(TestComposition(redis_url, tmp_path / "data"))
+    PROCESS.use(place)
+    yield place
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(*(f"{worker}:celery:{queue}" for queue in QUEUES))
+    with place.steps():  # no task is under way
+        PROCESS.use(None)
+
+
+def states(board: JobBoard) -> dict[str, str]:
+    return {step: said["state"] for step, said in board.read().items()}
+
+
+def test_one_nudge_leads_to_a_published_generation(place: Workplace) -> None:
+    result = app.send_task(task_name("advance"))
+    wait_until(lambda: states(place.board).get("publish") == "done")
+    assert states(place.board) == dict.fromkeys(["patterns", "incidents", "embed", "publish"], "done")
+    board = place.board.read()
+    assert board["patterns"]["patterns"] > 0
+    assert board["publish"]["generation"]
+    with place.steps() as steps:
+        assert steps.due() == ""
+    result.forget()
+
+
+def test_the_state_and_outcome_of_a_task_can_be_read(place: Workplace) -> None:
+    result = app.send_task(task_name("patterns"))
+    assert result.get(timeout=30)["did"] == "patterns"
+    assert result.state == "SUCCESS"
+    again = app.send_task(task_name("patterns"))
+    assert again.get(timeout=30)["did"] == "nothing"
+    wait_until(lambda: states(place.board).get("publish") == "done")
+
+
+def test_doubled_nudges_publish_once(place: Workplace) -> None:
+    for _ in range(5):
+        for step in ("advance", "advance", "publish", "embed", "incidents", "patterns"):
+            app.send_task(task_name(step))
+    last = [app.send_task(task_name("publish")) for _ in range(3)]
+    wait_until(lambda: states(place.board).get("publish") == "done")
+    assert [result.get(timeout=30)["did"] for result in last].count("publish") <= 1
+    with place.steps() as steps:
+        assert steps.due() == ""
+        generation = steps._nearline.published
+        assert steps._nearline.progress.runs == 1
+    assert generation is not None
+    assert generation.counts["count"].sum() == 15
+
+
+def test_while_another_worker_is_at_a_step_it_is_left_to_it(place: Workplace) -> None:
+    with place.board.turn("patterns", owner="another", at_most_s=60) as is_mine:
+        assert is_mine
+        outcome = app.send_task(task_name("patterns")).get(timeout=30)
+        assert outcome == {"did": "nothing", "because": "another worker is at it"}
+    assert app.send_task(task_name("patterns")).get(timeout=30)["did"] == "patterns"
+
+
+def test_a_step_that_fails_is_shown_and_tried_at_the_next_nudge(place: Workplace, tmp_path: Path) -> None:
+    with place.steps():
+        (tmp_path / "data" / "drafts").write_text("a file where the folder should be")
+    failed = app.send_task(task_name("patterns"))
+    failed.get(timeout=30, propagate=False)
+    assert failed.state == "FAILURE"
+    assert states(place.board)["patterns"] == "failed"
+    assert place.board.read()["patterns"]["error"]
+    (tmp_path / "data" / "drafts").unlink()
+    app.send_task(task_name("advance"))
+    wait_until(lambda: states(place.board).get("publish") == "done")
+
+
+def test_upkeep_is_done_and_the_store_is_opened_once(place: Workplace) -> None:
+    assert app.send_task(task_name("retain")).get(timeout=30)["dropped_lines"] == 15
+    app.send_task(task_name("maintain"))
+    app.send_task(task_name("advance"))
+    with place.steps() as steps:
+        assert steps._store.status().lines == 0
+    assert isinstance(place._composition, TestComposition)
+    assert place._composition.opened == 1
+
+
+def test_beat_sends_every_task_that_nothing_else_sends_and_every_queue_has_a_task() -> None:
+    made = configuration(JobSettings("redis://127.0.0.1:1/0", advance_every_s=7))
+    beat = {entry["task"]: entry["schedule"] for entry in made["beat_schedule"].values()}
+    assert beat[task_name("advance")] == 7
+    assert set(beat) == {task_name(step) for step in ("advance", "maintain", "retain")}
+    assert set(beat) <= set(app.tasks)
+    assert set(made["task_routes"]) <= set(app.tasks)
+    assert {route["queue"] for route in made["task_routes"].values()} == {
+        "patterns",
+        "embed",
+        "incidents",
+        "maintenance",
+    }
+
+
+def test_two_beats_and_a_worker_as_operators_start_them_publish_one_generation(redis_url: str, tmp_path: Path) -> None:
+    with contextlib.closing(Process(tmp_path / "data")) as process:
+        for pushed in chunks(1, 3):
+            Receiver(process.store).accept_pushed(pushed)
+    url = redis_url.rpartition("/")[0] + "/7"  # its own database: this worker has the usual prefix
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEJALOG_")}
+    environment |= {"REDIS_URL": url, "DEJALOG_DATA_DIR": str(tmp_path / "data"), "DEJALOG_NEARLINE_INTERVAL": "200ms"}
+    command = [sys.executable, "-m", "celery", "-A", "workers.app"]
+    board = JobBoard(url)
+    board._redis.flushdb()
+    arguments = [["beat", "-s", str(tmp_path / f"beat-{number}")] for number in range(2)]
+    arguments.append(["worker", "-Q", ",".join(QUEUES), "--without-gossip", "--without-mingle"])
+    with (tmp_path / "log.txt").open("wb") as log:
+        parts = [subprocess.Popen([*command, *some], env=environment, stdout=log, stderr=log) for some in arguments]
+    try:
+        wait_until(lambda: states(board).get("publish") == "done", timeout_s=90)
+    finally:
+        for part in parts:
+            part.send_signal(signal.SIGTERM)
+        ends = [part.wait(60) for part in parts]
+    board.close()
+    said = (tmp_path / "log.txt").read_text()
+    assert ends == [0, 0, 0], said
+    assert "job.failed" not in said
+    assert said.count("did=publish") == 1
+    assert (tmp_path / "data" / "generation" / "manifest.json").exists()
