@@ -15,7 +15,7 @@ setup-test: $(VENV)/.test ## install what the tests need too
 $(VENV)/.run: locks/run.txt pyproject.toml
 	locks/install.sh $(VENV) run
 $(VENV)/.test: locks/test.txt locks/system.sh pyproject.toml
-	locks/system.sh redis-server=redis-server rsyslogd=rsyslog
+	locks/system.sh redis-server=redis-server rsyslogd=rsyslog '/usr/lib/*/rsyslog/omelasticsearch.so=rsyslog-elasticsearch'
 	locks/install.sh $(VENV) test
 
 run: setup ## the demo: a simulated shop on http://127.0.0.1:8900

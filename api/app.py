@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api import (
     routes_ask,
+    routes_bulk,
     routes_health,
     routes_incidents,
     routes_patterns,
@@ -28,6 +29,7 @@ from api.settings import Settings
 
 ROUTES = (
     routes_write,
+    routes_bulk,
     routes_read,
     routes_tail,
     routes_patterns,
@@ -36,6 +38,9 @@ ROUTES = (
     routes_status,
     routes_health,
 )
+
+RECEIVING = (routes_write, routes_bulk)
+"""Those that a receiver of the distributed mode has, too."""
 
 
 def create_app(dejalog: Dejalog) -> FastAPI:
@@ -57,7 +62,9 @@ def create_worker_app(
     settings: Settings, metrics: Metrics, ready: Callable[[], str], *, receiver: LineReceiver | None = None
 ) -> FastAPI:
     """Health and metrics of a process of the distributed mode; with a `receiver`, the routes that take lines in."""
-    app = _documented(() if receiver is None else (routes_write,), (routes_health,))
+    app = _documented(() if receiver is None else RECEIVING, (routes_health,))
+    if receiver is not None:
+        app.add_api_route("/", routes_bulk.product_info, methods=["GET", "HEAD"], include_in_schema=False)
     app.state.receiver = receiver
     app.state.ready = ready
     app.state.metrics = metrics

@@ -12,6 +12,7 @@ from api.models import StatusRequest
 from api.pages import docs_page, front_page
 from api.parts import Dejalog, Status
 from api.reply import Timed
+from api.routes_bulk import product_info
 from api.running import Running
 from api.time_text import format_time, parse_duration_s
 
@@ -40,9 +41,10 @@ async def get_status(request: Request, dejalog: Running, asked: Annotated[Status
 
 
 @router.get("/", summary="What is here", tags=["status"], response_class=HTMLResponse, include_in_schema=False)
-def get_front() -> Response:
-    """A page that says what is here."""
-    return front_page()
+@router.head("/", include_in_schema=False)
+def get_front(request: Request) -> Response:
+    """A page that says what is here; to a program, that this server takes what Elasticsearch takes."""
+    return product_info() if "json" in request.headers.get("accept", "") else front_page()
 
 
 @router.get("/docs", summary="Every route, for people", tags=["status"], response_class=HTMLResponse)

@@ -48,7 +48,7 @@ async def post_chunk(request: Request, receiver: Receiving) -> Response:
     """
     timed = Timed()
     chunk = decode(request.headers, await request.body())
-    await _durable(request, lambda: receiver.accept(chunk))
+    await durable(request, lambda: receiver.accept(chunk))
     return timed.reply({"accepted_to": chunk.end})
 
 
@@ -74,7 +74,7 @@ async def post_lines(
     """
     timed = Timed()
     body = await request.body()
-    counts = await _durable(
+    counts = await durable(
         request,
         lambda: receiver.accept_lines(
             body,
@@ -87,6 +87,6 @@ async def post_lines(
     return timed.reply(dict(counts), status=202 if "queued" in counts else 200)
 
 
-async def _durable(request: Request, store: Callable[[], Answer]) -> Answer:
+async def durable(request: Request, store: Callable[[], Answer]) -> Answer:
     """What `store` returns; so many at once that reads still find a thread and memory stays bounded."""
     return await anyio.to_thread.run_sync(store, limiter=request.app.state.writers)

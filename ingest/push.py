@@ -47,14 +47,16 @@ class Pushes:
         idempotency_key: str = "",
         source_host: str = "",
         now_ns: int | None = None,
+        is_array: bool | None = None,
     ) -> Pushed | None:
         """The chunk of JSON objects one a line, of an array of them, or of bare text lines; None for nothing at all.
+        Whether it is an array shows in the body unless `is_array` is False.
 
         `service` is that of lines that name none. With a key, the same body gets the same place again, and another body
         another; without one, every body gets a new place. Raises InputError when the body is a JSON array that does not
         parse.
         """
-        lines = _one_a_line(body)
+        lines = _ended(body) if is_array is False else _one_a_line(body)
         if not lines:
             return None
         if idempotency_key:
@@ -97,6 +99,10 @@ def _one_a_line(body: bytes) -> bytes:
     """The body as lines, each with its line feed; the elements of a JSON array become one line each."""
     if body.lstrip()[:2] in {b"[{", b"[]"} or (body.lstrip()[:1] == b"[" and body.rstrip()[-1:] == b"]"):
         body = _array_lines(body)
+    return _ended(body)
+
+
+def _ended(body: bytes) -> bytes:
     return body if not body or body.endswith(b"\n") else body + b"\n"
 
 

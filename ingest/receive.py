@@ -82,6 +82,7 @@ class Receiver:
         idempotency_key: str = "",
         source_host: str = "",
         now_ns: int | None = None,
+        is_array: bool | None = None,
     ) -> dict[str, int]:
         """Store pushed lines: JSON objects one a line, an array of them, or bare text lines.
 
@@ -98,6 +99,7 @@ class Receiver:
             idempotency_key=idempotency_key,
             source_host=source_host,
             now_ns=now_ns,
+            is_array=is_array,
         )
         return dict(_NOTHING) if pushed is None else self.accept_pushed(pushed)
 

@@ -37,6 +37,7 @@ class StreamReceiver:
         time_field: str = "",
         message_field: str = "",
         idempotency_key: str = "",
+        is_array: bool | None = None,
     ) -> dict[str, int]:
         """Take pushed lines, as `ingest.receive.Receiver.accept_lines` does; answers how many lines were `received` and
         `queued`: what becomes of them is known later.
@@ -47,6 +48,7 @@ class StreamReceiver:
             time_field=time_field,
             message_field=message_field,
             idempotency_key=idempotency_key,
+            is_array=is_array,
         )
         if pushed is None:
             return {"received": 0, "queued": 0}
