@@ -1,4 +1,4 @@
-"""A Redis for the tests of this folder, and a stream of its own for each test."""
+"""A real Redis for whichever test needs one, and a chunk stream of its own for each."""
 
 import os
 import uuid
