@@ -11,6 +11,8 @@ from workers.composition import JobSettings, installed_composition
 
 QUEUES = {"patterns": "patterns", "incidents": "incidents", "embed": "embed"}
 """The queue of a step; the others are in `maintenance`."""
+VISIBLE_AGAIN_S = 3600
+"""When Celery sends a task again whose worker was lost; it finds nothing to do, beat was there long before."""
 TASKS = ("advance", "patterns", "incidents", "embed", "publish", "maintain", "retain")
 
 
@@ -26,7 +28,7 @@ def task_name(step: str) -> str:
 
 def configuration(settings: JobSettings) -> dict[str, Any]:
     """Celery's settings."""
-    redis_options = {"global_keyprefix": f"{settings.prefix}:celery:", "visibility_timeout": settings.step_at_most_s}
+    redis_options = {"global_keyprefix": f"{settings.prefix}:celery:", "visibility_timeout": VISIBLE_AGAIN_S}
     times = {
         "advance": settings.advance_every_s,
         "maintain": settings.maintain_every_s,

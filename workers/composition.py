@@ -22,8 +22,8 @@ class JobSettings:
     advance_every_s: float = 5.0
     maintain_every_s: float = 1.0
     retain_every_s: float = 600.0
-    step_at_most_s: float = 3600.0
-    """After this a step counts as lost, and another worker may take its turn. A guess."""
+    lease_s: float = 30.0
+    """After this silence of a worker another may take its turn at a step. A guess."""
     prefix: str = "dejalog"
 
 

@@ -7,6 +7,7 @@ store refuses for now waits here, however long.
 
 import collections
 import dataclasses
+import math
 import os
 import secrets
 import socket
@@ -23,6 +24,8 @@ from workers.chunk_record import pushed_of, record_bytes, source_of
 from workers.chunk_stream import ChunkStream, Delivery
 
 _log = structlog.get_logger()
+_HOLD_EVERY_S = 1.0
+"""How soon a lane notices that others have come or gone. A guess: each look is a write that Redis puts to its disk."""
 _GROUP_BYTES = 256 << 10
 """Compressed bytes of chunks that are stored in one append: some megabytes of lines, what a store likes. A guess."""
 
@@ -78,7 +81,7 @@ class IngestLane:
         self._held: set[int] = set()
         self._unclean: set[int] = set()
         """Partitions in which entries may be pending that are not in hand: new ones must wait for them."""
-        self._held_at = 0.0
+        self._held_at = -math.inf
         self._stop = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -96,7 +99,8 @@ class IngestLane:
 
     def step(self) -> int:
         """One round: hold partitions, finish what others left, store what is new. Answers how many chunks are done."""
-        self._hold(may_change=True)
+        if time.monotonic() - self._held_at >= min(_HOLD_EVERY_S, self._settings.lease_s / 5):
+            self._hold(may_change=True)
         done = sum(self._clean(partition) for partition in sorted(self._unclean))
         clean = sorted(self._held - self._unclean)
         if not clean:

@@ -81,7 +81,7 @@ def run_step(task: Any, step: str) -> Outcome:
     """Run one step unless another worker is at it; then nudge the next."""
     place = PROCESS.place()
     owner = f"{task.request.hostname}-{uuid.uuid4().hex}"
-    with place.board.turn(step, owner=owner, at_most_s=place.settings.step_at_most_s) as is_mine:
+    with place.board.turn(step, owner=owner, lease_s=place.settings.lease_s) as is_mine:
         if not is_mine:
             return NOTHING | {"because": "another worker is at it"}
         with place.steps() as steps:

@@ -113,11 +113,28 @@ def test_doubled_nudges_publish_once(place: Workplace) -> None:
 
 
 def test_while_another_worker_is_at_a_step_it_is_left_to_it(place: Workplace) -> None:
-    with place.board.turn("patterns", owner="another", at_most_s=60) as is_mine:
+    with place.board.turn("patterns", owner="another", lease_s=60) as is_mine:
         assert is_mine
         outcome = app.send_task(task_name("patterns")).get(timeout=30)
         assert outcome == {"did": "nothing", "because": "another worker is at it"}
     assert app.send_task(task_name("patterns")).get(timeout=30)["did"] == "patterns"
+
+
+def test_the_turn_of_a_worker_that_was_lost_is_anothers_soon_and_that_of_a_busy_one_is_not(place: Workplace) -> None:
+    lock = f"{place.board._key}:patterns:lock"
+    place.board._redis.set(lock, "lost", px=200)
+    wait_until(lambda: _took_a_turn(place.board))
+    with place.board.turn("patterns", owner="busy", lease_s=0.2) as is_mine:
+        assert is_mine
+        place.board._redis.set(f"{lock}:later", "", px=600)
+        while place.board._redis.exists(f"{lock}:later"):
+            assert not _took_a_turn(place.board)
+    assert _took_a_turn(place.board)
+
+
+def _took_a_turn(board: JobBoard) -> bool:
+    with board.turn("patterns", owner="next", lease_s=5) as is_mine:
+        return is_mine
 
 
 def test_a_step_that_fails_is_shown_and_tried_at_the_next_nudge(place: Workplace, tmp_path: Path) -> None:
