@@ -47,6 +47,7 @@ bench: setup-test ## speed, beside its peers where they are installed
 	$(BIN)/python -m bench.store
 	$(BIN)/python -m bench.embed
 	$(BIN)/python -m bench.mining 4000
+	$(BIN)/python -m bench.stream
 
 acceptance: setup-test ## labelled real logs through the real server: make acceptance DATA=folder
 	$(BIN)/python -m bench.train_ticket $(DATA)

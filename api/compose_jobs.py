@@ -32,6 +32,7 @@ class JobComposition:
             settings.stream.redis_url,
             advance_every_s=settings.nearline.nearline_interval,
             retain_every_s=settings.nearline.retention_interval,
+            lease_s=settings.stream.stream_lease,
         )
 
     @contextmanager

@@ -164,7 +164,10 @@ class StreamSettings:
         1 << 30, text.read_size, "a size", "Chunks are refused while more than this waits in the stream (compressed)."
     )
     stream_lease: float = setting(
-        15.0, text.read_duration, "a duration", "After this silence a worker's chunks are taken over by others."
+        15.0,
+        text.read_duration,
+        "a duration",
+        "After this silence a worker's chunks and steps are taken over by others.",
     )
     stream_tries: int = setting(
         5, text.read_count, "a whole number from 1", "How often a chunk may fail before it becomes a dead letter."

@@ -22,7 +22,7 @@ class JobSettings:
     advance_every_s: float = 5.0
     maintain_every_s: float = 1.0
     retain_every_s: float = 600.0
-    lease_s: float = 30.0
+    lease_s: float = 15.0
     """After this silence of a worker another may take its turn at a step. A guess."""
     prefix: str = "dejalog"
 

@@ -14,8 +14,8 @@ import pytest
 import redis
 from celery.contrib.testing.worker import start_worker
 
-from ingest.receive import Receiver
-from tests.workers.chunks_made import chunks, wait_until
+from tests.redis_server import RedisServer
+from tests.workers.chunks_made import wait_until
 from tests.workers.test_steps import Process
 from workers.app import TASKS, app, configuration, queue_of, task_name
 from workers.composition import JobSettings
@@ -175,29 +175,74 @@ def test_beat_sends_every_task_that_nothing_else_sends_and_every_queue_has_a_tas
     }
 
 
-def test_two_beats_and_a_worker_as_operators_start_them_publish_one_generation(redis_url: str, tmp_path: Path) -> None:
-    with contextlib.closing(Process(tmp_path / "data")) as process:
-        for pushed in chunks(1, 3):
-            Receiver(process.store).accept_pushed(pushed)
-    url = redis_url.rpartition("/")[0] + "/7"  # its own database: this worker has the usual prefix
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DEJALOG_")}
-    environment |= {"REDIS_URL": url, "DEJALOG_DATA_DIR": str(tmp_path / "data"), "DEJALOG_NEARLINE_INTERVAL": "200ms"}
-    command = [sys.executable, "-m", "celery", "-A", "workers.app"]
-    board = JobBoard(url)
-    board._redis.flushdb()
-    arguments = [["beat", "-s", str(tmp_path / f"beat-{number}")] for number in range(2)]
-    arguments.append(["worker", "-Q", ",".join(QUEUES), "--without-gossip", "--without-mingle"])
-    with (tmp_path / "log.txt").open("wb") as log:
-        parts = [subprocess.Popen([*command, *some], env=environment, stdout=log, stderr=log) for some in arguments]
-    try:
-        wait_until(lambda: states(board).get("publish") == "done", timeout_s=90)
-    finally:
-        for part in parts:
-            part.send_signal(signal.SIGTERM)
-        ends = [part.wait(60) for part in parts]
-    board.close()
-    said = (tmp_path / "log.txt").read_text()
+class Operated:
+    """Celery as an operator starts it, with a data directory and a Redis of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = RedisServer(folder / "redis").start()
+        self.data = folder / "data"
+        self.log = folder / "log.txt"
+        with contextlib.closing(Process(self.data)) as process:
+            process.put(1)
+        names = {name: value for name, value in os.environ.items() if not name.startswith("DEJALOG_")}
+        self._environment = names | {
+            "REDIS_URL": self.server.url,
+            "DEJALOG_DATA_DIR": str(self.data),
+            "DEJALOG_NEARLINE_INTERVAL": "200ms",
+            "DEJALOG_STREAM_LEASE": "1s",
+        }
+        self.parts: list[subprocess.Popen[bytes]] = []
+        self.board = JobBoard(self.server.url)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "-A", "workers.app", *arguments]
+        with self.log.open("ab") as log:
+            self.parts.append(subprocess.Popen(command, env=self._environment, stdout=log, stderr=log))
+        return self.parts[-1]
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        return self.start("worker", "-Q", ",".join(QUEUES), "--without-gossip", "--without-mingle")
+
+    def stop(self) -> list[int]:
+        """Ends everything as an operator would; the exit codes."""
+        for part in self.parts:
+            if part.poll() is None:
+                part.send_signal(signal.SIGTERM)
+        ends = [part.wait(60) for part in self.parts]
+        self.board.close()
+        self.server.kill()
+        return ends
+
+
+@pytest.fixture
+def operated(tmp_path: Path) -> Iterator[Operated]:
+    found = Operated(tmp_path)
+    yield found
+    found.stop()
+
+
+def test_two_beats_and_a_worker_publish_one_generation(operated: Operated, tmp_path: Path) -> None:
+    for number in range(2):
+        operated.start("beat", "-s", str(tmp_path / f"beat-{number}"))
+    operated.start_worker()
+    wait_until(lambda: states(operated.board).get("publish") == "done", timeout_s=90)
+    ends = operated.stop()
+    said = operated.log.read_text()
     assert ends == [0, 0, 0], said
     assert "job.failed" not in said
     assert said.count("did=publish") == 1
-    assert (tmp_path / "data" / "generation" / "manifest.json").exists()
+    assert (operated.data / "generation" / "manifest.json").exists()
+
+
+def test_a_celery_worker_that_is_killed_at_a_step_is_followed_by_another(operated: Operated, tmp_path: Path) -> None:
+    operated.start("beat", "-s", str(tmp_path / "beat"))
+    first = operated.start_worker()
+    wait_until(lambda: states(operated.board), timeout_s=60)
+    first.kill()
+    first.wait()
+    operated.start_worker()
+    wait_until(lambda: states(operated.board).get("publish") == "done", timeout_s=90)
+    operated.stop()
+    with contextlib.closing(Process(operated.data)) as process:
+        assert process.steps._drafts.stamp("patterns") == process.nearline.stamp
+    assert (operated.data / "generation.damaged" / "manifest.json").exists()  # this test's embedder is another
