@@ -16,14 +16,17 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 
+import polars as pl
 import structlog
 
-from ingest.errors import DejalogError, InputError, RefusedError
+from ingest.errors import DejalogError, InputError, RefusedError, WorkerError
 from ingest.receive import Receiver
 from workers.chunk_record import pushed_of, record_bytes, source_of
 from workers.chunk_stream import ChunkStream, Delivery
 
 _log = structlog.get_logger()
+_FAULTS = (Exception, pl.exceptions.PanicException)
+"""What a worker's loop outlives: everything, a panic of Polars included, which is no Exception."""
 _HOLD_EVERY_S = 1.0
 """How soon a lane notices that others have come or gone. A guess: each look is a write that Redis puts to its disk."""
 _GROUP_BYTES = 256 << 10
@@ -92,7 +95,7 @@ class IngestLane:
             try:
                 self.step()
                 faults = 0
-            except Exception as failure:  # noqa: BLE001 - the worker loop outlives any failure; it is logged and counted
+            except _FAULTS as failure:  # the worker loop outlives any failure; it is logged and counted
                 self._recover(failure, faults)
                 faults += 1
         self._leave()
@@ -155,7 +158,7 @@ class IngestLane:
         if len(held) > 1:
             try:
                 stored = self._receiver.accept_group([pushed_of(delivery.fields) for delivery in held])
-            except Exception as error:  # noqa: BLE001 - a worker's loop: what failed will fail again, and be told of
+            except _FAULTS as error:  # a worker's loop: what failed will fail again, and be told of
                 _log.debug("ingest.group_failed", worker=self.name, chunks=len(held), found=type(error).__name__)
             else:
                 self._settle(held, stored)
@@ -182,7 +185,7 @@ class IngestLane:
                 if not self._wait_for_store(error, refusals):
                     return False
                 refusals += 1
-            except Exception as error:  # noqa: BLE001 - a worker's loop: counted, tried again, at last a dead letter
+            except _FAULTS as error:  # a worker's loop: counted, tried again, at last a dead letter
                 reason = "".join(traceback.format_exception_only(error)).strip()
                 # Not as exc_info: renderers print local variables, and there the log text would be.
                 where = "".join(traceback.format_exception(error, limit=-5))
@@ -225,7 +228,7 @@ class IngestLane:
     def _delay_s(self, times: int) -> float:
         return min(self._settings.longest_retry_s, self._settings.first_retry_s * 2.0 ** min(times, 20))
 
-    def _recover(self, failure: Exception, faults: int) -> None:
+    def _recover(self, failure: BaseException, faults: int) -> None:
         """After a failure of the stream, or of ours: what is in hand is read again."""
         self._unclean |= self._held
         self._counts.add("stream_faults")
@@ -271,7 +274,9 @@ def run_lanes(
     *,
     lanes: int,
 ) -> None:
-    """Run so many lanes until `stop` is set, telling of progress where there is any."""
+    """Run so many lanes until `stop` is set, telling of progress where there is any. Raises WorkerError when a lane
+    ends before that, once the others have ended, too.
+    """
     threads = [
         threading.Thread(target=IngestLane(stream, receiver, settings, counts).run, args=(stop,), name=f"ingest-{lane}")
         for lane in range(lanes)
@@ -279,10 +284,14 @@ def run_lanes(
     for thread in threads:
         thread.start()
     told: Mapping[str, int] = {}
-    while not stop.wait(settings.tell_every_s):
+    while not stop.wait(settings.tell_every_s) and all(thread.is_alive() for thread in threads):
         told = _tell(stream, counts, told)
+    is_lost = not stop.is_set()
+    stop.set()
     for thread in threads:
         thread.join()
+    if is_lost:
+        raise WorkerError("a lane of this worker ended by itself: see the log; the worker is to be started again")
 
 
 def _tell(stream: ChunkStream, counts: IngestCounts, told: Mapping[str, int]) -> Mapping[str, int]:

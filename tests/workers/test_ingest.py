@@ -1,10 +1,11 @@
+import dataclasses
 import threading
 from collections.abc import Sequence
 
 import polars as pl
 import pytest
 
-from ingest.errors import StorageFullError
+from ingest.errors import StorageFullError, WorkerError
 from ingest.line_sink import SourceRange
 from ingest.push import Pushed
 from ingest.receive import Receiver
@@ -82,6 +83,23 @@ def test_many_lanes_store_each_line_once_and_each_source_in_order(stream: ChunkS
         arrived.setdefault(frame["source"][0], []).append(frame["position"][0])
     assert all(positions == sorted(positions) for positions in arrived.values())
     assert stream.status().workers == 0
+
+
+class EndingSink(MemorySink):
+    """Ends the thread that appends."""
+
+    def append(self, lines: pl.DataFrame, covers: Sequence[SourceRange]) -> None:
+        raise SystemExit
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_lane_ends_by_itself_ends_with_an_error(stream: ChunkStream) -> None:
+    put(stream, chunks(1, 1))
+    settings = dataclasses.replace(QUICK, tell_every_s=0.05)
+    how = (stream, Receiver(EndingSink()), settings, IngestCounts(), threading.Event())
+    with pytest.raises(WorkerError, match="ended by itself"):
+        run_lanes(*how, lanes=2)
+    step_until_empty(stream, lane(stream, MemorySink(), AT_ONCE, name="next"))
 
 
 def test_a_worker_lost_after_the_store_took_the_lines_doubles_none(stream: ChunkStream) -> None:
@@ -165,8 +183,11 @@ def test_a_store_that_refuses_for_long_kills_no_chunk(stream: ChunkStream) -> No
     assert stream.status().dead == 0
 
 
-def test_a_chunk_that_keeps_failing_becomes_a_dead_letter_and_the_others_go_on(stream: ChunkStream) -> None:
-    sink = FailingSink(ZeroDivisionError("a fault of ours"), times=4)  # all three together, then the first of them
+@pytest.mark.parametrize("kind", [ZeroDivisionError, pl.exceptions.PanicException], ids=["error", "panic"])
+def test_a_chunk_that_keeps_failing_becomes_a_dead_letter_and_the_others_go_on(
+    stream: ChunkStream, kind: type[Exception]
+) -> None:
+    sink = FailingSink(kind("a fault of ours"), times=4)  # all three together, then the first of them
     put(stream, chunks(1, 3))
     step_until_empty(stream, lane(stream, sink))
     assert sink.lines().height == 10
