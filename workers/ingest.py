@@ -41,8 +41,8 @@ class IngestSettings:
     """How long a worker that says nothing keeps its partitions and chunks."""
     tries: int = 5
     """How often a chunk may fail, or end its worker, before it is a dead letter."""
-    read_count: int = 4
-    """Chunks read from a partition at once; bounds what is repeated after a loss."""
+    read_count: int = 128
+    """Chunks read at once, over all partitions; bounds memory, and what is looked at again after a loss."""
     block_s: float = 0.5
     """Longest wait for chunks; also how long a stop may take when there are none."""
     first_retry_s: float = 0.25
@@ -110,7 +110,8 @@ class IngestLane:
             self._stop.wait(self._settings.block_s)
             return done
         block_s = self._settings.block_s / (5 if self._unclean else 1)
-        found = self._stream.read(self.name, clean, count=self._settings.read_count, block_s=block_s)
+        count = max(1, self._settings.read_count // len(clean))
+        found = self._stream.read(self.name, clean, count=count, block_s=block_s)
         # Until each is settled the partition counts as unclean: whatever fails below, nothing is passed over.
         self._unclean |= {delivery.partition for delivery in found}
         finished = [delivery for group in _groups(found) for delivery in self._store_group(group)]

@@ -102,7 +102,8 @@ def kill_under_load(folder: Path, *, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     server = RedisServer(folder / "redis")
     watch = f"127.0.0.1:{free_port()}"
-    url, receiver, worker = programs(folder, server, {}, watch=watch)
+    bound = {"DEJALOG_STREAM_MAX_BYTES": "200000"}  # senders are faster: they meet refusals, too
+    url, receiver, worker = programs(folder, server, bound, watch=watch)
     enough = threading.Event()
     senders = [Sender(number, url, enough) for number in range(2)]
     with running(server, receiver, worker):
