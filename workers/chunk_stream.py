@@ -118,8 +118,7 @@ class ChunkStream:
         """
         with translated("preparing the chunk stream"):
             check_version(self._redis)
-            self._redis.set(self._layout, self.settings.partitions, nx=True)
-            laid_out = int(self._redis.get(self._layout))
+            laid_out = self._laid_out()
             if laid_out != self.settings.partitions:
                 raise SettingError(
                     f"the chunk stream has {laid_out} partitions and this process is set to "
@@ -282,11 +281,22 @@ class ChunkStream:
     def _stream(self, partition: int) -> str:
         return f"{self.settings.prefix}:chunks:{partition}"
 
+    def _laid_out(self) -> int:
+        """The partitions that the first process found right. Read before it is written: a full Redis takes no write."""
+        found = self._redis.get(self._layout)
+        if found is None:
+            self._redis.set(self._layout, self.settings.partitions, nx=True)
+            found = self._redis.get(self._layout)
+        return int(found)
+
     def _make_group(self, partition: int) -> None:
+        stream = self._stream(partition)
+        if self._redis.exists(stream) and self._redis.xinfo_groups(stream):
+            return
         try:
-            self._redis.xgroup_create(self._stream(partition), GROUP, "0", mkstream=True)
+            self._redis.xgroup_create(stream, GROUP, "0", mkstream=True)
         except redis.exceptions.ResponseError as error:
-            if "BUSYGROUP" not in str(error):
+            if "BUSYGROUP" not in str(error):  # another process was first
                 raise
 
     def _content(self, partition: int, entry: bytes, times: int) -> Delivery:

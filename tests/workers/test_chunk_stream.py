@@ -139,6 +139,7 @@ def test_a_redis_without_memory_refuses_chunks_and_lets_workers_make_room(tmp_pa
         client.config_set("maxmemory", 1)
     with pytest.raises(StorageFullError, match="memory is full"):
         stream.append(chunks(2, 1)[0])
+    assert stream.prepare() == []  # as a worker that starts only now
     assert stream.hold("me", lease_s=10) == [0, 1, 2]
     found = take(stream)
     assert len(found) == 50
