@@ -14,7 +14,8 @@ setup-test: $(VENV)/.test ## install what the tests need too
 
 $(VENV)/.run: locks/run.txt pyproject.toml
 	locks/install.sh $(VENV) run
-$(VENV)/.test: locks/test.txt pyproject.toml
+$(VENV)/.test: locks/test.txt locks/system.sh pyproject.toml
+	locks/system.sh redis-server=redis-server rsyslogd=rsyslog '/usr/lib/*/rsyslog/omelasticsearch.so=rsyslog-elasticsearch'
 	locks/install.sh $(VENV) test
 
 run: setup ## the demo: a simulated shop on http://127.0.0.1:8900
@@ -46,6 +47,7 @@ bench: setup-test ## speed, beside its peers where they are installed
 	$(BIN)/python -m bench.store
 	$(BIN)/python -m bench.embed
 	$(BIN)/python -m bench.mining 4000
+	$(BIN)/python -m bench.stream
 
 acceptance: setup-test ## labelled real logs through the real server: make acceptance DATA=folder
 	$(BIN)/python -m bench.train_ticket $(DATA)

@@ -1,26 +1,55 @@
 """The HTTP application over one running Dejalog: routes, errors, gate and metrics put together."""
 
+import itertools
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 from typing import Any
 
 import anyio
 from fastapi import FastAPI
 
-from api import routes_ask, routes_incidents, routes_patterns, routes_read, routes_status, routes_tail, routes_write
+from api import (
+    routes_ask,
+    routes_bulk,
+    routes_health,
+    routes_incidents,
+    routes_patterns,
+    routes_read,
+    routes_status,
+    routes_tail,
+    routes_write,
+)
 from api.foreground import Foregrounding
 from api.gate import Gate
-from api.metrics import Metrics, RequestWatch
-from api.parts import Dejalog
+from api.metrics import Metrics, RequestWatch, StatusCollector
+from api.parts import Dejalog, LineReceiver
 from api.reply import install_error_replies
+from api.settings import Settings
 
-ROUTES = (routes_write, routes_read, routes_tail, routes_patterns, routes_incidents, routes_ask, routes_status)
+ROUTES = (
+    routes_write,
+    routes_bulk,
+    routes_read,
+    routes_tail,
+    routes_patterns,
+    routes_incidents,
+    routes_ask,
+    routes_status,
+    routes_health,
+)
+
+RECEIVING = (routes_write, routes_bulk)
+"""Those that a receiver of the distributed mode has, too."""
 
 
 def create_app(dejalog: Dejalog) -> FastAPI:
     """An application that serves `dejalog`; it owns nothing and needs no start or stop."""
     app = routes_app()
     app.state.dejalog = dejalog
-    app.state.metrics = Metrics(dejalog)
+    app.state.receiver = dejalog.receiver
+    app.state.ready = dejalog.ready
+    app.state.metrics = Metrics(StatusCollector(dejalog))
     app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
     server = dejalog.settings.server
     app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
@@ -29,8 +58,30 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     return app
 
 
+def create_worker_app(
+    settings: Settings, metrics: Metrics, ready: Callable[[], str], *, receiver: LineReceiver | None = None
+) -> FastAPI:
+    """Health and metrics of a process of the distributed mode; with a `receiver`, the routes that take lines in."""
+    app = _documented(() if receiver is None else RECEIVING, (routes_health,))
+    if receiver is not None:
+        app.add_api_route("/", routes_bulk.product_info, methods=["GET", "HEAD"], include_in_schema=False)
+    app.state.receiver = receiver
+    app.state.ready = ready
+    app.state.metrics = metrics
+    app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
+    server = settings.server
+    listen = server.listen if receiver is not None else settings.stream.worker_listen or server.listen
+    app.add_middleware(Gate, token=server.token, is_loopback=listen.is_loopback, max_body=server.max_body)
+    app.add_middleware(RequestWatch, metrics=metrics)
+    return app
+
+
 def routes_app() -> FastAPI:
     """All routes and their errors, not connected to anything: enough to document them."""
+    return _documented(ROUTES)
+
+
+def _documented(*groups: Sequence[ModuleType]) -> FastAPI:
     app = _Documented(
         title="Dejalog",
         version=program_version(),
@@ -40,7 +91,7 @@ def routes_app() -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for routes in ROUTES:
+    for routes in itertools.chain(*groups):
         app.include_router(routes.router)
     install_error_replies(app)
     return app

@@ -65,7 +65,7 @@ class Dejalog:
             self.knowledge,
             embedder,
             folder,
-            _nearline_settings(settings),
+            nearline_settings(settings),
             foreground=self.foreground,
             prepare=lambda generation: prepare(generation, self._ask_settings.retrieve),
             miner=ApartMiner(self.store, folder / "mining") if mines_apart else None,
@@ -295,7 +295,8 @@ def _store_settings(settings: Settings, foreground: Foreground) -> StoreSettings
     return StoreSettings(max_bytes=None, free_bytes_floor=settings.store.min_free_disk, step=give_way)
 
 
-def _nearline_settings(settings: Settings) -> NearlineSettings:
+def nearline_settings(settings: Settings) -> NearlineSettings:
+    """The nearline steps' settings in those of the process."""
     return NearlineSettings(
         mine_every_s=settings.nearline.nearline_interval,
         retention_every_s=settings.nearline.retention_interval,

@@ -17,7 +17,7 @@ class Foregrounding:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counted while it is answered."""
-        if scope["type"] != "http" or scope["path"] in BACKGROUND:
+        if scope["type"] != "http" or scope["path"] in BACKGROUND or scope["path"].endswith("/_bulk"):
             await self._app(scope, receive, send)
             return
         with self._foreground.asked():

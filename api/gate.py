@@ -1,5 +1,7 @@
 """The gate: every request passes here first; who may ask, from where, how much it may send, and its body unpacked."""
 
+import base64
+import binascii
 import hmac
 import zlib
 from urllib.parse import urlsplit
@@ -56,8 +58,8 @@ class Gate:
                 return refusal
         if not self._token or scope["path"] in OPEN_PATHS:
             return None
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token):
+        given = _given_token(headers.get("authorization", ""))
+        if hmac.compare_digest(given, self._token):
             return None
         return error_reply(
             401,
@@ -136,6 +138,21 @@ class Gate:
             f"the body is larger than {self._max_body} bytes, as sent or when unpacked",
             hint="send it in parts, or raise DEJALOG_MAX_BODY",
         )
+
+
+def _given_token(authorization: str) -> bytes:
+    """The token that a request brings: as a bearer token, or where shippers made for Elasticsearch can put one, as the
+    password of any user (Basic) or the secret of any API key (ApiKey).
+    """
+    kind, _, given = authorization.partition(" ")
+    if kind.lower() == "bearer":
+        return given.strip().encode()
+    if kind.lower() not in {"basic", "apikey"}:
+        return b""
+    try:
+        return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""
 
 
 def _busy() -> JsonReply:

@@ -17,11 +17,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """One registry of one app; `dejalog` is asked when it is scraped."""
+    """One registry of one app; `of` is asked when it is scraped."""
 
-    def __init__(self, dejalog: Dejalog) -> None:
+    def __init__(self, of: Collector) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_StatusCollector(dejalog))
+        self._registry.register(of)
         self.seconds = Histogram(
             "dejalog_request_seconds",
             "Time to the first byte of a reply, by route template.",
@@ -42,16 +42,19 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _StatusCollector(Collector):
+class StatusCollector(Collector):
+    """A whole Dejalog's metrics."""
+
     def __init__(self, dejalog: Dejalog) -> None:
         self._dejalog = dejalog
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Made from one status."""
         status = self._dejalog.status()
-        yield _counted("dejalog_received", "What receivers were given.", "unit", status.received)
+        yield counted("dejalog_received", "What receivers were given.", "unit", status.received)
         yield CounterMetricFamily("dejalog_stored_lines", "Lines appended to the store.", value=status.stored_lines)
-        yield _counted("dejalog_dropped_lines", "Lines not kept, by reason.", "reason", status.dropped)
-        yield _counted("dejalog_marked_lines", "Lines stored with something wrong about them.", "mark", status.marked)
+        yield counted("dejalog_dropped_lines", "Lines not kept, by reason.", "reason", status.dropped)
+        yield counted("dejalog_marked_lines", "Lines stored with something wrong about them.", "mark", status.marked)
         yield CounterMetricFamily("dejalog_refused", "Requests answered with not now.", value=status.refused)
         yield GaugeMetricFamily("dejalog_sources", "Sources known.", value=len(status.sources))
         yield GaugeMetricFamily(
@@ -62,7 +65,8 @@ class _StatusCollector(Collector):
         yield from _nearline(status)
 
 
-def _counted(name: str, doc: str, label: str, values: object) -> CounterMetricFamily:
+def counted(name: str, doc: str, label: str, values: object) -> CounterMetricFamily:
+    """A counter with one value for each of a label's."""
     family = CounterMetricFamily(name, doc, labels=[label])
     assert hasattr(values, "items")
     for key, value in sorted(values.items()):

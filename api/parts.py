@@ -88,6 +88,7 @@ class LineReceiver(ChunkSink, Protocol):
         time_field: str = "",
         message_field: str = "",
         idempotency_key: str = "",
+        is_array: bool | None = None,
     ) -> Mapping[str, int]:
         """Store pushed lines; returns how many were `received`, `stored`, `blank` and `unparsed`. With a key, the same
         request sent again stores nothing. Raises InputError, RefusedError.

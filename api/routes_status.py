@@ -1,4 +1,4 @@
-"""Routes about the program itself: how far it has come, whether it is well, what it measured."""
+"""Routes about the program itself: how far it has come, and what is here."""
 
 import asyncio
 import time
@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
-from api.metrics import CONTENT_TYPE
 from api.models import StatusRequest
 from api.pages import docs_page, front_page
 from api.parts import Dejalog, Status
-from api.reply import Timed, error_reply
-from api.running import Measured, Running
+from api.reply import Timed
+from api.routes_bulk import product_info
+from api.running import Running
 from api.time_text import format_time, parse_duration_s
 
 router = APIRouter()
@@ -40,33 +40,11 @@ async def get_status(request: Request, dejalog: Running, asked: Annotated[Status
     return timed.reply(content, partial=waited_out)
 
 
-@router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", summary="Whether the process is alive", tags=["status"])
-async def get_health() -> Response:
-    """`{"status": "ok"}`."""
-    return JSONResponse({"status": "ok"})
-
-
-@router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", summary="Whether questions can be answered", tags=["status"])
-async def get_ready(dejalog: Running) -> Response:
-    """`{"status": "ok"}`, or 503 with what is being waited for."""
-    waiting = dejalog.ready()
-    if not waiting:
-        return JSONResponse({"status": "ok"})
-    return error_reply(503, "not_ready", waiting, hint="ask again", headers={"Retry-After": "1"})
-
-
-@router.get("/metrics", summary="Metrics for Prometheus", tags=["status"], response_class=PlainTextResponse)
-def get_metrics(metrics: Measured) -> Response:
-    """The Prometheus text format."""
-    return Response(metrics.text(), media_type=CONTENT_TYPE)
-
-
 @router.get("/", summary="What is here", tags=["status"], response_class=HTMLResponse, include_in_schema=False)
-def get_front() -> Response:
-    """A page that says what is here."""
-    return front_page()
+@router.head("/", include_in_schema=False)
+def get_front(request: Request) -> Response:
+    """A page that says what is here; to a program, that this server takes what Elasticsearch takes."""
+    return product_info() if "json" in request.headers.get("accept", "") else front_page()
 
 
 @router.get("/docs", summary="Every route, for people", tags=["status"], response_class=HTMLResponse)

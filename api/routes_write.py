@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from api.models import LinesRequest
 from api.reply import JsonReply, Timed
-from api.running import Running
+from api.running import Receiving
 from ingest.chunk_http import HEADER_NAMES, decode
 
 router = APIRouter(prefix="/v1", tags=["write"])
@@ -41,14 +41,14 @@ _CHUNK_HEADERS = [
         },
     },
 )
-async def post_chunk(request: Request, dejalog: Running) -> Response:
+async def post_chunk(request: Request, receiver: Receiving) -> Response:
     """The body is the chunk's raw bytes, with `Content-Encoding: zstd` compressed. Sending a chunk again, or one that
     overlaps with what is stored, stores only what is missing. Answers `{"accepted_to"}`, the end of the chunk, once
     every byte is durable.
     """
     timed = Timed()
     chunk = decode(request.headers, await request.body())
-    await _durable(request, lambda: dejalog.receiver.accept(chunk))
+    await durable(request, lambda: receiver.accept(chunk))
     return timed.reply({"accepted_to": chunk.end})
 
 
@@ -61,21 +61,22 @@ async def post_chunk(request: Request, dejalog: Running) -> Response:
 )
 async def post_lines(
     request: Request,
-    dejalog: Running,
+    receiver: Receiving,
     how: Annotated[LinesRequest, Query()],
     idempotency_key: Annotated[str, Header(max_length=256)] = "",
 ) -> JsonReply:
     """One JSON object a line (or an array of them). The time is read from `@timestamp`, `time`, `ts` or `_time`, the
     message from `message`, `msg`, `_msg`, `log` or `body`, with `service`, `level` (or `severity_text`), `host` and
     `stream`; all other fields become attributes. A line that is not JSON is stored as it came and marked. Answers how
-    many lines were `received`, `stored`, `blank` and `unparsed`. With an `Idempotency-Key` the same body sent again
+    many lines were `received`, `stored`, `blank` and `unparsed`; a receiver of the distributed mode answers 202 and how
+    many were `queued`. With an `Idempotency-Key` the same body sent again
     stores nothing; another body under the same key is another request.
     """
     timed = Timed()
     body = await request.body()
-    counts = await _durable(
+    counts = await durable(
         request,
-        lambda: dejalog.receiver.accept_lines(
+        lambda: receiver.accept_lines(
             body,
             service=how.service,
             time_field=how.time_field,
@@ -83,9 +84,9 @@ async def post_lines(
             idempotency_key=idempotency_key,
         ),
     )
-    return timed.reply(dict(counts))
+    return timed.reply(dict(counts), status=202 if "queued" in counts else 200)
 
 
-async def _durable(request: Request, store: Callable[[], Answer]) -> Answer:
+async def durable(request: Request, store: Callable[[], Answer]) -> Answer:
     """What `store` returns; so many at once that reads still find a thread and memory stays bounded."""
     return await anyio.to_thread.run_sync(store, limiter=request.app.state.writers)

@@ -5,11 +5,16 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.metrics import Metrics
-from api.parts import Dejalog
+from api.parts import Dejalog, LineReceiver
 
 
 def _dejalog(request: Request) -> Dejalog:
     found: Dejalog = request.app.state.dejalog
+    return found
+
+
+def _receiver(request: Request) -> LineReceiver:
+    found: LineReceiver = request.app.state.receiver
     return found
 
 
@@ -19,4 +24,5 @@ def _metrics(request: Request) -> Metrics:
 
 
 Running = Annotated[Dejalog, Depends(_dejalog)]
+Receiving = Annotated[LineReceiver, Depends(_receiver)]
 Measured = Annotated[Metrics, Depends(_metrics)]

@@ -4,14 +4,17 @@ import contextlib
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.compose import Dejalog, collecting, open_dejalog
+from api.setting_text import Address
 from api.settings import Settings
 from ingest.errors import SettingError
 
@@ -31,27 +34,48 @@ def serve(
     """Serve until SIGINT or SIGTERM. The port is taken first, so a second server fails before it touches anything."""
     sys.setswitchinterval(SWITCH_S)
     with (
-        contextlib.closing(_listen(settings)) as listener,
+        contextlib.closing(listen_at(settings.server.listen)) as listener,
         open_dejalog(
             settings, listen=_address(listener), folder=folder, starts_empty=starts_empty, mines_apart=True
         ) as dejalog,
         (beside or _collect_what_is_set)(dejalog),
     ):
-        config = uvicorn.Config(
-            create_app(dejalog),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=SHUTDOWN_S,
-            server_header=False,
-        )
         _log.info("server.listening", url=f"http://{_address(listener)}", data_dir=str(settings.store.data_dir))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # uvicorn raises the signal again once it has stopped; the default would end the process before the store
-            # and the lock are closed.
-            signal.signal(number, _nothing_more)
-        uvicorn.Server(config).run(sockets=[listener])
+        run_app(create_app(dejalog), listener)
         _log.info("server.stopped")
+
+
+def run_app(app: FastAPI, listener: socket.socket) -> None:
+    """Serve `app` until SIGINT or SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again once it has stopped; the default would end the process before the store
+        # and the lock are closed.
+        signal.signal(number, _nothing_more)
+    uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def serving_app(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """Serve `app` in a thread until the block ends."""
+    server = uvicorn.Server(_config(app))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        server_header=False,
+    )
 
 
 def _nothing_more(_number: int, _frame: object) -> None:
@@ -67,8 +91,8 @@ def _collect_what_is_set(dejalog: Dejalog) -> Iterator[None]:
         yield
 
 
-def _listen(settings: Settings) -> socket.socket:
-    address = settings.server.listen
+def listen_at(address: Address) -> socket.socket:
+    """A listening socket. Raises SettingError when the address is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

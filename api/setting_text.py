@@ -93,6 +93,14 @@ def read_store(text: str) -> str:
     return one_of("embedded")(name)
 
 
+def read_redis(text: str) -> str:
+    """The address of a Redis."""
+    url = text.strip()
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    return url
+
+
 def read_path(text: str) -> Path:
     """An absolute path; `~` is the home."""
     if not text.strip():

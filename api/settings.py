@@ -22,9 +22,13 @@ CLIENT_NAMES = {
 """Names of the environment that are not settings of a server."""
 
 
-def setting(default: Any, read: Callable[[str], Any], accepts: str, doc: str, *, secret: bool = False) -> Any:
-    """A field of one of the classes below: its name is its flag, TOML key and, upper-cased, its DEJALOG_ name."""
-    metadata = {"read": read, "accepts": accepts, "doc": doc, "secret": secret}
+def setting(
+    default: Any, read: Callable[[str], Any], accepts: str, doc: str, *, secret: bool = False, variable: str = ""
+) -> Any:
+    """A field of one of the classes below: its name is its flag, TOML key and, upper-cased, its DEJALOG_ name, unless
+    `variable` is the name that others know it by.
+    """
+    metadata = {"read": read, "accepts": accepts, "doc": doc, "secret": secret, "known_as": variable}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -130,6 +134,53 @@ class NearlineSettings:
         600.0, text.read_duration, "a duration", "How often old partitions are looked for and small segments compacted."
     )
     embed_threads: int = setting(2, text.read_count, "a whole number from 1", "Threads of the sentence model.")
+    embed_device: str = setting(
+        "cpu",
+        text.one_of("cpu", "gpu"),
+        "cpu or gpu",
+        "Where Celery's workers embed: `gpu` is all cards of the machine (the extra `gpu`), else the processor.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamSettings:
+    """How receivers and workers of the distributed mode meet; `dejalog serve` has no use for them."""
+
+    redis_url: str = setting(
+        "",
+        text.read_redis,
+        "redis://host:port/database",
+        "The Redis that carries chunks and tasks, run with `appendfsync always` and `noeviction`.",
+        secret=True,
+        variable="REDIS_URL",
+    )
+    stream_partitions: int = setting(
+        16,
+        text.read_count,
+        "a whole number from 1",
+        "Partitions of the chunk stream; at most so many lanes of workers have work. The same for every process.",
+    )
+    stream_max_bytes: int = setting(
+        1 << 30, text.read_size, "a size", "Chunks are refused while more than this waits in the stream (compressed)."
+    )
+    stream_lease: float = setting(
+        15.0,
+        text.read_duration,
+        "a duration",
+        "After this silence a worker's chunks and steps are taken over by others.",
+    )
+    stream_tries: int = setting(
+        5, text.read_count, "a whole number from 1", "How often a chunk may fail before it becomes a dead letter."
+    )
+    worker_threads: int = setting(
+        2, text.read_count, "a whole number from 1", "Lanes of an ingest worker: chunks that it stores at once."
+    )
+    worker_listen: text.Address | None = setting(
+        None,
+        text.optional(text.read_address),
+        "host:port, or none",
+        "Where an ingest worker answers /healthz, /readyz and /metrics. Any address but loopback needs a token.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +203,7 @@ class Settings:
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     collect: CollectSettings = dataclasses.field(default_factory=CollectSettings)
     nearline: NearlineSettings = dataclasses.field(default_factory=NearlineSettings)
+    stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
 
 
@@ -166,11 +218,12 @@ class Known:
     accepts: str
     doc: str
     secret: bool
+    known_as: str = ""
 
     @property
     def variable(self) -> str:
         """Its name in the environment."""
-        return PREFIX + self.name.upper()
+        return self.known_as or PREFIX + self.name.upper()
 
     @property
     def flag(self) -> str:
@@ -223,7 +276,8 @@ def _environment_texts(environment: Mapping[str, str], known: Mapping[str, Known
     accepted = [*by_variable, *by_file, *CLIENT_NAMES]
     texts: dict[str, tuple[str, str]] = {}
     for variable, value in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable in CLIENT_NAMES:
+        is_ours = variable.startswith(PREFIX) or variable in by_variable or variable in by_file
+        if not is_ours or variable in CLIENT_NAMES:
             continue
         if not value and (variable in by_file or variable in by_variable):
             continue  # what an empty variable means in compose files: not given
@@ -288,9 +342,10 @@ def _build(values: Mapping[str, Any]) -> Settings:
         names = {field.name for field in dataclasses.fields(group.default_factory())}
         groups[group.name] = group.default_factory(**{name: values[name] for name in values if name in names})
     settings = Settings(**groups)
-    if not settings.server.listen.is_loopback and not settings.server.token:
-        raise SettingError(
-            f"listening on {settings.server.listen}, which is not loopback, needs a token: set DEJALOG_TOKEN or "
-            "DEJALOG_TOKEN_FILE (`dejalog token` makes one)"
-        )
+    for address in (settings.server.listen, settings.stream.worker_listen):
+        if address is not None and not address.is_loopback and not settings.server.token:
+            raise SettingError(
+                f"listening on {address}, which is not loopback, needs a token: set DEJALOG_TOKEN or "
+                "DEJALOG_TOKEN_FILE (`dejalog token` makes one)"
+            )
     return settings

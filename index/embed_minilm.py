@@ -85,6 +85,11 @@ class MiniLMEmbedder:
         return vector
 
 
+def model_folder() -> Path:
+    """Where the installed weights lie, with what other libraries read beside them. Raises SettingError."""
+    return _installed_file("model.safetensors").parent
+
+
 def _installed_file(name: str) -> Path:
     """A file of the weights' distribution, found without importing it (it would ask for torch)."""
     try:

@@ -39,6 +39,15 @@ class Known:
 
 
 @dataclasses.dataclass(frozen=True)
+class MinedPatterns:
+    """The half of a generation that needs no incidents."""
+
+    as_of_ns: int | None
+    patterns: PatternSet
+    counts: pl.DataFrame
+
+
+@dataclasses.dataclass(frozen=True)
 class Mined:
     """A generation without its vectors."""
 
@@ -66,10 +75,25 @@ def mine(lines: LineReader, known: Known, *, as_of_ns: int | None, cache: MineCa
     Incidents older than the frozen boundary (set when retention last dropped lines) are those kept, as they were found
     when all their lines were there; newer ones are mined.
     """
+    return mine_second_half(lines, known, mine_first_half(lines, known, as_of_ns=as_of_ns), cache=cache)
+
+
+def mine_first_half(lines: LineReader, known: Known, *, as_of_ns: int | None) -> MinedPatterns:
+    """Patterns and their counts; `mine_second_half` needs nothing else of the first, so another process may run it."""
     patterns = mine_patterns(lines.signatures(before_ns=as_of_ns), known.edits)
-    counts = count_patterns(lines.ledger(end_ns=as_of_ns), patterns)
-    incidents = mine_incidents(lines, patterns, before_ns=as_of_ns, cache=cache)
-    return Mined(as_of_ns, patterns, counts, tuple(with_families(_with_kept(incidents, known))), known.notes)
+    return MinedPatterns(as_of_ns, patterns, count_patterns(lines.ledger(end_ns=as_of_ns), patterns))
+
+
+def mine_second_half(lines: LineReader, known: Known, found: MinedPatterns, *, cache: MineCache) -> Mined:
+    """Incidents, to the patterns found."""
+    incidents = mine_incidents(lines, found.patterns, before_ns=found.as_of_ns, cache=cache)
+    whole = tuple(with_families(_with_kept(incidents, known)))
+    return Mined(found.as_of_ns, found.patterns, found.counts, whole, known.notes)
+
+
+def embedded_texts(mined: Mined) -> list[str]:
+    """Every text that `with_vectors` will want the vector of."""
+    return [*pattern_documents(mined.patterns.patterns), *map(incident_document, mined.incidents)]
 
 
 def with_vectors(mined: Mined, embedder: Embedder, embeddings: EmbeddingCache) -> Generation:

@@ -29,6 +29,12 @@ class Stamp:
     knowledge_revision: int
 
 
+def is_newer(stamp: Stamp, than: Stamp) -> bool:
+    """Whether it knows more, and nothing less. Both numbers only grow."""
+    sequence, revision = stamp.high_sequence - than.high_sequence, stamp.knowledge_revision - than.knowledge_revision
+    return sequence >= 0 and revision >= 0 and sequence + revision > 0
+
+
 def save_generation(folder: Path, generation: Generation, stamp: Stamp, *, embedder: str) -> None:
     """Write `folder` anew. A crash leaves the old one, or none and the new one beside it (then it is mined again)."""
     fresh = folder.with_name(folder.name + ".new")

@@ -11,6 +11,7 @@ import orjson
 import structlog
 
 from index.durable import checksum, sync
+from index.faiss_cards import on_cards
 from index.vector import Vectors
 from ingest.errors import DamagedError
 
@@ -44,8 +45,9 @@ class FaissIndex:
         self.embedder = embedder
         self._vectors = np.ascontiguousarray(vectors[order] if len(ids) else vectors, dtype=np.float32)
         faiss.omp_set_num_threads(1)
-        self._index: Any = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(self._vectors)
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(self._vectors)
+        self._index: Any = on_cards(flat, len(self.ids))
 
     @classmethod
     def build(cls, ids: Sequence[str], vectors: Vectors, *, embedder: str) -> Self:

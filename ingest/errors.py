@@ -7,7 +7,8 @@
     │   ├── ChunkError          a chunk's headers or body contradict each other
     │   └── NotFoundError       the named line, pattern, incident or file does not exist (HTTP 404)
     ├── RefusedError            not now: try again after `retry_after_s` (HTTP 429 or 503)
-    │   └── StorageFullError    the disk, or the store's own limit, is full
+    │   ├── StorageFullError    the disk, or the store's own limit, is full
+    │   └── UnavailableError    a server that Dejalog works with (Redis) does not answer, or cannot just now
     ├── RangeConflictError      part of what is appended was stored meanwhile: ask `missing` again
     ├── DamagedError            a file of ours fails its checksum or cannot be read; it was set aside
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
@@ -60,6 +61,10 @@ class RefusedError(DejalogError):
 
 class StorageFullError(RefusedError):
     """The disk, or the store's own limit, is full."""
+
+
+class UnavailableError(RefusedError):
+    """A server that Dejalog works with does not answer, or cannot do what it is asked just now."""
 
 
 class RangeConflictError(DejalogError):

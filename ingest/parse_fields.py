@@ -14,8 +14,16 @@ class FieldNames:
     message: tuple[str, ...] = ("message", "msg", "_msg", "log", "body", "event")
     time: tuple[str, ...] = ("@timestamp", "time", "ts", "_time", "timestamp")
     level: tuple[str, ...] = ("level", "severity", "lvl", "log.level", "loglevel", "levelname", "severity_text")
-    service: tuple[str, ...] = ("service", "service.name", "service_name", "app")
-    host: tuple[str, ...] = ("host",)
+    service: tuple[str, ...] = (
+        "service",
+        "service.name",
+        "service_name",
+        "app",
+        "kubernetes.container.name",
+        "kubernetes.container_name",
+        "container.name",
+    )
+    host: tuple[str, ...] = ("host", "host.name", "hostname")
     stream: tuple[str, ...] = ("stream",)
 
     @property

@@ -1,37 +1,45 @@
 """The receiver: takes chunks and pushed lines, asks the store what is missing of them, and appends just that."""
 
 import collections
-import hashlib
-import secrets
+import dataclasses
+import itertools
 import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
 
-import orjson
 import polars as pl
 import structlog
 
 from ingest.chunk import Chunk
-from ingest.errors import InputError, RangeConflictError, RefusedError
+from ingest.errors import RangeConflictError, RefusedError
 from ingest.frame import Framed, frame, frame_raw
 from ingest.line import LINE_SCHEMA, Mark
 from ingest.line_sink import LineSink, SourceRange
 from ingest.parse import parse, parse_nothing
 from ingest.parse_fields import FieldNames
+from ingest.push import Pushed, Pushes, preferring
 from ingest.signature import signature_columns
-from ingest.source import Source, mint_source_id
 
 _LOCKS = 64
 """Sources share this many locks, so that memory does not grow with sources. A guess."""
 _ATTEMPTS = 5
 """How often an append is tried when another one stores part of the same range meanwhile. A guess: one is usual."""
-_PUSHED_SOURCES = 10_000
-"""Sources of pushed lines whose positions are held; then all get new ids. A guess: a few MB."""
+_NOTHING = {"received": 0, "stored": 0, "blank": 0, "unparsed": 0}
 _PARSER_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, RecursionError)
 """What a bug of ours, or of Polars, may raise on hostile bytes. The bytes are stored all the same."""
 
 _log = structlog.get_logger()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """What is to be appended of one chunk."""
+
+    chunk: Chunk
+    missing: Sequence[SourceRange]
+    lines: pl.DataFrame
+    framed: Sequence[Framed]
 
 
 def _no_wait() -> None:
@@ -54,12 +62,9 @@ class Receiver:
         """
         self._sink = sink
         self._zone = zone
-        self._clock = clock
+        self._pushes = Pushes(clock)
         self._give_way = give_way
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
-        self._push_lock = threading.Lock()
-        self._incarnation = secrets.token_bytes(16)
-        self._push_ends: dict[str, int] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._counts_lock = threading.Lock()
 
@@ -77,6 +82,7 @@ class Receiver:
         idempotency_key: str = "",
         source_host: str = "",
         now_ns: int | None = None,
+        is_array: bool | None = None,
     ) -> dict[str, int]:
         """Store pushed lines: JSON objects one a line, an array of them, or bare text lines.
 
@@ -85,18 +91,32 @@ class Receiver:
         lines were `received`, `stored`, `blank` and `unparsed` (stored as they came). Raises InputError when the body
         is a JSON array that does not parse; RefusedError when the store takes nothing now.
         """
-        names = _preferring(time_field, message_field)
-        lines = _one_a_line(body)
-        if not lines:
-            return {"received": 0, "stored": 0, "blank": 0, "unparsed": 0}
-        if idempotency_key:
-            source_id = mint_source_id(source_host, "push", _fingerprint(idempotency_key, lines), 0)
-            start = 0
-        else:
-            source_id, start = self._reserve(source_host, service, len(lines))
-        source = Source(source_id, host=source_host, service=service, format="ndjson")
-        read_ns = self._clock() if now_ns is None else now_ns
-        return self._take(Chunk(source, start, start + len(lines), read_ns, lines), names)
+        pushed = self._pushes.place(
+            body,
+            service=service,
+            time_field=time_field,
+            message_field=message_field,
+            idempotency_key=idempotency_key,
+            source_host=source_host,
+            now_ns=now_ns,
+            is_array=is_array,
+        )
+        return dict(_NOTHING) if pushed is None else self.accept_pushed(pushed)
+
+    def accept_pushed(self, pushed: Pushed) -> dict[str, int]:
+        """As `accept_lines`, of lines that have their place already."""
+        return self._take(pushed.chunk, preferring(pushed.time_field, pushed.message_field))
+
+    def accept_group(self, group: Sequence[Pushed]) -> int:
+        """Store several chunks in one append, all or none of them; answers how many lines were stored. Raises
+        RefusedError; RangeConflictError when another stores part of them meanwhile, or when they overlap with each
+        other: then each is to be stored by itself.
+        """
+        parts = [self._read(each.chunk, preferring(each.time_field, each.message_field)) for each in group]
+        self._append_parts(parts)
+        for each in group:
+            self._count(received_chunks=1, received_bytes=len(each.chunk.body))
+        return sum(self._count_stored(part)["stored"] for part in parts)
 
     def counters(self) -> dict[str, int]:
         """What happened so far: `received_*` (lines: those of a chunk that came again included), `stored_lines`,
@@ -105,19 +125,6 @@ class Receiver:
         """
         with self._counts_lock:
             return dict(sorted(self._counts.items()))
-
-    def _reserve(self, host: str, service: str, size: int) -> tuple[str, int]:
-        """The source that lines pushed without a key belong to, and where in it the next `size` bytes begin."""
-        with self._push_lock:
-            source_id = mint_source_id(host, f"push/{service}", self._incarnation, 0)
-            if source_id not in self._push_ends and len(self._push_ends) >= _PUSHED_SOURCES:
-                # A position forgotten would be given out again, and what came with it taken for a repeat.
-                self._push_ends.clear()
-                self._incarnation = secrets.token_bytes(16)
-                source_id = mint_source_id(host, f"push/{service}", self._incarnation, 0)
-            start = self._push_ends.get(source_id, 0)
-            self._push_ends[source_id] = start + size
-            return source_id, start
 
     def _take(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
         self._count(received_chunks=1, received_bytes=len(chunk.body))
@@ -137,13 +144,24 @@ class Receiver:
         )
 
     def _append(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
+        part = self._read(chunk, names)
+        self._append_parts([part])
+        return self._count_stored(part)
+
+    def _read(self, chunk: Chunk, names: FieldNames) -> _Part:
         missing = self._sink.missing(SourceRange(chunk.source.id, chunk.start, chunk.end))
         pieces = [self._lines(chunk.part(piece.start, piece.end), names) for piece in missing]
         lines = pl.concat([piece for piece, _ in pieces]) if pieces else pl.DataFrame(schema=LINE_SCHEMA)
-        if missing:
+        return _Part(chunk, missing, lines, [framed for _, framed in pieces])
+
+    def _append_parts(self, parts: Sequence[_Part]) -> None:
+        covers = sorted(piece for part in parts for piece in part.missing)
+        for before, after in itertools.pairwise(covers):
+            if before.source == after.source and after.start < before.end:
+                raise RangeConflictError(f"two of the chunks hold byte {after.start} of source {after.source}")
+        if covers:
             self._give_way()
-            self._sink.append(lines, missing)
-        return self._count_stored(chunk, missing, lines, [framed for _, framed in pieces])
+            self._sink.append(pl.concat([part.lines for part in parts]), covers)
 
     def _lines(self, chunk: Chunk, names: FieldNames) -> tuple[pl.DataFrame, Framed]:
         """The lines of a chunk (LINE_SCHEMA, by position), and what the frame step found."""
@@ -164,9 +182,8 @@ class Receiver:
         lines = lines.select_seq(LINE_SCHEMA.names())
         return (lines if lines.schema == LINE_SCHEMA else lines.cast(LINE_SCHEMA)), framed
 
-    def _count_stored(
-        self, chunk: Chunk, missing: Sequence[SourceRange], lines: pl.DataFrame, framed: Sequence[Framed]
-    ) -> dict[str, int]:
+    def _count_stored(self, part: _Part) -> dict[str, int]:
+        chunk, missing, lines, framed = part.chunk, part.missing, part.lines, part.framed
         marks = lines["marks"].to_numpy()
         marked = {f"marked_{mark.name}".lower(): int((marks & mark != 0).sum()) for mark in Mark}
         repeated = len(chunk.body) - sum(piece.end - piece.start for piece in missing)
@@ -190,37 +207,3 @@ class Receiver:
     def _count(self, **more: int) -> None:
         with self._counts_lock:
             self._counts.update(more)
-
-
-def _preferring(time_field: str, message_field: str) -> FieldNames:
-    """The usual names, with those that the caller gave before them."""
-    usual = FieldNames()
-    return FieldNames(
-        message=(message_field, *usual.message) if message_field else usual.message,
-        time=(time_field, *usual.time) if time_field else usual.time,
-    )
-
-
-def _fingerprint(key: str, lines: bytes) -> bytes:
-    """Of the key and all the lines: another body under a used key must not be taken for bytes stored already."""
-    return hashlib.blake2b(key.encode()).digest() + hashlib.blake2b(lines).digest()
-
-
-def _one_a_line(body: bytes) -> bytes:
-    """The body as lines, each with its line feed; the elements of a JSON array become one line each."""
-    if body.lstrip()[:2] in {b"[{", b"[]"} or (body.lstrip()[:1] == b"[" and body.rstrip()[-1:] == b"]"):
-        body = _array_lines(body)
-    return body if not body or body.endswith(b"\n") else body + b"\n"
-
-
-def _array_lines(body: bytes) -> bytes:
-    try:
-        elements = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if body.lstrip()[:2] != b"[{":  # text lines in brackets
-            return body
-        raise InputError(
-            f"the body begins like a JSON array and is none: {error.msg} at byte {error.pos}",
-            hint="send one JSON object a line, an array of objects, or bare text lines",
-        ) from error
-    return b"\n".join(map(orjson.dumps, elements))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Bring locks/run.txt and locks/test.txt in line with pyproject.toml; what is locked stays as it is where it may. Needs `uv` in
+# Bring locks/run.txt, locks/distributed.txt and locks/test.txt in line with pyproject.toml; what is locked stays as it is where it may. Needs `uv` in
 # the environment of the first argument. Further arguments go to `uv pip compile`: --upgrade renews everything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,4 +14,5 @@ compile() {
     rm "locks/$1.all"
 }
 compile run --extra model --extra build
+compile distributed --extra model --extra build --extra distributed
 compile test --extra model --extra build --extra test --extra bench

@@ -15,8 +15,8 @@ import structlog
 
 from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
-from index.generation_build import read_known, with_vectors
-from index.generation_folder import Stamp, load_generation, save_generation
+from index.generation_build import Mined, read_known, with_vectors
+from index.generation_folder import Stamp, is_newer, load_generation, save_generation
 from index.incident import Incident
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
@@ -88,9 +88,7 @@ class Nearline:
 
     def start(self) -> None:
         """Take up the saved generation if it still holds, and begin."""
-        saved = load_generation(self._generation_folder, embedder=self._embedder.name)
-        if saved is not None:
-            self._publish(*saved)
+        self.take_up_saved()
         self._threads = [
             threading.Thread(target=self._run, args=(step, pause), name=f"nearline-{name}", daemon=True)
             for name, step, pause in (
@@ -139,27 +137,43 @@ class Nearline:
         may or may not be in it.
         """
         with self._mine_lock:
-            stamp = self._stamp()
+            stamp = self.stamp
             if not anew and self._current is not None and self._current[1] == stamp:
                 return self._current[0]
             started = time.monotonic()
-            generation = self._build(None)
-            self._knowledge.keep_incidents(
-                generation.incidents, floor_ns=self._knowledge.frozen_before_ns() or _BEGINNING_NS
-            )
-            save_generation(self._generation_folder, generation, stamp, embedder=self._embedder.name)
-            self.progress.last_run_s = time.monotonic() - started
-            self.progress.runs += 1
-            self.progress.last_error = ""
-            self._publish(generation, stamp)
-            _log.info(
-                "nearline.mined",
-                generation=generation.id,
-                patterns=generation.patterns.patterns.height,
-                incidents=len(generation.incidents),
-                duration_s=round(self.progress.last_run_s, 3),
-            )
-            return generation
+            self._keep(self._build(None), stamp, started)
+            assert self._current is not None
+            return self._current[0]
+
+    def publish(self, mined: Mined, stamp: Stamp) -> bool:
+        """Publish and save what was mined elsewhere; False, with nothing done, when what is published is as new."""
+        with self._mine_lock:
+            current = self._current[1] if self._current else None
+            if current is not None and not is_newer(stamp, current):
+                return False
+            started = time.monotonic()
+            self._keep(with_vectors(mined, self._embedder, self._embeddings), stamp, started)
+            return True
+
+    def embed(self, texts: Sequence[str]) -> None:
+        """Make the vectors of these texts now, so that they are there when a generation wants them."""
+        self._embeddings.embed(self._embedder, texts)
+
+    @property
+    def stamp(self) -> Stamp:
+        """What a generation mined now would be made from."""
+        return Stamp(self._store.high_sequence(), self._knowledge.revision())
+
+    @property
+    def published_stamp(self) -> Stamp | None:
+        """What the published generation was made from."""
+        return self._current[1] if self._current else None
+
+    def take_up_saved(self) -> None:
+        """Publish the saved generation if it still holds."""
+        saved = load_generation(self._generation_folder, embedder=self._embedder.name)
+        if saved is not None:
+            self._publish(*saved)
 
     @property
     def published(self) -> Generation | None:
@@ -177,7 +191,7 @@ class Nearline:
         """Whether everything appended (up to `sequence`, if given) and edited before the call is mined; waits for it
         at most `timeout_s`.
         """
-        target = self._stamp()
+        target = self.stamp
         if sequence is not None:
             target = dataclasses.replace(target, high_sequence=sequence)
         deadline = time.monotonic() + timeout_s
@@ -222,9 +236,6 @@ class Nearline:
     def _generation_folder(self) -> Path:
         return self._folder / "generation"
 
-    def _stamp(self) -> Stamp:
-        return Stamp(self._store.high_sequence(), self._knowledge.revision())
-
     def _has_mined(self, target: Stamp) -> bool:
         if self._current is None:
             return False
@@ -234,6 +245,23 @@ class Nearline:
     def _build(self, as_of_ns: int | None) -> Generation:
         known = read_known(self._knowledge, before_ns=as_of_ns)
         return with_vectors(self._miner.run(MineJob(known, as_of_ns)), self._embedder, self._embeddings)
+
+    def _keep(self, generation: Generation, stamp: Stamp, started: float) -> None:
+        """Freeze its incidents, save and publish it."""
+        floor_ns = self._knowledge.frozen_before_ns() or _BEGINNING_NS
+        self._knowledge.keep_incidents(generation.incidents, floor_ns=floor_ns)
+        save_generation(self._generation_folder, generation, stamp, embedder=self._embedder.name)
+        self.progress.last_run_s = time.monotonic() - started
+        self.progress.runs += 1
+        self.progress.last_error = ""
+        self._publish(generation, stamp)
+        _log.info(
+            "nearline.mined",
+            generation=generation.id,
+            patterns=generation.patterns.patterns.height,
+            incidents=len(generation.incidents),
+            duration_s=round(self.progress.last_run_s, 3),
+        )
 
     def _publish(self, generation: Generation, stamp: Stamp) -> None:
         if self._prepare is not None:
@@ -255,7 +283,7 @@ class Nearline:
                 self._changed.wait(0.5)
         self._foreground.give_way(self._settings.give_way_s)
         is_due = self.mines_when_due or self._waiters > 0
-        if is_due and not self._stop.is_set() and (self._current is None or self._current[1] != self._stamp()):
+        if is_due and not self._stop.is_set() and (self._current is None or self._current[1] != self.stamp):
             self.mine()
 
     def _run(self, step: Callable[[], None], pause_s: float) -> None:

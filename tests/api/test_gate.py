@@ -1,3 +1,4 @@
+import base64
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -57,6 +58,13 @@ def test_every_route_asks_for_the_token(guarded: httpx.Client, path: str) -> Non
         reply = guarded.get(path, headers=headers)
         assert (reply.status_code, reply.json()["error"]["code"]) == (401, "unauthorized")
         assert reply.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("kind", ["Basic", "ApiKey"])
+def test_the_token_may_stand_where_shippers_can_put_a_secret(guarded: httpx.Client, kind: str) -> None:
+    for secret, status in ((TOKEN, 200), ("wrong", 401), ("", 401)):
+        text = base64.b64encode(f"anybody:{secret}".encode()).decode()
+        assert guarded.get("/_license", headers={"Authorization": f"{kind} {text}"}).status_code == status
 
 
 def test_with_the_token_routes_answer(guarded: httpx.Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ingest.receive
+import ingest.push
 from ingest.chunk import Chunk
 from ingest.errors import InputError, RefusedError, StorageFullError
 from ingest.line import LINE_SCHEMA, Mark
@@ -215,7 +215,7 @@ def test_labels_that_docker_adds_are_counted_when_they_are_dropped() -> None:
 
 
 def test_pushing_services_beyond_the_bound_forgets_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest.receive, "_PUSHED_SOURCES", 3)
+    monkeypatch.setattr(ingest.push, "_PUSHED_SOURCES", 3)
     sink = MemorySink()
     receiver = Receiver(sink, clock=lambda: READ_NS)
     for turn in range(4):
@@ -223,7 +223,7 @@ def test_pushing_services_beyond_the_bound_forgets_no_line(monkeypatch: pytest.M
             counts = receiver.accept_lines(f"{service} says {turn}\n".encode(), service=service)
             assert counts["stored"] == 1
     assert len(set(sink.lines()["message"])) == 24
-    assert len(receiver._push_ends) <= 3
+    assert len(receiver._pushes._ends) <= 3
 
 
 def push(body: bytes, **options: str) -> tuple[dict[str, int], pl.DataFrame]:

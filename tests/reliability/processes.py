@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -22,11 +22,13 @@ def free_port() -> int:
 class Program:
     """One `dejalog` process that can be started again after it was killed."""
 
-    def __init__(self, arguments: Sequence[str], home: Path, log: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], home: Path, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._command = [str(Path(sys.executable).with_name("dejalog")), *arguments]
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("DEJALOG_", "XDG_"))
-        } | {"HOME": str(home)}
+        } | {"HOME": str(home), **(environment or {})}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 

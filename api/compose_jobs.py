@@ -1,0 +1,57 @@
+"""What Celery's workers run on, from the settings: the entry point `dejalog.composition` names this class."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from api.compose import nearline_settings
+from api.lock import DataDirLock
+from api.settings import Settings, read_settings
+from index.catalogue import CATALOGUE_FILE
+from index.embed_devices import load_embedder
+from index.knowledge import Knowledge
+from index.store_parquet import ParquetStore
+from index.store_settings import StoreSettings
+from ingest.errors import SettingError
+from workers.composition import JobSettings
+from workers.nearline import Nearline
+from workers.steps import Steps
+
+
+class JobComposition:
+    """A `workers.composition.Composition`. With the embedded store the worker owns the data directory."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or read_settings()
+
+    def job_settings(self) -> JobSettings:
+        """Where tasks wait and how often they are sent."""
+        settings = self._settings
+        if not settings.stream.redis_url:
+            raise SettingError("REDIS_URL is not set: Celery's workers meet there, e.g. redis://127.0.0.1:6379/0")
+        return JobSettings(
+            settings.stream.redis_url,
+            advance_every_s=settings.nearline.nearline_interval,
+            retain_every_s=settings.nearline.retention_interval,
+            lease_s=settings.stream.stream_lease,
+        )
+
+    @contextmanager
+    def open_steps(self) -> Iterator[Steps]:
+        """The steps over the data directory, under its lock."""
+        settings = self._settings
+        folder = settings.store.data_dir
+        how = StoreSettings(free_bytes_floor=settings.store.min_free_disk)
+        with (
+            DataDirLock(folder),
+            closing(ParquetStore.open(folder, how)) as store,
+            closing(Knowledge(folder / CATALOGUE_FILE)) as knowledge,
+        ):
+            nearline_how = settings.nearline
+            embedder = load_embedder(
+                nearline_how.embed_device, threads=nearline_how.embed_threads, cache=folder / "models"
+            )
+            nearline = Nearline(store, knowledge, embedder, folder, nearline_settings(settings))
+            try:
+                yield Steps(store, knowledge, nearline, folder / "drafts")
+            finally:
+                nearline.stop()

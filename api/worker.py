@@ -1,0 +1,124 @@
+"""Runs the processes of the distributed mode: a receiver before the chunk stream, ingest workers behind it."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+import structlog
+
+from api.app import create_worker_app
+from api.lock import DataDirLock
+from api.metrics import Metrics
+from api.serve import listen_at, run_app, serving_app
+from api.settings import Settings
+from api.worker_metrics import StreamCollector
+from index.store_parquet import ParquetStore
+from index.store_settings import StoreSettings
+from ingest.errors import RefusedError, SettingError
+from ingest.line_sink import LineSink
+from ingest.receive import Receiver
+from workers.chunk_stream import ChunkStream, StreamSettings
+from workers.ingest import IngestCounts, IngestSettings, run_lanes
+from workers.stream_receiver import StreamReceiver
+
+_log = structlog.get_logger()
+_MAINTAIN_EVERY_S = 0.25
+_RETRY_S = 1.0
+"""Between two attempts at a Redis that is not up yet."""
+
+
+def receive(settings: Settings) -> None:
+    """Take lines in over HTTP and put them into the stream, until SIGINT or SIGTERM."""
+    with (
+        contextlib.closing(listen_at(settings.server.listen)) as listener,
+        contextlib.closing(_stream(settings)) as stream,
+    ):
+        _prepared(stream)  # while Redis is away requests are refused, and /readyz says why
+        receiver = StreamReceiver(stream, zone=settings.collect.zone)
+        metrics = Metrics(StreamCollector(stream, receiving=receiver.counters))
+        app = create_worker_app(settings, metrics, stream.ready, receiver=receiver)
+        _log.info("receiver.listening", url=f"http://{settings.server.listen}")
+        run_app(app, listener)
+        _log.info("receiver.stopped", **receiver.counters())
+
+
+def ingest(settings: Settings) -> None:
+    """Store what is in the stream, until SIGINT or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(contextlib.closing(_stream(settings)))
+        receiver = Receiver(stack.enter_context(_opened_store(settings)), zone=settings.collect.zone)
+        counts = IngestCounts()
+        address = settings.stream.worker_listen
+        if address is not None:
+            metrics = Metrics(StreamCollector(stream, storing=receiver.counters, ingesting=counts.read))
+            listener = stack.enter_context(contextlib.closing(listen_at(address)))
+            stack.enter_context(serving_app(create_worker_app(settings, metrics, stream.ready), listener))
+        _prepare(stream, stop)
+        lanes = settings.stream.worker_threads
+        _log.info("ingest.started", lanes=lanes)
+        how = IngestSettings(lease_s=settings.stream.stream_lease, tries=settings.stream.stream_tries)
+        run_lanes(stream, receiver, how, counts, stop, lanes=lanes)
+
+
+def open_stream(settings: Settings) -> ChunkStream:
+    """The stream, for commands about it. Raises SettingError, UnavailableError."""
+    stream = _stream(settings)
+    stream.prepare()
+    return stream
+
+
+def _stream(settings: Settings) -> ChunkStream:
+    how = settings.stream
+    if not how.redis_url:
+        raise SettingError("REDIS_URL is not set: workers and receivers meet there, e.g. redis://127.0.0.1:6379/0")
+    return ChunkStream(how.redis_url, StreamSettings(how.stream_partitions, how.stream_max_bytes))
+
+
+def _prepare(stream: ChunkStream, stop: threading.Event) -> None:
+    """Until Redis answers or `stop` is set. Raises SettingError."""
+    while not stop.is_set() and not _prepared(stream):
+        stop.wait(_RETRY_S)
+
+
+def _prepared(stream: ChunkStream) -> bool:
+    """Whether Redis answers; says in plain words when it can lose what it acknowledges. Raises SettingError."""
+    try:
+        losses = stream.prepare()
+    except RefusedError as error:
+        _log.warning("stream.away", found=str(error), retry_in_s=_RETRY_S)
+        return False
+    for loss in losses:
+        _log.warning("stream.can_lose_chunks", found=loss)
+    return True
+
+
+@contextlib.contextmanager
+def _opened_store(settings: Settings) -> Iterator[LineSink]:
+    """The store of the settings, kept in order meanwhile."""
+    data_dir = settings.store.data_dir
+    with (
+        DataDirLock(data_dir),
+        contextlib.closing(
+            ParquetStore.open(data_dir, StoreSettings(free_bytes_floor=settings.store.min_free_disk))
+        ) as store,
+    ):
+        stop = threading.Event()
+        thread = threading.Thread(target=_maintain, args=(store, stop), name="maintain", daemon=True)
+        thread.start()
+        try:
+            yield store
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _maintain(store: ParquetStore, stop: threading.Event) -> None:
+    while not stop.wait(_MAINTAIN_EVERY_S):
+        try:
+            store.maintain()
+        except Exception:  # noqa: BLE001 - the worker loop outlives any failure of a step; it is logged
+            _log.exception("store.maintenance_failed")

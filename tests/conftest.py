@@ -1,0 +1,33 @@
+"""A real Redis for whichever test needs one, and a chunk stream of its own for each."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.redis_server import RedisServer
+from workers.chunk_stream import ChunkStream, StreamSettings
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`REDIS_URL` where it is set, else that of a server started here."""
+    if given := os.environ.get("REDIS_URL"):
+        yield given
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    yield server.url
+    server.kill()
+
+
+@pytest.fixture
+def stream(redis_url: str) -> Iterator[ChunkStream]:
+    """An empty one with three partitions and room for 100,000 bytes."""
+    prefix = f"test-{uuid.uuid4().hex}"
+    stream = ChunkStream(redis_url, StreamSettings(partitions=3, max_bytes=100_000, prefix=prefix))
+    stream.prepare()
+    yield stream
+    for key in stream._redis.scan_iter(f"{prefix}:*"):
+        stream._redis.delete(key)
+    stream.close()
