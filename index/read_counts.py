@@ -218,7 +218,7 @@ def histogram(view: View, ledgers: Ledgers, where: LineFilter, *, step_ns: int, 
         bucket = (pl.col("time_ns") // step_ns * step_ns).alias("bucket_ns")
         found = piece.find(plan, ["time_ns", "level"])
         parts.append(found.group_by(bucket, "level").agg(pl.len().cast(pl.Int64).alias("count")))
-    return Counted(_summed(_together(parts, HISTOGRAM_SCHEMA), HISTOGRAM_SCHEMA), partial=partial)
+    return Counted(summed_counts(together(parts, HISTOGRAM_SCHEMA), HISTOGRAM_SCHEMA), partial=partial)
 
 
 def _divided(plans: Sequence[Plan], *, can_tell: bool) -> tuple[list[Plan], list[Plan]]:
@@ -227,11 +227,13 @@ def _divided(plans: Sequence[Plan], *, can_tell: bool) -> tuple[list[Plan], list
     return told, [plan for plan in plans if plan not in told]
 
 
-def _together(parts: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+def together(parts: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    """Counts of several parts in one frame, rows of the same keys side by side."""
     return pl.concat([schema.to_frame(), *(part.select(schema.names()) for part in parts)])
 
 
-def _summed(rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+def summed_counts(rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Rows of the same keys made one; by all columns of the schema but the last, which is the count."""
     keys = schema.names()[:-1]
     return rows.group_by(keys).agg(pl.col("count").sum()).sort(keys).select(schema.names())
 
@@ -246,30 +248,31 @@ def facets(
     held, partial = FACET_SCHEMA.to_frame(), False
     for plan in told:
         rows = _counted_ledger(view, ledgers, plan)
-        counts = [_facet(rows, name, value, pl.col("count").sum()) for name, value in values.items()]
-        held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
+        counts = [facet_of(rows, name, value, pl.col("count").sum()) for name, value in values.items()]
+        held = summed_counts(pl.concat([held, *counts]), FACET_SCHEMA)
     for plan, piece in planned_pieces(view, read):
         if deadline.passed:
             partial = True
             break
         found = piece.find(plan, sorted(columns))
-        counts = [_facet(found, name, value, pl.len()) for name, value in values.items()]
-        held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
+        counts = [facet_of(found, name, value, pl.len()) for name, value in values.items()]
+        held = summed_counts(pl.concat([held, *counts]), FACET_SCHEMA)
         if held.height > MOST_FACET_VALUES * len(names):
-            held, partial = _most_frequent(held, names, MOST_FACET_VALUES), True
-    return Counted(_most_frequent(held, names, limit), partial=partial)
+            held, partial = most_frequent(held, names, MOST_FACET_VALUES), True
+    return Counted(most_frequent(held, names, limit), partial=partial)
 
 
-def _facet(rows: pl.DataFrame, name: str, value: pl.Expr, count: pl.Expr) -> pl.DataFrame:
+def facet_of(rows: pl.DataFrame, name: str, value: pl.Expr, count: pl.Expr) -> pl.DataFrame:
+    """Rows (`field`, `value`, `count`) of the values that are not empty."""
     counted = rows.group_by(value.alias("value")).agg(count.cast(pl.Int64).alias("count"))
     return counted.filter(pl.col("value") != "").select(pl.lit(name).alias("field"), "value", "count")
 
 
-def _most_frequent(counts: pl.DataFrame, names: Sequence[str], limit: int) -> pl.DataFrame:
+def most_frequent(counts: pl.DataFrame, names: Sequence[str], limit: int) -> pl.DataFrame:
     """Per field, in the order asked, the first `limit` values by count, ties by value."""
     ordered = counts.sort("count", "value", descending=[True, False])
     parts = [ordered.filter(pl.col("field") == name).head(limit) for name in dict.fromkeys(names)]
-    return _together(parts, FACET_SCHEMA)
+    return together(parts, FACET_SCHEMA)
 
 
 def fields(view: View, where: LineFilter, *, deadline: Deadline) -> Counted:
@@ -285,13 +288,13 @@ def fields(view: View, where: LineFilter, *, deadline: Deadline) -> Counted:
         present = found.select([(pl.col(name) != "").sum() for name in built_in])
         counts.update(dict(zip(built_in, present.row(0), strict=True)))
         counts.update({"message": found.height})
-        counts.update(_attribute_keys(found["attributes"]))
+        counts.update(attribute_keys(found["attributes"]))
     rows = [(name, count) for name, count in counts.items() if count]
     frame = pl.DataFrame(rows, schema=FIELD_SCHEMA, orient="row")
     return Counted(frame.sort("count", "field", descending=[True, False]), partial=partial)
 
 
-def _attribute_keys(attributes: pl.Series) -> Counter[str]:
+def attribute_keys(attributes: pl.Series) -> Counter[str]:
     """How many of these JSON objects have which key. Values are blanked first, so that few distinct objects are left
     and no loop runs over lines; text in the position of a value is consumed whole, so it cannot pose as a key.
     """

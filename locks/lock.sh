@@ -14,4 +14,4 @@ compile() {
     rm "locks/$1.all"
 }
 compile run --extra model --extra build
-compile test --extra model --extra build --extra test --extra bench
+compile test --extra model --extra build --extra cluster --extra test --extra bench
