@@ -66,9 +66,12 @@ def _folds() -> tuple[list[str], list[str]]:
     become. Unicode's simple case folding, as the regexes of queries have it.
     """
     table = {"i\u0307": "\ue001"}  # the lower case of a dotted capital I, which no other letter equals
+    first: dict[str, str] = {}
     for code in range(0x80, sys.maxunicode + 1):
         lower = chr(code).lower()
         folded = lower.casefold()
-        if len(lower) == len(folded) == 1 and lower != folded:
-            table[lower] = folded
+        # What folds to several letters stays one letter, the same for all that fold so.
+        same = folded if len(folded) == 1 else first.setdefault(folded, lower)
+        if len(lower) == len(same) == 1 and lower != same:
+            table[lower] = same
     return list(table), list(table.values())
