@@ -120,7 +120,10 @@ def hex_of(numbers: pl.Series) -> pl.Series:
 
 
 def _attribute_columns(attributes: pl.Series) -> list[pl.Series]:
-    """`flattened` (what is indexed of them), `attribute_words`, `keys`, `odd` and `escaped`; see `_shape`."""
+    """`flattened`: what is indexed of them, null where Elasticsearch would refuse the line for it. `keys`: those of the
+    top. `odd`: it may see another value under a name than queries do, see `_shape`. `escaped`: `attribute_words`, the
+    words of the text, may not be those of the values.
+    """
     if attributes.null_count() == len(attributes):
         return [pl.repeat(None, len(attributes), dtype=pl.String, eager=True).alias("flattened")]
     shapes = attributes.str.replace_all(_SCALAR, "$1:0").alias("shape")
@@ -131,17 +134,15 @@ def _attribute_columns(attributes: pl.Series) -> list[pl.Series]:
         orient="row",
     )
     text = pl.col("attributes")
+    is_unfit = text.str.contains("\\", literal=True) | pl.col("is_deep") | (text.str.len_bytes() > KEYWORD_CHARACTERS)
+    is_escaped = is_unfit | text.str.contains(_ODD_NUMBER)
     found = (
         pl.DataFrame([attributes.alias("attributes"), shapes])
         .join(table, on="shape", how="left", maintain_order="left")
         .with_columns(
-            (
-                text.str.contains("\\", literal=True) | pl.col("is_deep") | (text.str.len_bytes() > KEYWORD_CHARACTERS)
-            ).alias("is_escaped"),
-        )
-        .with_columns(
-            (pl.col("is_odd") | pl.col("is_escaped") | text.str.contains(_ODD_NUMBER)).alias("is_odd"),
-            pl.when(~pl.col("is_escaped")).then("attributes").alias("flattened"),
+            pl.when(~is_unfit).then(text).alias("flattened"),
+            is_escaped.alias("is_escaped"),
+            (pl.col("is_odd") | is_escaped).alias("is_odd"),
         )
     )
     return [

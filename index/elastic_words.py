@@ -22,7 +22,7 @@ _LONG = rf"([^ ]{{{MOST_WORD_CHARACTERS}}})[^ ]+"
 
 
 def words_of(texts: pl.Series) -> pl.Series:
-    """For each text its words in order, in lower case, parted by blanks: String, nulls kept."""
+    """For each text its words in order, in lower case, parted by blanks: String, null where it has none."""
     parted = texts.str.replace_all(f"{SEPARATOR}+", " ")
     if not _is_ascii(texts):
         old, new = _folds()
@@ -32,7 +32,7 @@ def words_of(texts: pl.Series) -> pl.Series:
     longest = texts.str.len_bytes().max()
     if isinstance(longest, int) and longest > MOST_WORD_CHARACTERS:
         parted = parted.str.replace_all(_LONG, f"${{1}}{STOP}")
-    return parted
+    return parted.to_frame("words").select(pl.when(pl.col("words").str.contains("[^ ]")).then("words")).to_series()
 
 
 def cjk_of(texts: pl.Series) -> pl.Series:
@@ -48,7 +48,7 @@ def cjk_of(texts: pl.Series) -> pl.Series:
 
 def word(text: str) -> str:
     """A word of a query as `words_of` makes it of a message."""
-    return str(words_of(pl.Series([text]))[0]).strip()
+    return str(words_of(pl.Series([text]))[0] or "").strip()
 
 
 def is_cut(text: str) -> bool:

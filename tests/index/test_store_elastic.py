@@ -1,5 +1,6 @@
 """The store on Elasticsearch keeps the contract."""
 
+import contextlib
 import secrets
 from collections.abc import Iterator
 
@@ -11,12 +12,21 @@ from index.store_elastic import ElasticsearchStore, ElasticSettings
 from tests.index.line_store_contract import LineStoreContract
 
 
+@contextlib.contextmanager
+def fresh_prefix(elastic: Elastic) -> Iterator[str]:
+    """The beginning of index names that nobody uses; what was made under it goes at the end."""
+    name = f"test-{secrets.token_hex(4)}"
+    try:
+        yield name
+    finally:
+        elastic.request("DELETE", f"/{name}-*")
+        elastic.request("DELETE", f"/_index_template/{name}-*")
+
+
 @pytest.fixture
 def prefix(elastic: Elastic) -> Iterator[str]:
-    name = f"test-{secrets.token_hex(4)}"
-    yield name
-    elastic.request("DELETE", f"/{name}-*")
-    elastic.request("DELETE", f"/_index_template/{name}-*")
+    with fresh_prefix(elastic) as name:
+        yield name
 
 
 @pytest.fixture
