@@ -50,6 +50,16 @@ class Names:
         return f"{self.prefix}-state"
 
     @property
+    def knowledge(self) -> str:
+        """What people said, and kept incidents."""
+        return f"{self.prefix}-knowledge"
+
+    @property
+    def generation(self) -> str:
+        """The published generation, in parts."""
+        return f"{self.prefix}-generation"
+
+    @property
     def dead(self) -> str:
         """Lines that Elasticsearch will never take, with its reason."""
         return f"{self.prefix}-dead"
@@ -58,7 +68,7 @@ class Names:
 def prepare(client: Elastic, names: Names, *, shards: int, replicas: int) -> None:
     """Make templates and the small indices, unless they are there. Any number of processes may do so at once."""
     _put_template(client, f"{names.prefix}-lines", [names.lines], _lines_template(shards, replicas, mode="logsdb"))
-    small = [names.signatures, names.state, names.dead]
+    small = [names.signatures, names.state, names.knowledge, names.generation, names.dead]
     _put_template(client, f"{names.prefix}-small", small, _small_template(replicas))
 
 
@@ -138,6 +148,11 @@ def _small_template(replicas: int) -> dict[str, Any]:
         "settings": {"index": {"number_of_shards": 1, "number_of_replicas": replicas, "max_result_window": MOST_HITS}},
         "mappings": {
             "dynamic": False,
-            "properties": {"kind": {"type": "keyword"}, "time_ns": {"type": "long"}, "reason": {"type": "keyword"}},
+            "properties": {
+                "kind": {"type": "keyword"},
+                "time_ns": {"type": "long"},
+                "sequence": {"type": "long"},
+                "reason": {"type": "keyword"},
+            },
         },
     }
