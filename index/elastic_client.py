@@ -23,7 +23,7 @@ PAGE_HITS = 10_000
 
 ALLOCATION_S = 5.0
 """How long a reader waits for an index that is being made. A guess: 0.1 s is usual."""
-_UNALLOCATED = "no_shard_available_action_exception"
+_UNALLOCATED = ("no_shard_available_action_exception", "missing shards")
 _ANY_INDEX: dict[str, object] = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
 Json = dict[str, Any]
@@ -162,7 +162,7 @@ def _when_allocated(ask: Callable[[], T]) -> T:
         try:
             return ask()
         except RefusedError as fault:
-            if _UNALLOCATED not in str(fault) or time.monotonic() > end:
+            if not any(mark in str(fault) for mark in _UNALLOCATED) or time.monotonic() > end:
                 raise
         time.sleep(0.02)
 

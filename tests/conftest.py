@@ -1,4 +1,4 @@
-"""The one Elasticsearch of the tests of this folder, started when the first test needs it."""
+"""The one Elasticsearch of all tests, started when the first test needs it."""
 
 from collections.abc import Iterator
 
