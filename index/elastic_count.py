@@ -197,12 +197,11 @@ def _present_fields(reader: Reader, pit: Json, query: Query, deadline: Deadline)
     return counts | {"message": int(found["hits"]["total"]["value"])}
 
 
-def ledger(reader: Reader, *, start_ns: int | None, end_ns: int | None) -> pl.DataFrame:
-    """See `LineReader.ledger`, signatures as they are. Counted from the lines at each call."""
+def count_ledger(reader: Reader, query: Query) -> pl.DataFrame:
+    """The ledger of the lines of a query, by its keys."""
     window = {"window": {"date_histogram": {"field": "@timestamp", "fixed_interval": f"{LEDGER_WINDOW_NS // _MS}ms"}}}
     sources = [window, *(source(name) for name in ("service", "level", "signature", "shape"))]
     aggs = {"first": {"min": {"field": "offset"}}, "last": {"max": {"field": "offset"}}}
-    query = span_query(start_ns, end_ns)
     with reader.client.point_in_time(reader.index) as pit:
         pages = buckets(reader, pit, query, sources, aggs=aggs, deadline=_NO_DEADLINE)
         return joined_ledgers([_ledger_rows(rows) for rows in pages])

@@ -64,7 +64,7 @@ def _ledger_parts(
     """Ledgers that together count each line of the span once: whole windows from the side files, windows that the
     span cuts from the lines. `known`: of the whole view, when `view` is a part of one.
     """
-    low, high = _whole_windows(start_ns, end_ns)
+    low, high = whole_windows(start_ns, end_ns)
     span = dataclasses.replace(EVERYTHING, start_ns=start_ns, end_ns=end_ns)
     parts = [LEDGER_SCHEMA.to_frame()]
     for piece in memory_pieces(view, span):
@@ -75,13 +75,13 @@ def _ledger_parts(
     for segment in segments_of(view, span):
         whole = ledgers.of(segment)
         if not span.whole(segment.row.min_time_ns, segment.row.max_time_ns):
-            whole = whole.filter(_between("window_ns", low, high))
+            whole = whole.filter(between("window_ns", low, high))
             parts.extend(_edges(segment, start_ns, end_ns, low, high))
         parts.append(whole)
     return [folded(part, view.known if known is None else known) for part in parts]
 
 
-def _whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:
+def whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:
     """The windows that lie wholly in the span: from the first one's start to the last one's end."""
     low = None if start_ns is None else -(-start_ns // LEDGER_WINDOW_NS) * LEDGER_WINDOW_NS
     high = None if end_ns is None else end_ns // LEDGER_WINDOW_NS * LEDGER_WINDOW_NS
@@ -90,18 +90,23 @@ def _whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None
     return low, high
 
 
-def _edges(
-    segment: Segment, start_ns: int | None, end_ns: int | None, low: int | None, high: int | None
-) -> list[pl.DataFrame]:
-    """Ledgers of the lines in the windows that the ends of the span cut."""
+def cut_spans(start_ns: int | None, end_ns: int | None, low: int | None, high: int | None) -> list[tuple[int, int]]:
+    """The parts of a span that lie in windows it cuts; `low` and `high` are its `whole_windows`."""
     spans = []
     if start_ns is not None and low is not None and start_ns < low:
         spans.append((start_ns, low if end_ns is None else min(low, end_ns)))
     if end_ns is not None and high is not None and high < end_ns and (low is None or low <= high):
         spans.append((high, end_ns))
+    return [(start, end) for start, end in spans if start < end]
+
+
+def _edges(
+    segment: Segment, start_ns: int | None, end_ns: int | None, low: int | None, high: int | None
+) -> list[pl.DataFrame]:
+    """Ledgers of the lines in the windows that the ends of the span cut."""
     found: list[pl.DataFrame] = []
-    for start, end in spans:
-        span = dataclasses.replace(EVERYTHING, start_ns=start, end_ns=end, impossible=start >= end)
+    for start, end in cut_spans(start_ns, end_ns, low, high):
+        span = dataclasses.replace(EVERYTHING, start_ns=start, end_ns=end)
         if span.may_hold(segment.row.min_time_ns, segment.row.max_time_ns):
             found.extend(_line_ledger(piece, span) for piece in runs(segment, blocks_of(segment, span)))
     return found
@@ -111,7 +116,8 @@ def _line_ledger(piece: Piece, span: Plan) -> pl.DataFrame:
     return ledger_of(piece.read(LEDGER_LINE_COLUMNS, span.for_piece(piece)))
 
 
-def _between(column: str, low: int | None, high: int | None) -> pl.Expr:
+def between(column: str, low: int | None, high: int | None) -> pl.Expr:
+    """`low <= column < high`, where they are given."""
     inside = pl.lit(value=True)
     if low is not None:
         inside = inside & (pl.col(column) >= low)

@@ -14,6 +14,7 @@ from index import elastic_count, elastic_read, elastic_retain
 from index.append_check import check_lines
 from index.elastic_client import Elastic
 from index.elastic_documents import documents
+from index.elastic_ledger import Ledgers
 from index.elastic_query import Asked, asked
 from index.elastic_ranges import Ranges
 from index.elastic_read import Reader
@@ -58,6 +59,7 @@ class ElasticsearchStore:
         self._signatures = Signatures(client, self._names, budget=settings.signature_budget)
         self._writer = LineWriter(client, self._names, settings.write)
         self._reader = Reader(client, self._names.lines)
+        self._ledgers = Ledgers(self._reader)
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
@@ -163,7 +165,7 @@ class ElasticsearchStore:
         """See LineReader. Further signatures of a service than `signature_budget` are counted under their shape:
         `signature` equals `shape` in these rows.
         """
-        rows = elastic_count.ledger(self._reader, start_ns=start_ns, end_ns=end_ns)
+        rows = self._ledgers.of(start_ns=start_ns, end_ns=end_ns)
         return folded(rows, View(flushed_signatures=self._signatures.table()).known)
 
     def tally(self, *, start_ns: int | None = None, end_ns: int | None = None) -> pl.DataFrame:

@@ -217,3 +217,20 @@ def test_more_signatures_than_a_service_may_have_are_counted_under_their_shape(e
     assert set(tally["signature"]) <= set(store.signatures()["signature"])
     for signature, count in tally.group_by("signature").agg(pl.col("count").sum()).iter_rows():
         assert store.search(LineFilter(signatures=(signature,))).total == count
+
+
+def test_a_ledger_that_was_asked_for_shows_what_came_and_went_since(elastic: Elastic, prefix: str) -> None:
+    """Two processes, so that one cannot know of the other's appends but from the server; asked twice each time."""
+    asking, writing = open_store(elastic, prefix), open_store(elastic, prefix)
+    for day in range(3):
+        lines = made_lines(40, first=day * 40, start_ns=START_NS + day * DAY_NS)
+        writing.append(lines, covers_of(lines))
+        for _ in range(2):
+            assert asking.ledger()["count"].sum() == 40 * (day + 1)
+            assert asking.ledger(end_ns=START_NS + DAY_NS)["count"].sum() == 40
+            assert asking.ledger(start_ns=START_NS + 7_000_000_000)["count"].sum() == 40 * (day + 1) - 10
+    late = made_lines(7, first=500, start_ns=START_NS - 500 * 700_000_000)
+    writing.append(late, covers_of(late))
+    assert asking.ledger(end_ns=START_NS + DAY_NS)["count"].sum() == 47
+    assert writing.drop_before(START_NS + DAY_NS // 2) == 47
+    assert asking.ledger()["count"].sum() == 80
