@@ -21,6 +21,8 @@ PIT_KEEP_ALIVE = "2m"
 PAGE_HITS = 10_000
 """Hits of one page of a walk over many. A guess: pages of some MB."""
 
+INDICES_AT_ONCE = 40
+"""Names in the first line of a request, of which Elasticsearch accepts 4 KiB."""
 ALLOCATION_S = 5.0
 """How long a reader waits for an index that is being made. A guess: 0.1 s is usual."""
 _UNALLOCATED = ("no_shard_available_action_exception", "missing shards")
@@ -141,8 +143,9 @@ class Elastic:
 
     def refresh(self, *indices: str) -> None:
         """Make what was written so far searchable."""
-        if indices:
-            self.request("POST", f"/{','.join(indices)}/_refresh", params={"ignore_unavailable": "true"})
+        for start in range(0, len(indices), INDICES_AT_ONCE):
+            names = ",".join(indices[start : start + INDICES_AT_ONCE])
+            self.request("POST", f"/{names}/_refresh", params={"ignore_unavailable": "true"})
 
 
 def _whole(found: Json) -> Json:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from index.elastic_client import Json
+from index.elastic_client import INDICES_AT_ONCE, Json
 from index.elastic_count import count_ledger
 from index.elastic_query import span_query
 from index.elastic_read import Reader
@@ -19,8 +19,6 @@ from index.read_counts import between, cut_spans, whole_windows
 
 MOST_BYTES = 96 << 20
 """Ledgers of days held in memory: as the embedded store's."""
-DAYS_AT_ONCE = 40
-"""Elasticsearch accepts 4 KiB as the first line of a request."""
 _WANTED = "indices.*.uuid,indices.*.primaries.docs.count,indices.*.shards.*.seq_no.max_seq_no"
 
 
@@ -63,8 +61,7 @@ class Ledgers:
 
     def _counted(self, days: dict[str, _Day], names: Sequence[str]) -> dict[str, pl.DataFrame]:
         """The ledgers of days, counted now and remembered if they may be."""
-        for few in _few(names):
-            self._reader.client.refresh(*few)
+        self._reader.client.refresh(*names)
         found = {name: self._count([name], None, None) for name in names}
         after = self._days() if names else {}
         with self._lock:
@@ -95,7 +92,7 @@ class Ledgers:
 
 def _few(names: Sequence[str]) -> list[Sequence[str]]:
     """The names in runs that fit into the first line of a request."""
-    return [names[start : start + DAYS_AT_ONCE] for start in range(0, len(names), DAYS_AT_ONCE)]
+    return [names[start : start + INDICES_AT_ONCE] for start in range(0, len(names), INDICES_AT_ONCE)]
 
 
 def _day(row: Json) -> _Day:
