@@ -14,9 +14,10 @@ setup-test: $(VENV)/.test ## install what the tests need too
 
 $(VENV)/.run: locks/run.txt pyproject.toml
 	locks/install.sh $(VENV) run
-$(VENV)/.test: locks/test.txt locks/system.sh pyproject.toml
+$(VENV)/.test: locks/test.txt locks/system.sh pyproject.toml tests/real/install_elasticsearch.sh
 	locks/system.sh redis-server=redis-server rsyslogd=rsyslog '/usr/lib/*/rsyslog/omelasticsearch.so=rsyslog-elasticsearch'
 	locks/install.sh $(VENV) test
+	tests/real/install_elasticsearch.sh .servers
 
 run: setup ## the demo: a simulated shop on http://127.0.0.1:8900
 	$(BIN)/dejalog demo
@@ -64,4 +65,4 @@ lock: setup-test ## bring the locked dependencies in line with pyproject.toml
 	$(BIN)/pip install -q uv && locks/lock.sh $(VENV)
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .servers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

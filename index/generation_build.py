@@ -13,7 +13,8 @@ from index.incident import Incident, Note
 from index.incident_family import with_families
 from index.incident_mine import MineCache, mine_incidents
 from index.incident_text import document as incident_document
-from index.knowledge import Knowledge, incident_json
+from index.knowledge import incident_json
+from index.knowledge_store import KnowledgeStore
 from index.line_store import LineReader
 from index.pattern import PatternEdit, PatternSet
 from index.pattern_mine import mine_patterns
@@ -58,7 +59,7 @@ class Mined:
     notes: tuple[Note, ...]
 
 
-def read_known(knowledge: Knowledge, *, before_ns: int | None) -> Known:
+def read_known(knowledge: KnowledgeStore, *, before_ns: int | None) -> Known:
     """What `mine` needs of it."""
     frozen_before_ns = knowledge.frozen_before_ns()
     return Known(

@@ -11,28 +11,41 @@ import structlog
 from index.durable import checksum, sync
 from index.generation import Generation
 from index.generation_build import MINING_RULES
+from index.generation_store import Published, Stamp
 from index.incident import Note
 from index.knowledge import incident_from_json, incident_json
 from index.pattern import PatternSet
 from index.vector_faiss import FaissIndex
 from ingest.errors import DamagedError
 
+_MANIFEST = "manifest.json"
 _FRAMES = ("patterns", "members", "counts")
 _log = structlog.get_logger()
 
 
-@dataclasses.dataclass(frozen=True)
-class Stamp:
-    """What a saved generation was mined from: while both stay, mining again would give the same."""
+class GenerationFolder:
+    """A GenerationStore in a folder that no other process has open. The version is the checksum of the manifest."""
 
-    high_sequence: int
-    knowledge_revision: int
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
+    def version(self) -> str | None:
+        """See GenerationStore."""
+        manifest = self._folder / _MANIFEST
+        return checksum(manifest) if manifest.exists() else None
 
-def is_newer(stamp: Stamp, than: Stamp) -> bool:
-    """Whether it knows more, and nothing less. Both numbers only grow."""
-    sequence, revision = stamp.high_sequence - than.high_sequence, stamp.knowledge_revision - than.knowledge_revision
-    return sequence >= 0 and revision >= 0 and sequence + revision > 0
+    def newest(self, *, embedder: str) -> Published | None:
+        """See GenerationStore. What is damaged is set aside."""
+        version = self.version()
+        found = load_generation(self._folder, embedder=embedder)
+        return None if found is None or version is None else Published(*found, version)
+
+    def publish(self, generation: Generation, stamp: Stamp, *, embedder: str, over: str | None) -> str | None:
+        """See GenerationStore."""
+        if self.version() != over:
+            return None
+        save_generation(self._folder, generation, stamp, embedder=embedder)
+        return self.version()
 
 
 def save_generation(folder: Path, generation: Generation, stamp: Stamp, *, embedder: str) -> None:
@@ -54,7 +67,7 @@ def save_generation(folder: Path, generation: Generation, stamp: Stamp, *, embed
         "rules": MINING_RULES,
         "files": {file.name: checksum(file) for file in sorted(fresh.iterdir()) if file.is_file()},
     }
-    (fresh / "manifest.json").write_bytes(orjson.dumps(manifest))
+    (fresh / _MANIFEST).write_bytes(orjson.dumps(manifest))
     for file in fresh.iterdir():
         if file.is_file():
             sync(file)
@@ -70,7 +83,7 @@ def save_generation(folder: Path, generation: Generation, stamp: Stamp, *, embed
 
 def load_generation(folder: Path, *, embedder: str) -> tuple[Generation, Stamp] | None:
     """The saved generation; None when there is none, or when it is damaged: then it is set aside and mined again."""
-    if not (folder / "manifest.json").exists():
+    if not (folder / _MANIFEST).exists():
         return None
     try:
         return _load(folder, embedder)
@@ -83,7 +96,7 @@ def load_generation(folder: Path, *, embedder: str) -> tuple[Generation, Stamp] 
 
 
 def _load(folder: Path, embedder: str) -> tuple[Generation, Stamp]:
-    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    manifest = orjson.loads((folder / _MANIFEST).read_bytes())
     for name, expected in manifest["files"].items():
         if checksum(folder / name) != expected:
             raise DamagedError(f"{name} of the saved generation does not match its checksum")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from index.catalogue import connect, transaction
 from index.incident import Deviation, EvidenceLine, Incident, Note, Onset
@@ -53,9 +53,9 @@ NOTE_COLUMNS = tuple(field.name for field in dataclasses.fields(Note))
 
 
 class Knowledge:
-    """Tables of its own in the catalogue's file, through a connection of its own. Safe to use from any thread.
+    """A KnowledgeStore: tables of its own in the catalogue's file, through a connection of its own.
 
-    `before_ns` hides what was made at that time or later. Raises DamagedError or StorageFullError when SQLite does.
+    Raises DamagedError or StorageFullError when SQLite does.
     """
 
     def __init__(self, catalogue: Path) -> None:
@@ -91,7 +91,7 @@ class Knowledge:
 
     def add_note(self, note: Note) -> Note:
         """Keep it; returns it with its id, which is of its content: the same note given twice is kept once."""
-        kept = dataclasses.replace(note, note_id=_note_id(note))
+        kept = dataclasses.replace(note, note_id=note_id(note))
         marks = ", ".join("?" * len(NOTE_COLUMNS))
         with self._writing() as connection:
             connection.execute(
@@ -147,7 +147,7 @@ class Knowledge:
                 [
                     (incident.incident_id, incident.start_ns, incident.end_ns, json.dumps(incident_json(incident)))
                     for incident in incidents
-                    if not any(_meet(incident, kept) for kept in older)
+                    if not any(meet(incident, kept) for kept in older)
                 ],
             )
 
@@ -226,12 +226,30 @@ def incident_from_json(body: Mapping[str, Any]) -> Incident:
     return Incident(**{**body, **nested})
 
 
-def _meet(one: Incident, other: Incident) -> bool:
+class Stretch(Protocol):
+    """What an incident occupies."""
+
+    @property
+    def start_ns(self) -> int:
+        """UTC ns."""
+
+    @property
+    def end_ns(self) -> int:
+        """UTC ns, inclusive."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """That take part."""
+
+
+def meet(one: Stretch, other: Stretch) -> bool:
+    """Whether two incidents overlap in time and share a service."""
     in_time = one.start_ns <= other.end_ns and other.start_ns <= one.end_ns
     return in_time and not set(one.services).isdisjoint(other.services)
 
 
-def _note_id(note: Note) -> str:
+def note_id(note: Note) -> str:
+    """The id of a note, of all its other fields."""
     digest = hashlib.blake2b(digest_size=8)
     for name in NOTE_COLUMNS:
         if name != "note_id":

@@ -19,12 +19,17 @@ class Deadline:
     """A moment after which a reader stops, `seconds` from now; None never comes."""
 
     def __init__(self, seconds: float | None) -> None:
-        self._end = None if seconds is None else time.monotonic() + seconds
+        self.end = None if seconds is None else time.monotonic() + seconds
 
     @property
     def passed(self) -> bool:
         """Whether it is over."""
-        return self._end is not None and time.monotonic() >= self._end
+        return self.end is not None and time.monotonic() >= self.end
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, at least 0; without end for None."""
+        return float("inf") if self.end is None else max(self.end - time.monotonic(), 0.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -64,7 +64,7 @@ def _ledger_parts(
     """Ledgers that together count each line of the span once: whole windows from the side files, windows that the
     span cuts from the lines. `known`: of the whole view, when `view` is a part of one.
     """
-    low, high = _whole_windows(start_ns, end_ns)
+    low, high = whole_windows(start_ns, end_ns)
     span = dataclasses.replace(EVERYTHING, start_ns=start_ns, end_ns=end_ns)
     parts = [LEDGER_SCHEMA.to_frame()]
     for piece in memory_pieces(view, span):
@@ -75,13 +75,13 @@ def _ledger_parts(
     for segment in segments_of(view, span):
         whole = ledgers.of(segment)
         if not span.whole(segment.row.min_time_ns, segment.row.max_time_ns):
-            whole = whole.filter(_between("window_ns", low, high))
+            whole = whole.filter(between("window_ns", low, high))
             parts.extend(_edges(segment, start_ns, end_ns, low, high))
         parts.append(whole)
     return [folded(part, view.known if known is None else known) for part in parts]
 
 
-def _whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:
+def whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:
     """The windows that lie wholly in the span: from the first one's start to the last one's end."""
     low = None if start_ns is None else -(-start_ns // LEDGER_WINDOW_NS) * LEDGER_WINDOW_NS
     high = None if end_ns is None else end_ns // LEDGER_WINDOW_NS * LEDGER_WINDOW_NS
@@ -90,18 +90,23 @@ def _whole_windows(start_ns: int | None, end_ns: int | None) -> tuple[int | None
     return low, high
 
 
-def _edges(
-    segment: Segment, start_ns: int | None, end_ns: int | None, low: int | None, high: int | None
-) -> list[pl.DataFrame]:
-    """Ledgers of the lines in the windows that the ends of the span cut."""
+def cut_spans(start_ns: int | None, end_ns: int | None, low: int | None, high: int | None) -> list[tuple[int, int]]:
+    """The parts of a span that lie in windows it cuts; `low` and `high` are its `whole_windows`."""
     spans = []
     if start_ns is not None and low is not None and start_ns < low:
         spans.append((start_ns, low if end_ns is None else min(low, end_ns)))
     if end_ns is not None and high is not None and high < end_ns and (low is None or low <= high):
         spans.append((high, end_ns))
+    return [(start, end) for start, end in spans if start < end]
+
+
+def _edges(
+    segment: Segment, start_ns: int | None, end_ns: int | None, low: int | None, high: int | None
+) -> list[pl.DataFrame]:
+    """Ledgers of the lines in the windows that the ends of the span cut."""
     found: list[pl.DataFrame] = []
-    for start, end in spans:
-        span = dataclasses.replace(EVERYTHING, start_ns=start, end_ns=end, impossible=start >= end)
+    for start, end in cut_spans(start_ns, end_ns, low, high):
+        span = dataclasses.replace(EVERYTHING, start_ns=start, end_ns=end)
         if span.may_hold(segment.row.min_time_ns, segment.row.max_time_ns):
             found.extend(_line_ledger(piece, span) for piece in runs(segment, blocks_of(segment, span)))
     return found
@@ -111,7 +116,8 @@ def _line_ledger(piece: Piece, span: Plan) -> pl.DataFrame:
     return ledger_of(piece.read(LEDGER_LINE_COLUMNS, span.for_piece(piece)))
 
 
-def _between(column: str, low: int | None, high: int | None) -> pl.Expr:
+def between(column: str, low: int | None, high: int | None) -> pl.Expr:
+    """`low <= column < high`, where they are given."""
     inside = pl.lit(value=True)
     if low is not None:
         inside = inside & (pl.col(column) >= low)
@@ -218,7 +224,7 @@ def histogram(view: View, ledgers: Ledgers, where: LineFilter, *, step_ns: int, 
         bucket = (pl.col("time_ns") // step_ns * step_ns).alias("bucket_ns")
         found = piece.find(plan, ["time_ns", "level"])
         parts.append(found.group_by(bucket, "level").agg(pl.len().cast(pl.Int64).alias("count")))
-    return Counted(_summed(_together(parts, HISTOGRAM_SCHEMA), HISTOGRAM_SCHEMA), partial=partial)
+    return Counted(summed_counts(together(parts, HISTOGRAM_SCHEMA), HISTOGRAM_SCHEMA), partial=partial)
 
 
 def _divided(plans: Sequence[Plan], *, can_tell: bool) -> tuple[list[Plan], list[Plan]]:
@@ -227,11 +233,13 @@ def _divided(plans: Sequence[Plan], *, can_tell: bool) -> tuple[list[Plan], list
     return told, [plan for plan in plans if plan not in told]
 
 
-def _together(parts: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+def together(parts: Sequence[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    """Counts of several parts in one frame, rows of the same keys side by side."""
     return pl.concat([schema.to_frame(), *(part.select(schema.names()) for part in parts)])
 
 
-def _summed(rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+def summed_counts(rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Rows of the same keys made one; by all columns of the schema but the last, which is the count."""
     keys = schema.names()[:-1]
     return rows.group_by(keys).agg(pl.col("count").sum()).sort(keys).select(schema.names())
 
@@ -246,30 +254,31 @@ def facets(
     held, partial = FACET_SCHEMA.to_frame(), False
     for plan in told:
         rows = _counted_ledger(view, ledgers, plan)
-        counts = [_facet(rows, name, value, pl.col("count").sum()) for name, value in values.items()]
-        held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
+        counts = [facet_of(rows, name, value, pl.col("count").sum()) for name, value in values.items()]
+        held = summed_counts(pl.concat([held, *counts]), FACET_SCHEMA)
     for plan, piece in planned_pieces(view, read):
         if deadline.passed:
             partial = True
             break
         found = piece.find(plan, sorted(columns))
-        counts = [_facet(found, name, value, pl.len()) for name, value in values.items()]
-        held = _summed(pl.concat([held, *counts]), FACET_SCHEMA)
+        counts = [facet_of(found, name, value, pl.len()) for name, value in values.items()]
+        held = summed_counts(pl.concat([held, *counts]), FACET_SCHEMA)
         if held.height > MOST_FACET_VALUES * len(names):
-            held, partial = _most_frequent(held, names, MOST_FACET_VALUES), True
-    return Counted(_most_frequent(held, names, limit), partial=partial)
+            held, partial = most_frequent(held, names, MOST_FACET_VALUES), True
+    return Counted(most_frequent(held, names, limit), partial=partial)
 
 
-def _facet(rows: pl.DataFrame, name: str, value: pl.Expr, count: pl.Expr) -> pl.DataFrame:
+def facet_of(rows: pl.DataFrame, name: str, value: pl.Expr, count: pl.Expr) -> pl.DataFrame:
+    """Rows (`field`, `value`, `count`) of the values that are not empty."""
     counted = rows.group_by(value.alias("value")).agg(count.cast(pl.Int64).alias("count"))
     return counted.filter(pl.col("value") != "").select(pl.lit(name).alias("field"), "value", "count")
 
 
-def _most_frequent(counts: pl.DataFrame, names: Sequence[str], limit: int) -> pl.DataFrame:
+def most_frequent(counts: pl.DataFrame, names: Sequence[str], limit: int) -> pl.DataFrame:
     """Per field, in the order asked, the first `limit` values by count, ties by value."""
     ordered = counts.sort("count", "value", descending=[True, False])
     parts = [ordered.filter(pl.col("field") == name).head(limit) for name in dict.fromkeys(names)]
-    return _together(parts, FACET_SCHEMA)
+    return together(parts, FACET_SCHEMA)
 
 
 def fields(view: View, where: LineFilter, *, deadline: Deadline) -> Counted:
@@ -285,13 +294,13 @@ def fields(view: View, where: LineFilter, *, deadline: Deadline) -> Counted:
         present = found.select([(pl.col(name) != "").sum() for name in built_in])
         counts.update(dict(zip(built_in, present.row(0), strict=True)))
         counts.update({"message": found.height})
-        counts.update(_attribute_keys(found["attributes"]))
+        counts.update(attribute_keys(found["attributes"]))
     rows = [(name, count) for name, count in counts.items() if count]
     frame = pl.DataFrame(rows, schema=FIELD_SCHEMA, orient="row")
     return Counted(frame.sort("count", "field", descending=[True, False]), partial=partial)
 
 
-def _attribute_keys(attributes: pl.Series) -> Counter[str]:
+def attribute_keys(attributes: pl.Series) -> Counter[str]:
     """How many of these JSON objects have which key. Values are blanked first, so that few distinct objects are left
     and no loop runs over lines; text in the position of a value is consumed whole, so it cannot pose as a key.
     """

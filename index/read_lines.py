@@ -1,17 +1,13 @@
 """Reading lines back: pages of a search, the neighbours of a line, what came since, and lines by their ids."""
 
-import base64
-import binascii
 import dataclasses
 import heapq
-import zlib
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
-import orjson
 import polars as pl
 
+from index.cursor import Key, Order, cursor_of, key_of
 from index.line_store import LineFilter, LinePage
 from index.piece import (
     Deadline,
@@ -31,8 +27,6 @@ from index.view import View
 from ingest.errors import InputError
 
 MOST_LINES = 10_000
-Order = Literal["newest", "oldest"]
-Key = tuple[int, str, int]
 
 
 def search(
@@ -51,7 +45,7 @@ def search(
     if not 0 <= limit <= MOST_LINES:
         raise InputError(f"limit is {limit}; 0 to {MOST_LINES} are accepted")
     plans = make_plans(where, view)
-    after = None if cursor is None else _key_of(cursor, order)
+    after = None if cursor is None else key_of(cursor, order)
     chosen = _choose(view, plans, limit=limit, after=after, order=order, deadline=deadline)
     lines = _fetch(chosen, order)
     counts = [count_lines(view, ledgers, plan, seen=chosen.counted_by(plan), deadline=deadline) for plan in plans]
@@ -61,7 +55,7 @@ def search(
         lines=lines,
         total=sum(count for count, _ in counts),
         total_exact=is_exact,
-        cursor=_cursor(lines, order) if follows else None,
+        cursor=cursor_of(lines, order) if follows else None,
         partial=chosen.partial or not is_exact,
     )
 
@@ -181,28 +175,6 @@ def _fetch(choice: _Choice, order: Order) -> pl.DataFrame:
     for (number,), keys in choice.keys.group_by("piece"):
         frames.append(choice.pieces[int(str(number))].fetch(keys["row"].to_list()))
     return pl.concat(frames).sort(ORDER, descending=order == "newest")
-
-
-def _cursor(lines: pl.DataFrame, order: Order) -> str:
-    last = lines.row(-1, named=True)
-    body = orjson.dumps([order, last["time_ns"], last["source"], last["position"]])
-    return base64.urlsafe_b64encode(zlib.crc32(body).to_bytes(4, "big") + body).decode()
-
-
-def _key_of(cursor: str, order: Order) -> Key:
-    try:
-        data = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
-        if zlib.crc32(data[4:]).to_bytes(4, "big") != data[:4]:
-            raise InputError("the cursor is not one of ours", hint="pass the cursor of the page before, unchanged")
-        its_order, time_ns, source, position = orjson.loads(data[4:])
-        key = int(time_ns), str(source), int(position)
-    except (ValueError, TypeError, binascii.Error, UnicodeEncodeError) as fault:
-        raise InputError(
-            "the cursor is not one of ours", hint="pass the cursor of the page before, unchanged"
-        ) from fault
-    if its_order != order:
-        raise InputError(f"the cursor is of a search by {its_order}, not by {order}", hint="keep order and filter")
-    return key
 
 
 def context(view: View, source: str, position: int, *, before: int, after: int) -> pl.DataFrame:

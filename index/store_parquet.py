@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 import structlog
 
+from index.append_check import check_lines, overlap
 from index.catalogue import (
     Catalogue,
     SegmentRow,
@@ -39,14 +40,12 @@ from index.store_settings import StoreSettings
 from index.store_snapshot import Snapshot, snapshot_of
 from index.view import LedgerCache, View, Views
 from ingest.errors import (
-    ChunkError,
     DamagedError,
     DejalogError,
     RangeConflictError,
     RefusedError,
     StorageFullError,
 )
-from ingest.line import LINE_SCHEMA
 from ingest.line_sink import SourceRange
 
 log = structlog.get_logger()
@@ -131,7 +130,7 @@ class ParquetStore(ReadingStore):
     def append(self, lines: pl.DataFrame, covers: Sequence[SourceRange]) -> None:
         """See LineSink. Raises RefusedError when more waits in memory than `memory_bytes`."""
         kept = tuple(covered for covered in covers if covered.start < covered.end)
-        _check_lines(lines, kept)
+        check_lines(lines, kept)
         if not kept:
             return
         self._refuse_if_full(int(lines.estimated_size()))
@@ -146,7 +145,7 @@ class ParquetStore(ReadingStore):
         with self._range_change:
             for number, covered in enumerate(covers):
                 taken = self._ranges.overlaps(covered) or self._reserved.overlaps(covered)
-                if taken or any(_overlap(covered, other) for other in covers[:number]):
+                if taken or any(overlap(covered, other) for other in covers[:number]):
                     raise RangeConflictError(
                         f"bytes of [{covered.start}, {covered.end}) of source {covered.source} are stored already"
                     )
@@ -455,33 +454,6 @@ class ParquetStore(ReadingStore):
             size += sum(segment.row.bytes for segment in self._views.current.segments)
             self._disk = (now, size)
         return size
-
-
-def _check_lines(lines: pl.DataFrame, covers: Sequence[SourceRange]) -> None:
-    """Raises ChunkError for lines that are not LINE_SCHEMA or start outside what is covered."""
-    if lines.schema != LINE_SCHEMA:
-        raise ChunkError("the columns of the lines are not LINE_SCHEMA", hint="see ingest/line.py")
-    if not lines.height:
-        return
-    bounds = pl.DataFrame(
-        [dataclasses.astuple(covered) for covered in covers],
-        schema={"source": pl.String, "start": pl.Int64, "end": pl.Int64},
-        orient="row",
-    )
-    inside = (
-        lines.select("source", "position")
-        .join(bounds, on="source")
-        .filter(pl.col("position").is_between("start", "end", closed="left"))
-    )
-    if inside.height != lines.height:
-        raise ChunkError(
-            f"{lines.height - inside.height} of {lines.height} lines start outside the bytes they are appended with",
-            hint="every line starts inside `covers`",
-        )
-
-
-def _overlap(one: SourceRange, other: SourceRange) -> bool:
-    return one.source == other.source and one.start < other.end and other.start < one.end
 
 
 def _has_line_before(frame: MemoryFrame, cutoff_ns: int) -> bool:

@@ -1,4 +1,4 @@
-"""A real Redis for whichever test needs one, and a chunk stream of its own for each."""
+"""The real servers of all tests, each started when the first test needs it, and a chunk stream of its own for each."""
 
 import os
 import uuid
@@ -6,8 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from index.elastic_client import Elastic
+from tests.real.elasticsearch import elasticsearch
 from tests.redis_server import RedisServer
 from workers.chunk_stream import ChunkStream, StreamSettings
+
+
+@pytest.fixture(scope="session")
+def elastic() -> Iterator[Elastic]:
+    with elasticsearch() as url:
+        client = Elastic(url)
+        yield client
+        client.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import structlog
 
 from index.durable import sync
 from index.generation_build import MINING_RULES, Mined, MinedPatterns
-from index.generation_folder import Stamp
+from index.generation_store import Stamp
 
 _log = structlog.get_logger()
 

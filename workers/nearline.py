@@ -16,9 +16,10 @@ import structlog
 from index.embedding_cache import EmbeddingCache
 from index.generation import Generation
 from index.generation_build import Mined, read_known, with_vectors
-from index.generation_folder import Stamp, is_newer, load_generation, save_generation
+from index.generation_folder import GenerationFolder
+from index.generation_store import GenerationStore, Stamp
 from index.incident import Incident
-from index.knowledge import Knowledge
+from index.knowledge_store import KnowledgeStore
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
 from ingest.errors import DejalogError
@@ -52,7 +53,7 @@ class Nearline:
     def __init__(
         self,
         store: ParquetStore,
-        knowledge: Knowledge,
+        knowledge: KnowledgeStore,
         embedder: Embedder,
         folder: Path,
         settings: NearlineSettings,
@@ -61,14 +62,17 @@ class Nearline:
         foreground: Foreground | None = None,
         prepare: Callable[[Generation], object] | None = None,
         miner: Miner | None = None,
+        generations: GenerationStore | None = None,
     ) -> None:
         """`prepare` is called with each generation before it is published; `foreground` is given way to. `miner` is
-        closed with this; by default it is one in this process.
+        closed with this; by default it is one in this process. `generations`: where they are published, by default a
+        folder of `folder`.
         """
         self._store = store
         self._knowledge = knowledge
         self._embedder = embedder
-        self._folder = folder
+        self._generations = generations or GenerationFolder(folder / "generation")
+        self._version: str | None = None
         self._settings = settings
         self._now_ns = now_ns
         self._foreground = foreground or Foreground()
@@ -149,7 +153,7 @@ class Nearline:
         """Publish and save what was mined elsewhere; False, with nothing done, when what is published is as new."""
         with self._mine_lock:
             current = self._current[1] if self._current else None
-            if current is not None and not is_newer(stamp, current):
+            if current is not None and not stamp.is_newer(current):
                 return False
             started = time.monotonic()
             self._keep(with_vectors(mined, self._embedder, self._embeddings), stamp, started)
@@ -171,9 +175,10 @@ class Nearline:
 
     def take_up_saved(self) -> None:
         """Publish the saved generation if it still holds."""
-        saved = load_generation(self._generation_folder, embedder=self._embedder.name)
+        saved = self._generations.newest(embedder=self._embedder.name)
         if saved is not None:
-            self._publish(*saved)
+            self._version = saved.version
+            self._publish(saved.generation, saved.stamp)
 
     @property
     def published(self) -> Generation | None:
@@ -232,15 +237,24 @@ class Nearline:
         _log.info("nearline.retention", dropped_lines=dropped)
         self.mine(anew=True)
 
-    @property
-    def _generation_folder(self) -> Path:
-        return self._folder / "generation"
+    def _save(self, generation: Generation, stamp: Stamp) -> tuple[Generation, Stamp]:
+        """Publish for other processes; returns what is published then: another one's if it was mined from more."""
+        embedder = self._embedder.name
+        while True:
+            version = self._generations.publish(generation, stamp, embedder=embedder, over=self._version)
+            if version is not None:
+                self._version = version
+                return generation, stamp
+            self._version = self._generations.version()
+            newest = self._generations.newest(embedder=embedder)
+            if newest is not None and newest.stamp != stamp and newest.stamp.covers(stamp):
+                self._version = newest.version
+                return newest.generation, newest.stamp
 
     def _has_mined(self, target: Stamp) -> bool:
         if self._current is None:
             return False
-        mined = self._current[1]
-        return mined.high_sequence >= target.high_sequence and mined.knowledge_revision >= target.knowledge_revision
+        return self._current[1].covers(target)
 
     def _build(self, as_of_ns: int | None) -> Generation:
         known = read_known(self._knowledge, before_ns=as_of_ns)
@@ -250,7 +264,7 @@ class Nearline:
         """Freeze its incidents, save and publish it."""
         floor_ns = self._knowledge.frozen_before_ns() or _BEGINNING_NS
         self._knowledge.keep_incidents(generation.incidents, floor_ns=floor_ns)
-        save_generation(self._generation_folder, generation, stamp, embedder=self._embedder.name)
+        generation, stamp = self._save(generation, stamp)
         self.progress.last_run_s = time.monotonic() - started
         self.progress.runs += 1
         self.progress.last_error = ""

@@ -15,7 +15,7 @@ from index.generation_build import (
     mine_second_half,
     read_known,
 )
-from index.generation_folder import Stamp, is_newer
+from index.generation_store import Stamp
 from index.incident_mine import MineCache
 from index.knowledge import Knowledge
 from index.store_parquet import ParquetStore
@@ -42,7 +42,7 @@ class Steps:
         """The step towards the next generation that can be done now; empty when all that is stored is published."""
         published = self._nearline.published_stamp
         begun = self._drafts.stamp("patterns")
-        if begun is not None and (published is None or is_newer(begun, published)):
+        if begun is not None and (published is None or begun.is_newer(published)):
             for step in ("incidents", "embed"):
                 if self._drafts.stamp(step) != begun:
                     return step

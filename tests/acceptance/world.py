@@ -15,6 +15,8 @@ from index.generation import Generation
 from index.generation_build import mine, read_known, with_vectors
 from index.incident_mine import MineCache
 from index.knowledge import Knowledge
+from index.knowledge_store import KnowledgeStore
+from index.line_store import LineStore
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
 from ingest.chunk import CHUNK_BYTES, Chunk
@@ -35,9 +37,17 @@ class Asked:
 class World:
     """Owns a data directory. Close it at the end."""
 
-    def __init__(self, folder: Path, embedder: Embedder) -> None:
-        self.store = ParquetStore.open(folder)
-        self.knowledge = Knowledge(folder / "catalogue.sqlite")
+    def __init__(
+        self,
+        folder: Path,
+        embedder: Embedder,
+        *,
+        store: LineStore | None = None,
+        knowledge: KnowledgeStore | None = None,
+    ) -> None:
+        """`store` and `knowledge`: those of the directory unless given."""
+        self.store: LineStore = store or ParquetStore.open(folder)
+        self.knowledge: KnowledgeStore = knowledge or Knowledge(folder / "catalogue.sqlite")
         self.receiver = Receiver(self.store)
         self._embedder = embedder
         self._embeddings = EmbeddingCache(folder / "embeddings.sqlite")
@@ -46,7 +56,7 @@ class World:
         """Store chunks in this order; `flush_every` so many of them, and compact."""
         for number, chunk in enumerate(chunks, start=1):
             self.receiver.accept(chunk)
-            if flush_every and number % flush_every == 0:
+            if flush_every and number % flush_every == 0 and isinstance(self.store, ParquetStore):
                 self.store.flush()
                 self.store.compact()
 
@@ -79,7 +89,8 @@ class World:
 
     def close(self) -> None:
         self.knowledge.close()
-        self.store.close()
+        if isinstance(self.store, ParquetStore):
+            self.store.close()
 
 
 def chunks_of(files: Sequence[Path], *, limit: int = CHUNK_BYTES, read_ns: int = READ_NS) -> list[Chunk]:

@@ -1,156 +1,31 @@
-import dataclasses
+"""The embedded keeper of knowledge keeps the contract, in the catalogue's file."""
+
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from index.catalogue import CATALOGUE_FILE, Catalogue
-from index.incident import Deviation, EvidenceLine, Incident, Note, Onset
 from index.knowledge import Knowledge, incident_from_json, incident_json
 from index.pattern import PatternEdit
 from ingest.errors import DamagedError
-
-SECOND = 1_000_000_000
-
-
-def an_incident(start_s: int, *, end_s: int | None = None, services: tuple[str, ...] = ("cart", "pay")) -> Incident:
-    start_ns = start_s * SECOND + 123_456_789
-    line = EvidenceLine("ab-12", start_ns, "cart", "error", "支付失败 \n\t\x00 'quoted' \ud83d", "00ff", "ab", 12)
-    deviation = Deviation(
-        "cart", "slower", "00ff", "took <*>", 1.1, 1 / 3, -0.1 - 1e-17, start_ns, ("ab-12",), "before"
-    )
-    return Incident(
-        incident_id=f"{start_s:016x}",
-        title="cart slower",
-        start_ns=start_ns,
-        end_ns=(start_s + 60 if end_s is None else end_s) * SECOND,
-        severity="major",
-        services=services,
-        onset=(Onset("cart", start_ns, "ab-12"), Onset("pay", start_ns + 1, "ab-12")),
-        kinds=("avalanche",),
-        deviations=(deviation, dataclasses.replace(deviation, kind="burst", evidence=())),
-        evidence=(line,),
-        signature=(("burst|cart|00ff", 0.1 + 0.2), ("slower|cart|00ff", 2**-60)),
-        line_count=2**53 + 1,
-    )
+from tests.index.knowledge_contract import KnowledgeContract, Open, an_incident
 
 
-@pytest.fixture
-def knowledge(tmp_path: Path) -> Iterator[Knowledge]:
-    opened = Knowledge(tmp_path / "catalogue.sqlite")
-    yield opened
-    opened.close()
+class TestContract(KnowledgeContract):
+    """In one file that several connections have open."""
 
-
-def ids(knowledge: Knowledge, *, before_ns: int | None = None) -> list[int]:
-    return [int(incident.incident_id, 16) for incident in knowledge.incidents(before_ns=before_ns)]
+    @pytest.fixture
+    def open_knowledge(self, tmp_path: Path) -> Iterator[Open]:
+        with ExitStack() as opened:
+            yield lambda: opened.enter_context(closing(Knowledge(tmp_path / "catalogue.sqlite")))
 
 
 def test_an_incident_comes_back_exactly_as_it_was() -> None:
     incident = an_incident(1_700_000_000)
     assert incident_from_json(json.loads(json.dumps(incident_json(incident)))) == incident
-
-
-def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
-    edits = [PatternEdit("aa", "rename", "付款失败", 5), PatternEdit("bb", "merge", "aa", 6)]
-    first = Knowledge(tmp_path / "catalogue.sqlite")
-    for edit in edits:
-        first.add_edit(edit)
-    note = first.add_note(
-        Note("", "aa", "restart it", name="n", cause="c", fix="f", runbook="r", author="a", time_ns=7)
-    )
-    first.add_feedback({"answer": "x", "vote": "up", "time_ns": 8})
-    first.save_view("errors", {"query": "level:error"})
-    first.keep_incidents([an_incident(100)], floor_ns=0)
-    first.freeze(before_ns=50)
-    revision = first.revision()
-    first.close()
-    second = Knowledge(tmp_path / "catalogue.sqlite")
-    assert second.edits() == tuple(edits)
-    assert second.notes() == (note,)
-    assert second.feedback() == ({"answer": "x", "vote": "up", "time_ns": 8},)
-    assert second.views() == {"errors": {"query": "level:error"}}
-    assert second.incidents() == (an_incident(100),)
-    assert (second.frozen_before_ns(), second.revision()) == (50, revision)
-    second.close()
-
-
-def test_edits_keep_the_order_in_which_they_were_made_even_of_one_time(knowledge: Knowledge) -> None:
-    made = [PatternEdit("aa", action, "", 5) for action in ("unmute", "mute", "unmute", "mute")]
-    for edit in made:
-        knowledge.add_edit(edit)
-    assert knowledge.edits() == tuple(made)
-
-
-def test_what_was_made_at_a_time_or_later_is_hidden_as_of_it(knowledge: Knowledge) -> None:
-    for time_ns in (10, 20, 30):
-        knowledge.add_edit(PatternEdit("aa", "rename", str(time_ns), time_ns))
-        knowledge.add_note(Note("", "aa", f"note {time_ns}", time_ns=time_ns))
-        knowledge.add_feedback({"time_ns": time_ns})
-    assert [edit.time_ns for edit in knowledge.edits(before_ns=20)] == [10]
-    assert [note.time_ns for note in knowledge.notes(before_ns=21)] == [10, 20]
-    assert [each["time_ns"] for each in knowledge.feedback(before_ns=10)] == []
-    knowledge.keep_incidents([an_incident(100), an_incident(300)], floor_ns=0)
-    assert ids(knowledge, before_ns=159 * SECOND) == []
-    assert ids(knowledge, before_ns=160 * SECOND) == [100]
-
-
-def test_the_id_of_a_note_is_of_its_content(knowledge: Knowledge) -> None:
-    one = knowledge.add_note(Note("", "aa", "text", time_ns=1))
-    same = knowledge.add_note(Note("ignored", "aa", "text", time_ns=1))
-    other = knowledge.add_note(Note("", "aa", "", name="text", time_ns=1))
-    assert one == same
-    assert len({one.note_id, other.note_id}) == 2
-    assert set(knowledge.notes()) == {one, other}
-
-
-def test_mining_again_replaces_incidents_from_the_floor_on_and_keeps_older_ones(knowledge: Knowledge) -> None:
-    knowledge.keep_incidents([an_incident(100), an_incident(500), an_incident(900)], floor_ns=0)
-    knowledge.keep_incidents([an_incident(600), an_incident(1200)], floor_ns=400 * SECOND)
-    assert ids(knowledge) == [100, 600, 1200]
-
-
-def test_a_lesser_copy_of_an_older_incident_is_left_out(knowledge: Knowledge) -> None:
-    knowledge.keep_incidents([an_incident(100, end_s=300)], floor_ns=0)
-    remains = an_incident(200, end_s=300)
-    elsewhere = an_incident(210, end_s=300, services=("search",))
-    after = an_incident(301, end_s=400)
-    knowledge.keep_incidents([remains, elsewhere, after], floor_ns=150 * SECOND)
-    assert ids(knowledge) == [100, 210, 301]
-
-
-def test_the_frozen_boundary_only_grows(knowledge: Knowledge) -> None:
-    boundaries = []
-    for before_ns in (-5, 40, 30, 40, 50):
-        knowledge.freeze(before_ns=before_ns)
-        boundaries.append(knowledge.frozen_before_ns())
-    assert boundaries == [-5, 40, 40, 40, 50]
-
-
-def test_the_revision_grows_with_what_changes_a_generation_and_with_nothing_else(knowledge: Knowledge) -> None:
-    seen = [knowledge.revision()]
-    knowledge.add_edit(PatternEdit("aa", "mute", "", 10))
-    seen.append(knowledge.revision())
-    knowledge.add_note(Note("", "aa", "text", time_ns=20))
-    seen.append(knowledge.revision())
-    knowledge.freeze(before_ns=5)
-    seen.append(knowledge.revision())
-    assert seen == sorted(set(seen))
-    assert knowledge.revision(before_ns=15) < seen[-1]
-    knowledge.save_view("v", {})
-    knowledge.add_feedback({})
-    knowledge.keep_incidents([an_incident(100)], floor_ns=0)
-    assert knowledge.revision() == seen[-1]
-
-
-def test_a_view_is_replaced_under_its_name_and_deleted_once(knowledge: Knowledge) -> None:
-    knowledge.save_view("b", {"query": "1"})
-    knowledge.save_view("a", {"query": "2"})
-    knowledge.save_view("b", {"query": "3"})
-    assert list(knowledge.views().items()) == [("a", {"query": "2"}), ("b", {"query": "3"})]
-    assert knowledge.delete_view("b")
-    assert not knowledge.delete_view("b")
 
 
 def test_it_lives_in_the_catalogue_beside_the_tables_of_the_store(tmp_path: Path) -> None:
