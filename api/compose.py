@@ -5,29 +5,25 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from api.answer import AskSettings, answer_json, ask
-from api.lock import DataDirLock
+from api.keepers import Keepers, open_keepers, owned
 from api.parts import NearlineStep, Question, SourceStatus, Status
 from api.retrieve import RetrieveSettings, prepare
 from api.settings import Settings
-from index.catalogue import CATALOGUE_FILE
 from index.embed_minilm import MiniLMEmbedder
 from index.generation import Generation
 from index.incident import Incident, Note, Similar
 from index.incident_similar import similar
-from index.knowledge import Knowledge
-from index.knowledge_salvage import salvage
+from index.line_store import KeptStore
 from index.pattern import PatternEdit
-from index.quarantine import QUARANTINE_FOLDER
 from index.store_parquet import ParquetStore
-from index.store_settings import StoreSettings
 from index.vector import Embedder
 from ingest.chunk import Chunk
 from ingest.collect import Collector
@@ -35,7 +31,7 @@ from ingest.collect_settings import CollectSettings
 from ingest.errors import InputError, NotFoundError
 from ingest.receive import Receiver
 from workers.foreground import Foreground, run_in_background, start_shared_threads
-from workers.miner import ApartMiner
+from workers.miner import ApartMiner, Miner
 from workers.nearline import Nearline
 from workers.settings import NearlineSettings
 
@@ -50,13 +46,21 @@ EDIT_WAIT_S = 30.0
 class Dejalog:
     """One process's store, knowledge, nearline work and receiver; implements the Protocol of `api.parts`."""
 
-    def __init__(self, settings: Settings, folder: Path, embedder: Embedder, *, mines_apart: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        keepers: Keepers,
+        embedder: Embedder,
+        foreground: Foreground,
+        *,
+        mines_apart: bool = False,
+    ) -> None:
         self.settings = settings
         self._ask_settings = _ask_settings(settings)
-        self.foreground = Foreground()
-        self.store = ParquetStore.open(folder, _store_settings(settings, self.foreground))
-        self.knowledge = Knowledge(folder / CATALOGUE_FILE)
-        _take_back(folder, self.knowledge)
+        self.foreground = foreground
+        self.store = keepers.store
+        self.knowledge = keepers.knowledge
         self.receiver = Receiver(
             self.store, zone=settings.collect.zone, give_way=lambda: self.foreground.give_way(STEP_GIVES_WAY_S)
         )
@@ -68,8 +72,10 @@ class Dejalog:
             nearline_settings(settings),
             foreground=self.foreground,
             prepare=lambda generation: prepare(generation, self._ask_settings.retrieve),
-            miner=ApartMiner(self.store, folder / "mining") if mines_apart else None,
+            miner=_apart(self.store, folder) if mines_apart else None,
+            generations=keepers.generations,
         )
+        self.nearline.mines_when_due = not _others_mine(settings)
         self.host = settings.collect.host or socket.gethostname()
         self.collector: Collector | None = None
         self.waiting_for = ""
@@ -77,10 +83,8 @@ class Dejalog:
         self._embedder = embedder
 
     def close(self) -> None:
-        """Stop nearline work and close the store. What was acknowledged is durable already."""
+        """Stop nearline work. What was acknowledged is durable already."""
         self.nearline.stop()
-        self.knowledge.close()
-        self.store.close()
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""
@@ -228,19 +232,20 @@ def open_dejalog(
     `starts_empty`: remove what it holds, once the lock is held; `mines_apart`: mine in a process of its own.
     """
     data_dir = settings.store.data_dir
-    with DataDirLock(data_dir, address=listen):
+    with owned(settings, address=listen):
         where = folder or data_dir
         if starts_empty and folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         where.mkdir(parents=True, exist_ok=True)
         start_shared_threads()
         embedder = MiniLMEmbedder.load(threads=settings.nearline.embed_threads, cache=data_dir / "models")
-        dejalog = Dejalog(settings, where, embedder, mines_apart=mines_apart)
-        try:
+        foreground = Foreground()
+        with (
+            open_keepers(settings, where, step=_giving_way(foreground)) as keepers,
+            closing(Dejalog(settings, where, keepers, embedder, foreground, mines_apart=mines_apart)) as dejalog,
+        ):
             dejalog.nearline.start()
             yield dejalog
-        finally:
-            dejalog.close()
 
 
 @contextmanager
@@ -260,14 +265,6 @@ def collecting(dejalog: Dejalog, paths: Sequence[str], folder: Path) -> Iterator
         thread.join()
 
 
-def _take_back(folder: Path, knowledge: Knowledge) -> None:
-    """What people said in catalogues that were set aside as damaged, as far as it can be read; once each."""
-    for damaged in sorted((folder / QUARANTINE_FOLDER).glob(f"{CATALOGUE_FILE}*")):
-        if "-wal" not in damaged.name and "-shm" not in damaged.name:
-            salvage(damaged, knowledge)
-            damaged.rename(damaged.with_name(f"salvaged-{damaged.name}"))
-
-
 def _named(generation: Generation, incident_id: str) -> Incident:
     for incident in generation.incidents:
         if incident.incident_id == incident_id:
@@ -280,19 +277,29 @@ def collect_settings(settings: Settings) -> CollectSettings:
     return CollectSettings(zone=settings.collect.zone, discover_s=settings.collect.scan_interval)
 
 
+def _giving_way(foreground: Foreground) -> Callable[[str], None]:
+    def give_way(step: str) -> None:
+        if step.startswith("segment."):
+            foreground.give_way(STEP_GIVES_WAY_S)
+
+    return give_way
+
+
+def _apart(store: KeptStore, folder: Path) -> Miner | None:
+    """A process of its own mines from files; where there are none, mining is done here."""
+    return ApartMiner(store, folder / "mining") if isinstance(store, ParquetStore) else None
+
+
+def _others_mine(settings: Settings) -> bool:
+    """Whether Celery's workers are there to mine."""
+    return settings.store.store == "elasticsearch" and bool(settings.stream.redis_url)
+
+
 def _ask_settings(settings: Settings) -> AskSettings:
     weights = RetrieveSettings(
         bm25_weight=settings.retrieve.weight_bm25, incident_bm25_weight=settings.retrieve.weight_bm25_incidents
     )
     return AskSettings(retrieve=weights)
-
-
-def _store_settings(settings: Settings, foreground: Foreground) -> StoreSettings:
-    def give_way(step: str) -> None:
-        if step.startswith("segment."):
-            foreground.give_way(STEP_GIVES_WAY_S)
-
-    return StoreSettings(max_bytes=None, free_bytes_floor=settings.store.min_free_disk, step=give_way)
 
 
 def nearline_settings(settings: Settings) -> NearlineSettings:

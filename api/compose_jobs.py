@@ -1,16 +1,12 @@
 """What Celery's workers run on, from the settings: the entry point `dejalog.composition` names this class."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from api.compose import nearline_settings
-from api.lock import DataDirLock
+from api.keepers import open_keepers, owned
 from api.settings import Settings, read_settings
-from index.catalogue import CATALOGUE_FILE
 from index.embed_devices import load_embedder
-from index.knowledge import Knowledge
-from index.store_parquet import ParquetStore
-from index.store_settings import StoreSettings
 from ingest.errors import SettingError
 from workers.composition import JobSettings
 from workers.nearline import Nearline
@@ -37,21 +33,24 @@ class JobComposition:
 
     @contextmanager
     def open_steps(self) -> Iterator[Steps]:
-        """The steps over the data directory, under its lock."""
+        """The steps over the keepers of the settings; embedded ones under the lock of the data directory."""
         settings = self._settings
         folder = settings.store.data_dir
-        how = StoreSettings(free_bytes_floor=settings.store.min_free_disk)
-        with (
-            DataDirLock(folder),
-            closing(ParquetStore.open(folder, how)) as store,
-            closing(Knowledge(folder / CATALOGUE_FILE)) as knowledge,
-        ):
+        folder.mkdir(parents=True, exist_ok=True)
+        with owned(settings), open_keepers(settings, folder) as keepers:
             nearline_how = settings.nearline
             embedder = load_embedder(
                 nearline_how.embed_device, threads=nearline_how.embed_threads, cache=folder / "models"
             )
-            nearline = Nearline(store, knowledge, embedder, folder, nearline_settings(settings))
+            nearline = Nearline(
+                keepers.store,
+                keepers.knowledge,
+                embedder,
+                folder,
+                nearline_settings(settings),
+                generations=keepers.generations,
+            )
             try:
-                yield Steps(store, knowledge, nearline, folder / "drafts")
+                yield Steps(keepers.store, keepers.knowledge, nearline, folder / "drafts")
             finally:
                 nearline.stop()

@@ -85,12 +85,26 @@ def read_token(text: str) -> str:
     return token
 
 
-def read_store(text: str) -> str:
-    """The store's name; the one that is planned is told apart from one that is misspelt."""
-    name = text.strip().lower()
-    if name == "elasticsearch":
-        raise ValueError("the Elasticsearch store is not built yet")
-    return one_of("embedded")(name)
+def read_http(text: str) -> str:
+    """Addresses of servers that speak HTTP."""
+    urls = [url.strip() for url in text.split(",")]
+    if not all(url.startswith(("http://", "https://")) for url in urls):
+        raise ValueError("each must begin with http:// or https://")
+    return ",".join(urls)
+
+
+def read_index_prefix(text: str) -> str:
+    """What names of indices may begin with."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", text.strip(), re.ASCII):
+        raise ValueError("at most 61 small letters, digits and -, the first no -")
+    return text.strip()
+
+
+def read_natural(text: str) -> int:
+    """A whole number from 0 to a hundred."""
+    if not re.fullmatch(r"\d{1,2}", text.strip(), re.ASCII):
+        raise ValueError("it must be a whole number from 0 to 99")
+    return int(text)
 
 
 def read_redis(text: str) -> str:

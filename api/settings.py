@@ -82,7 +82,24 @@ class StoreSettings:
     """Where lines are kept, and for how long."""
 
     store: str = setting(
-        "embedded", text.read_store, "embedded", "Which store keeps the lines. Elasticsearch is not built yet."
+        "embedded",
+        text.one_of("embedded", "elasticsearch"),
+        "embedded or elasticsearch",
+        "Which store keeps lines, incidents and notes: files of this process, or an Elasticsearch that many share.",
+    )
+    elasticsearch_url: str = setting(
+        "",
+        text.read_http,
+        "http://host:port, or several between commas",
+        "The Elasticsearch that keeps the lines where `store` says so.",
+        secret=True,
+        variable="ELASTICSEARCH_URL",
+    )
+    elasticsearch_prefix: str = setting(
+        "dejalog", text.read_index_prefix, "small letters, digits and -", "What the names of its indices begin with."
+    )
+    elasticsearch_replicas: int = setting(
+        0, text.read_natural, "a whole number from 0", "Copies of each index; 1 or more where a node may be lost."
     )
     data_dir: Path = setting(
         default_data_dir, text.read_path, "a folder", "Where everything is kept; one server at a time owns it."

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import structlog
 
 from api.app import create_worker_app
-from api.lock import DataDirLock
+from api.keepers import open_keepers, owned
 from api.metrics import Metrics
 from api.serve import listen_at, run_app, serving_app
 from api.settings import Settings
 from api.worker_metrics import StreamCollector
-from index.store_parquet import ParquetStore
-from index.store_settings import StoreSettings
+from index.line_store import KeptStore
 from ingest.errors import RefusedError, SettingError
 from ingest.line_sink import LineSink
 from ingest.receive import Receiver
@@ -99,13 +98,9 @@ def _prepared(stream: ChunkStream) -> bool:
 @contextlib.contextmanager
 def _opened_store(settings: Settings) -> Iterator[LineSink]:
     """The store of the settings, kept in order meanwhile."""
-    data_dir = settings.store.data_dir
-    with (
-        DataDirLock(data_dir),
-        contextlib.closing(
-            ParquetStore.open(data_dir, StoreSettings(free_bytes_floor=settings.store.min_free_disk))
-        ) as store,
-    ):
+    settings.store.data_dir.mkdir(parents=True, exist_ok=True)
+    with owned(settings), open_keepers(settings, settings.store.data_dir) as keepers:
+        store = keepers.store
         stop = threading.Event()
         thread = threading.Thread(target=_maintain, args=(store, stop), name="maintain", daemon=True)
         thread.start()
@@ -116,7 +111,7 @@ def _opened_store(settings: Settings) -> Iterator[LineSink]:
             thread.join()
 
 
-def _maintain(store: ParquetStore, stop: threading.Event) -> None:
+def _maintain(store: KeptStore, stop: threading.Event) -> None:
     while not stop.wait(_MAINTAIN_EVERY_S):
         try:
             store.maintain()

@@ -75,6 +75,11 @@ def drop_to_size(client: Elastic, names: Names, max_bytes: int) -> int:
     return dropped
 
 
+def has_expired(client: Elastic, names: Names, cutoff_ns: int) -> bool:
+    """Whether a day is old enough to be dropped."""
+    return any(not _has_young(client, day.index, cutoff_ns) for day in days(client, names))
+
+
 def _take_lease(client: Elastic, names: Names, *, again: bool = False) -> bool:
     """Whether this process is the one that drops days now; `again`: it is, and goes on."""
     held = client.get(names.state, _DOCUMENT)

@@ -58,6 +58,23 @@ class HighWater:
     last_ns: int | None
 
 
+@dataclasses.dataclass(frozen=True)
+class StoreStatus:
+    """What an operator wants to know of the store."""
+
+    lines: int
+    segments: int
+    """Or indices."""
+    memory_lines: int
+    """What waits in memory and journal for a segment: nothing, where another program keeps the lines."""
+    memory_bytes: int
+    journal_bytes: int
+    disk_bytes: int
+    damaged_files: int
+    damaged_lines: int
+    """Lines that were acknowledged and lost with damaged files, as far as they could be counted."""
+
+
 class LineReader(Protocol):
     """What can be asked of lines.
 
@@ -140,3 +157,22 @@ class LineStore(LineSink, LineReader, Protocol):
 
     def drop_to_size(self, max_bytes: int) -> int:
         """Drop the oldest partitions until at most `max_bytes` are used on disk; returns lines dropped."""
+
+
+class KeptStore(LineStore, Protocol):
+    """A line store with the upkeep that a process owes it."""
+
+    def maintain(self) -> bool:
+        """Do what is due to keep it in order; returns whether anything was. Call it about once a second."""
+
+    def has_expired(self, cutoff_ns: int) -> bool:
+        """Whether `drop_before` would drop something."""
+
+    def disk_bytes(self, *, max_age_s: float = 0.0) -> int:
+        """What it uses on disk; measured at most `max_age_s` ago."""
+
+    def status(self) -> StoreStatus:
+        """Figures for `doctor` and `/metrics`."""
+
+    def close(self) -> None:
+        """Give back what it holds; nothing is lost without it."""

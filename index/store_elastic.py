@@ -24,7 +24,7 @@ from index.elastic_signatures import Signatures
 from index.elastic_template import Names, prepare
 from index.elastic_write import LineWriter, WriteSettings
 from index.ledger import folded
-from index.line_store import Counted, HighWater, LineFilter, LinePage
+from index.line_store import Counted, HighWater, LineFilter, LinePage, StoreStatus
 from index.piece import Deadline
 from index.view import View
 from ingest.line_sink import SourceRange
@@ -106,6 +106,35 @@ class ElasticsearchStore:
     def drop_to_size(self, max_bytes: int) -> int:
         """See LineStore. What is counted are the indices of lines, copies included."""
         return elastic_retain.drop_to_size(self._client, self._names, max_bytes)
+
+    def has_expired(self, cutoff_ns: int) -> bool:
+        """See KeptStore."""
+        return elastic_retain.has_expired(self._client, self._names, cutoff_ns)
+
+    def maintain(self) -> bool:
+        """See KeptStore. Elasticsearch keeps its own house."""
+        return False
+
+    def disk_bytes(self, *, max_age_s: float = 0.0) -> int:  # noqa: ARG002 see KeptStore; one small request, always fresh
+        """See KeptStore. Indices of lines, copies included."""
+        return sum(day.bytes for day in elastic_retain.days(self._client, self._names))
+
+    def status(self) -> StoreStatus:
+        """See KeptStore."""
+        held = elastic_retain.days(self._client, self._names)
+        return StoreStatus(
+            lines=sum(day.lines for day in held),
+            segments=len(held),
+            memory_lines=0,
+            memory_bytes=0,
+            journal_bytes=0,
+            disk_bytes=sum(day.bytes for day in held),
+            damaged_files=0,
+            damaged_lines=0,
+        )
+
+    def close(self) -> None:
+        """See KeptStore. The client is its owner's."""
 
     # ---- reading -------------------------------------------------------------------------------------------------
 

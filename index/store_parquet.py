@@ -28,6 +28,7 @@ from index.catalogue import (
 from index.compact import choose_segments, merged_lines
 from index.journal import Entry, Journal, encode, journal_path
 from index.ledger import admitted, first_lines
+from index.line_store import StoreStatus
 from index.memory import MemoryFrame, with_frame
 from index.quarantine import set_aside, sync_folder
 from index.segment import SUFFIXES, Segment
@@ -53,21 +54,6 @@ log = structlog.get_logger()
 
 DISK_CHECK_S = 0.5
 """How old a measurement of the disk may be; a guess: less than a chunk's worth of writing at full speed."""
-
-
-@dataclasses.dataclass(frozen=True)
-class StoreStatus:
-    """What an operator wants to know of the store."""
-
-    lines: int
-    segments: int
-    memory_lines: int
-    memory_bytes: int
-    journal_bytes: int
-    disk_bytes: int
-    damaged_files: int
-    damaged_lines: int
-    """Lines that were acknowledged and lost with damaged files, as far as they could be counted."""
 
 
 class ParquetStore(ReadingStore):

@@ -13,11 +13,16 @@ from workers.chunk_stream import ChunkStream, StreamSettings
 
 
 @pytest.fixture(scope="session")
-def elastic() -> Iterator[Elastic]:
+def elastic_url() -> Iterator[str]:
     with elasticsearch() as url:
-        client = Elastic(url)
-        yield client
-        client.close()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def elastic(elastic_url: str) -> Iterator[Elastic]:
+    client = Elastic(elastic_url)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ class Miner(Protocol):
 class OwnMiner:
     """A Miner in this process."""
 
-    def __init__(self, store: ParquetStore) -> None:
+    def __init__(self, store: LineReader) -> None:
         self._store = store
         self._cache = MineCache()
 

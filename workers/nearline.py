@@ -20,7 +20,7 @@ from index.generation_folder import GenerationFolder
 from index.generation_store import GenerationStore, Stamp
 from index.incident import Incident
 from index.knowledge_store import KnowledgeStore
-from index.store_parquet import ParquetStore
+from index.line_store import KeptStore
 from index.vector import Embedder
 from ingest.errors import DejalogError
 from workers.foreground import Foreground, run_in_background
@@ -52,7 +52,7 @@ class Nearline:
 
     def __init__(
         self,
-        store: ParquetStore,
+        store: KeptStore,
         knowledge: KnowledgeStore,
         embedder: Embedder,
         folder: Path,
@@ -88,7 +88,9 @@ class Nearline:
         self._past: OrderedDict[tuple[object, ...], Generation] = OrderedDict()
         self.progress = Progress()
         self.mines_when_due = True
-        """Off while a history is loaded: what would be mined of its first days is mined again at its end."""
+        """Off while a history is loaded (what would be mined of its first days is mined again at its end), and where
+        other processes mine: what they publish is taken up all the same.
+        """
 
     def start(self) -> None:
         """Take up the saved generation if it still holds, and begin."""
@@ -176,7 +178,9 @@ class Nearline:
     def take_up_saved(self) -> None:
         """Publish the saved generation if it still holds."""
         saved = self._generations.newest(embedder=self._embedder.name)
-        if saved is not None:
+        if saved is None:
+            self._version = self._generations.version()
+        else:
             self._version = saved.version
             self._publish(saved.generation, saved.stamp)
 
@@ -296,6 +300,9 @@ class Nearline:
             while not self._stop.is_set() and not self._waiters and time.monotonic() < resume:
                 self._changed.wait(0.5)
         self._foreground.give_way(self._settings.give_way_s)
+        with self._mine_lock:
+            if self._generations.version() != self._version:
+                self.take_up_saved()
         is_due = self.mines_when_due or self._waiters > 0
         if is_due and not self._stop.is_set() and (self._current is None or self._current[1] != self.stamp):
             self.mine()

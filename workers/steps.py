@@ -17,8 +17,8 @@ from index.generation_build import (
 )
 from index.generation_store import Stamp
 from index.incident_mine import MineCache
-from index.knowledge import Knowledge
-from index.store_parquet import ParquetStore
+from index.knowledge_store import KnowledgeStore
+from index.line_store import KeptStore
 from workers.drafts import Drafts
 from workers.nearline import Nearline
 
@@ -30,7 +30,7 @@ NOTHING: Outcome = {"did": "nothing"}
 class Steps:
     """Over one store; `nearline` is not started: nothing of it runs but what is called here. One step at a time."""
 
-    def __init__(self, store: ParquetStore, knowledge: Knowledge, nearline: Nearline, folder: Path) -> None:
+    def __init__(self, store: KeptStore, knowledge: KnowledgeStore, nearline: Nearline, folder: Path) -> None:
         self._store = store
         self._knowledge = knowledge
         self._nearline = nearline
