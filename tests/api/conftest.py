@@ -87,6 +87,7 @@ def serving(dejalog: Dejalog) -> Iterator[str]:
     """A uvicorn over `dejalog` in a thread; yields its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # so that who comes before uvicorn is up waits
     config = uvicorn.Config(create_app(dejalog), log_config=None, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
