@@ -121,14 +121,15 @@ class Elastic:
 
     def get(self, index: str, document: str) -> Versioned | None:
         """The newest state of a document, searchable or not."""
-        found = self.request("GET", f"/{index}/_doc/{document}", allowed=(404,))
+        found = _when_allocated(lambda: self.request("GET", f"/{index}/_doc/{document}", allowed=(404,)))
         return versioned(found) if found.get("found") else None
 
     def get_all(self, index: str, documents: Sequence[str]) -> list[Versioned | None]:
         """As `get`, many in one round trip and the same order."""
         if not documents:
             return []
-        found = self.request("POST", f"/{index}/_mget", {"ids": list(documents)}, allowed=(404,))
+        wanted = {"ids": list(documents)}
+        found = _when_allocated(lambda: _all_answered(self.request("POST", f"/{index}/_mget", wanted, allowed=(404,))))
         if "docs" not in found:
             return [None] * len(documents)
         return [versioned(row) if row.get("found") else None for row in found["docs"]]
@@ -155,6 +156,14 @@ def _whole(found: Json) -> Json:
     shards = found.get("_shards", {})
     if shards.get("failed"):
         raise _refused_or_broken(503, f"{shards['failed']} of {shards['total']} shards did not answer: {shards}"[:500])
+    return found
+
+
+def _all_answered(found: Json) -> Json:
+    """Raises RefusedError when a document could not be looked for: that is not the same as not being there."""
+    for row in found.get("docs", ()):
+        if "error" in row and "index_not_found" not in str(row["error"]):
+            raise _refused_or_broken(503, str(row["error"])[:500])
     return found
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from api import reference
+from api.keepers import open_keepers
 from api.setting_text import Address, read_address, read_duration, read_size
 from api.settings import known_settings, read_settings
 from ingest.errors import SettingError
@@ -56,8 +57,10 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ({"DEJALOG_MAX_DISK": "10 parsecs"}, "a size is written like 10GB"),
         ({"DEJALOG_LISTEN": "localhost"}, "is not a port"),
         ({"DEJALOG_LISTEN": "0.0.0.0:8900"}, "needs a token"),
-        ({"DEJALOG_STORE": "elasticsearch"}, "not built yet"),
-        ({"DEJALOG_STORE": "mongo"}, "embedded"),
+        ({"DEJALOG_STORE": "mongo"}, "embedded or elasticsearch"),
+        ({"ELASTICSEARCH_URL": "ftp://x"}, "http://host:port"),
+        ({"DEJALOG_ELASTICSEARCH_PREFIX": "-Upper"}, "small letters"),
+        ({"DEJALOG_ELASTICSEARCH_REPLICAS": "-1"}, "a whole number from 0"),
         ({"DEJALOG_ZONE": "Mars/Olympus"}, "no such time zone"),
         ({"DEJALOG_TOKEN_FILE": "/does/not/exist"}, "cannot be read"),
         ({"DEJALOG_TOKEN_FILE": "/x", "DEJALOG_TOKEN": "y"}, "keep one"),
@@ -88,7 +91,13 @@ def test_a_secret_is_never_repeated_in_a_message() -> None:
 
 
 def test_other_programs_variables_are_left_alone() -> None:
-    assert read_settings({}, {"PATH": "/bin", "ELASTICSEARCH_URL": "http://x"}) == read_settings({}, {})
+    assert read_settings({}, {"PATH": "/bin", "OPENAI_API_KEY": "x"}) == read_settings({}, {})
+
+
+def test_elasticsearch_without_an_address_is_told_before_anything_opens(tmp_path: Path) -> None:
+    settings = read_settings({}, {"DEJALOG_STORE": "elasticsearch"})
+    with pytest.raises(SettingError, match="ELASTICSEARCH_URL is not set"), open_keepers(settings, tmp_path):
+        raise AssertionError("it opened")
 
 
 @pytest.mark.parametrize(

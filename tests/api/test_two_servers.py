@@ -14,6 +14,8 @@ from api.compose import open_dejalog
 from tests.api.conftest import LINES, SECOND, Served, serving, settings_for, shop_lines
 
 WAIT_S = 60.0
+REFUSED = 27
+"""Every tenth line, but those of every hundred that say something else."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def _until_same_generation(two: tuple[Served, Served]) -> None:
 def test_what_one_takes_in_the_other_finds(two: tuple[Served, Served]) -> None:
     span = {"start": str(two[0].start_ns), "end": str(two[0].start_ns + LINES * SECOND), "limit": "1000"}
     found = [each.http.get("/v1/search", params={"query": "refused", **span}).json() for each in two]
-    assert [page["total"] for page in found] == [30, 30]
+    assert [page["total"] for page in found] == [REFUSED, REFUSED]
     assert [line["id"] for line in found[0]["lines"]] == [line["id"] for line in found[1]["lines"]]
 
 
@@ -62,7 +64,7 @@ def test_both_answer_a_question_alike(two: tuple[Served, Served]) -> None:
         answer.pop("took_ms")
     assert answers[0] == answers[1]
     assert answers[0]["verdict"] == "found"
-    assert answers[0]["patterns"][0]["count"] == 30
+    assert answers[0]["patterns"][0]["count"] == REFUSED
     assert answers[0]["citations"]
 
 
