@@ -12,7 +12,7 @@ Composition that the command line calls, all in `api/compose.py`:
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Unpack
 
 from api.settings import Settings
 from index.generation import Generation
@@ -20,6 +20,7 @@ from index.incident import Note, Similar
 from index.line_store import LineStore
 from index.pattern import PatternEdit
 from ingest.chunk import ChunkSink
+from ingest.push import PushHow
 from workers.foreground import Foreground
 
 
@@ -80,16 +81,7 @@ class Status:
 class LineReceiver(ChunkSink, Protocol):
     """What `ingest.receive.Receiver` offers to the routes."""
 
-    def accept_lines(
-        self,
-        body: bytes,
-        *,
-        service: str = "",
-        time_field: str = "",
-        message_field: str = "",
-        idempotency_key: str = "",
-        is_array: bool | None = None,
-    ) -> Mapping[str, int]:
+    def accept_lines(self, body: bytes, **how: Unpack[PushHow]) -> Mapping[str, int]:
         """Store pushed lines; returns how many were `received`, `stored`, `blank` and `unparsed`. With a key, the same
         request sent again stores nothing. Raises InputError, RefusedError.
         """

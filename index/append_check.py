@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ingest.errors import ChunkError
+from ingest.errors import ChunkError, RangeConflictError
 from ingest.line import LINE_SCHEMA
 from ingest.line_sink import SourceRange
 
@@ -36,3 +36,10 @@ def check_lines(lines: pl.DataFrame, covers: Sequence[SourceRange]) -> None:
 def overlap(one: SourceRange, other: SourceRange) -> bool:
     """Whether two ranges share a byte."""
     return one.source == other.source and one.start < other.end and other.start < one.end
+
+
+def conflict(covered: SourceRange) -> RangeConflictError:
+    """What an append is told of a range that is stored already, or that it holds twice."""
+    return RangeConflictError(
+        f"bytes of [{covered.start}, {covered.end}) of source {covered.source} are stored already"
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from index.elastic_template import KEYWORD_CHARACTERS, MOST_DEPTH
+from index.elastic_template import DIMENSIONS, KEYWORD_CHARACTERS, MOST_DEPTH
 from index.elastic_words import cjk_of, words_of
 from index.line_store import LEDGER_WINDOW_NS
 
@@ -20,8 +20,6 @@ PLAUSIBLE_DAYS = 400
 thousands of indices. A guess: a year of history can be loaded into its own days.
 """
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.9fZ"
-DIMENSIONS = ("service", "host", "namespace", "pod", "container", "level", "stream")
-"""Columns indexed as they are; an empty one is left out."""
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _SCALAR = rf"({_STRING})\s*:\s*(?:{_STRING}|-?[0-9][-+.0-9eE]*|true|false)"

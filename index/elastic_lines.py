@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from index.elastic_client import PAGE_HITS, Elastic, Json
-from index.elastic_documents import DIMENSIONS, TIME_FORMAT
+from index.elastic_documents import TIME_FORMAT
 from index.elastic_query import Query
+from index.elastic_template import DIMENSIONS
 from index.piece import Deadline
 from index.segment import STORED_SCHEMA
 

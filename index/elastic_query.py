@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from index.elastic_documents import DIMENSIONS, TIME_FORMAT
-from index.elastic_template import KEYWORD_CHARACTERS
+from index.elastic_documents import TIME_FORMAT
+from index.elastic_template import DIMENSIONS, KEYWORD_CHARACTERS
 from index.elastic_words import is_cut, word
 from index.line_store import LineFilter
 from index.query import AllOf, AnyOf, Compared, Everything, Holds, Matches, Node, NoneOf, Present, Same, Words, parse

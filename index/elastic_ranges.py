@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from index.append_check import overlap
+from index.append_check import conflict, overlap
 from index.elastic_client import Elastic, Json, Versioned, action
 from index.elastic_sequence import Block
 from index.elastic_template import Names
 from index.source_ranges import SourceRanges
-from ingest.errors import RangeConflictError, RefusedError
+from ingest.errors import RefusedError
 from ingest.line_sink import SourceRange
 
 _ATTEMPTS = 50
@@ -36,13 +36,13 @@ class Ranges:
         """The documents of the sources. Raises RangeConflictError when a byte is stored already or is given twice."""
         for number, covered in enumerate(covers):
             if any(overlap(covered, other) for other in covers[:number]):
-                raise _conflict(covered)
+                raise conflict(covered)
         sources = sorted({covered.source for covered in covers})
         held = self._client.get_all(self._index, [_document(source) for source in sources])
         found = dict(zip(sources, held, strict=True))
         for covered in covers:
             if _ranges(covered.source, found[covered.source]).overlaps(covered):
-                raise _conflict(covered)
+                raise conflict(covered)
         return found
 
     def add(
@@ -93,9 +93,3 @@ def _document(source: str) -> str:
 def _ranges(source: str, found: Versioned | None) -> SourceRanges:
     spans: list[Any] = [] if found is None else found.source["spans"]
     return SourceRanges(SourceRange(source, start, end) for start, end in spans)
-
-
-def _conflict(covered: SourceRange) -> RangeConflictError:
-    return RangeConflictError(
-        f"bytes of [{covered.start}, {covered.end}) of source {covered.source} are stored already"
-    )

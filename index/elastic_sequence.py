@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import orjson
 
+from index.elastic_cell import Cell
 from index.elastic_client import Elastic, Json, Versioned, action
 from index.elastic_template import Names
 from ingest.errors import RefusedError
@@ -32,8 +33,7 @@ class Sequence:
     """The shared counter as one process sees it. Safe to use from many threads."""
 
     def __init__(self, client: Elastic, names: Names) -> None:
-        self._client = client
-        self._index = names.state
+        self._cell = Cell(client, names.state, _DOCUMENT)
         self._lock = threading.Lock()
         self._known: Versioned | None = None
 
@@ -66,7 +66,7 @@ class Sequence:
     def release_item(self, token: str) -> tuple[bytes, State]:
         """An item for a bulk request on the same index that releases a block, and the state that it writes."""
         with self._lock:
-            was = self._known or self._client.get(self._index, _DOCUMENT)
+            was = self._known or self._cell.get()
         state = _state(was)
         _without(state, token)
         return action("index", _DOCUMENT, was) + orjson.dumps(state) + b"\n", state
@@ -81,25 +81,19 @@ class Sequence:
 
     def end(self) -> int:
         """All lines with a smaller sequence are searchable."""
-        found = self._client.get(self._index, _DOCUMENT)
-        state = _state(found)
+        state = _state(self._cell.get())
         return int(min([state["next"], *(start for start, _ in state["open"].values())]))
 
     def _change(self, change: Callable[[State], int]) -> int:
         """Change the state by compare-and-set; returns what `change`, which may be called several times, returned."""
         with self._lock:
             for _ in range(_ATTEMPTS):
-                was = self._known or self._client.get(self._index, _DOCUMENT)
+                was, self._known = self._known or self._cell.get(), None
                 state = _state(was)
                 result = change(state)
-                self._known = None
-                body = action("create" if was is None else "index", _DOCUMENT, was) + orjson.dumps(state) + b"\n"
-                item = self._client.bulk(self._index, body, fields="items")[0]
-                if item["status"] in {200, 201}:
-                    self._known = Versioned(state, item["_seq_no"], item["_primary_term"])
+                self._known = self._cell.put(state, was)
+                if self._known is not None:
                     return result
-                if item["status"] != 409:
-                    raise RefusedError(f"reserving a place in the order of arrival: {item.get('error')}")
         raise RefusedError(f"{_ATTEMPTS} attempts to reserve a place in the order of arrival met other writers")
 
 

@@ -19,6 +19,8 @@ MOST_HITS = 20_000
 """What one search may return: a page of the API has 10,000 lines, and one more tells whether others follow."""
 MOST_DEPTH = 20
 """Nesting of attributes that is indexed; Elasticsearch's own default."""
+DIMENSIONS = ("service", "host", "namespace", "pod", "container", "level", "stream")
+"""Columns indexed as they are; an empty one is left out."""
 INDEXED_ONLY = ("words", "cjk", "attributes", "attribute_words", "keys", "odd", "escaped", "offset")
 """Fields that follow from others and are not kept."""
 _log = structlog.get_logger()
@@ -107,9 +109,7 @@ def _lines_template(shards: int, replicas: int, *, mode: str) -> dict[str, Any]:
         },
         "mappings": {
             "dynamic": False,
-            "_source": {
-                "excludes": ["words", "cjk", "attributes", "attribute_words", "keys", "odd", "escaped", "offset"]
-            },
+            "_source": {"excludes": list(INDEXED_ONLY)},
             "properties": _line_properties(),
         },
     }
@@ -124,7 +124,7 @@ def _line_properties() -> dict[str, Any]:
         "source": {"type": "keyword"},
         "position": {"type": "long"},
         "sequence": {"type": "long"},
-        **dict.fromkeys(("service", "host", "namespace", "pod", "container", "level", "stream"), keyword),
+        **dict.fromkeys(DIMENSIONS, keyword),
         "signature": {"type": "keyword"},
         "shape": {"type": "keyword"},
         # Nanoseconds since the start of the ledger's window: Elasticsearch computes in doubles, too short for times.

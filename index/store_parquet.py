@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 import structlog
 
-from index.append_check import check_lines, overlap
+from index.append_check import check_lines, conflict, overlap
 from index.catalogue import (
     Catalogue,
     SegmentRow,
@@ -43,7 +43,6 @@ from index.view import LedgerCache, View, Views
 from ingest.errors import (
     DamagedError,
     DejalogError,
-    RangeConflictError,
     RefusedError,
     StorageFullError,
 )
@@ -132,9 +131,7 @@ class ParquetStore(ReadingStore):
             for number, covered in enumerate(covers):
                 taken = self._ranges.overlaps(covered) or self._reserved.overlaps(covered)
                 if taken or any(overlap(covered, other) for other in covers[:number]):
-                    raise RangeConflictError(
-                        f"bytes of [{covered.start}, {covered.end}) of source {covered.source} are stored already"
-                    )
+                    raise conflict(covered)
             for covered in covers:
                 self._reserved.add(covered)
 

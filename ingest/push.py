@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from typing import TypedDict
 
 import orjson
 
@@ -25,6 +26,21 @@ class Pushed:
     chunk: Chunk
     time_field: str = ""
     message_field: str = ""
+
+
+class PushHow(TypedDict, total=False):
+    """What a sender may say of the lines that it pushes; all of it may be left out."""
+
+    service: str
+    """Of lines that name none."""
+    time_field: str
+    message_field: str
+    idempotency_key: str
+    source_host: str
+    now_ns: int | None
+    """When they arrived; None is now."""
+    is_array: bool | None
+    """False: it is none, whatever the body looks like; None: see for yourself."""
 
 
 class Pushes:

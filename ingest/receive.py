@@ -7,6 +7,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Unpack
 
 import polars as pl
 import structlog
@@ -18,7 +19,7 @@ from ingest.line import LINE_SCHEMA, Mark
 from ingest.line_sink import LineSink, SourceRange
 from ingest.parse import parse, parse_nothing
 from ingest.parse_fields import FieldNames
-from ingest.push import Pushed, Pushes, preferring
+from ingest.push import Pushed, Pushes, PushHow, preferring
 from ingest.signature import signature_columns
 
 _LOCKS = 64
@@ -72,18 +73,7 @@ class Receiver:
         """Store what is not stored yet of the chunk's bytes; see ChunkSink. Raises RefusedError."""
         self._take(chunk, FieldNames())
 
-    def accept_lines(
-        self,
-        body: bytes,
-        *,
-        service: str = "",
-        time_field: str = "",
-        message_field: str = "",
-        idempotency_key: str = "",
-        source_host: str = "",
-        now_ns: int | None = None,
-        is_array: bool | None = None,
-    ) -> dict[str, int]:
+    def accept_lines(self, body: bytes, **how: Unpack[PushHow]) -> dict[str, int]:
         """Store pushed lines: JSON objects one a line, an array of them, or bare text lines.
 
         `service` is that of lines that name none. With a key, the same body sent again stores nothing, and another body
@@ -91,16 +81,7 @@ class Receiver:
         lines were `received`, `stored`, `blank` and `unparsed` (stored as they came). Raises InputError when the body
         is a JSON array that does not parse; RefusedError when the store takes nothing now.
         """
-        pushed = self._pushes.place(
-            body,
-            service=service,
-            time_field=time_field,
-            message_field=message_field,
-            idempotency_key=idempotency_key,
-            source_host=source_host,
-            now_ns=now_ns,
-            is_array=is_array,
-        )
+        pushed = self._pushes.place(body, **how)
         return dict(_NOTHING) if pushed is None else self.accept_pushed(pushed)
 
     def accept_pushed(self, pushed: Pushed) -> dict[str, int]:

@@ -1,13 +1,14 @@
 """A real redis-server of the tests' own: on a free port of loopback, in its own folder, stopped by its process id."""
 
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import redis
+
+from tests.ports import free_port
 
 SAFE = ("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction")
 """As docs/how-to/distributed.md asks for."""
@@ -19,9 +20,7 @@ class RedisServer:
     def __init__(self, folder: Path, *options: str) -> None:
         program = shutil.which("redis-server")
         assert program, "redis-server is not installed: `make setup-test` installs it where it may"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         where = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "")
         self._command = [program, *where, *(options or SAFE)]

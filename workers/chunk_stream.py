@@ -20,11 +20,9 @@ from ingest.errors import SettingError, StorageFullError, UnavailableError
 from ingest.push import Pushed
 from workers import chunk_scripts as scripts
 from workers.chunk_record import Fields, record_bytes, record_of
-from workers.redis_server import check_version, losses, translated
+from workers.redis_server import check_version, connect, losses, translated
 
 GROUP = "ingest"
-_TIMEOUT_S = 10.0
-"""Longest wait for an answer of Redis; must be longer than a read blocks. A guess."""
 _REASON_FIELDS = (b"dead_reason", b"dead_tries", b"dead_id")
 
 
@@ -87,18 +85,8 @@ class ChunkStream:
     def __init__(self, url: str, settings: StreamSettings | None = None) -> None:
         """Raises SettingError when `url` is none of a Redis. Nothing is asked of the server yet; see `prepare`."""
         self.settings = settings or StreamSettings()
-        try:
-            self._redis: Any = redis.Redis.from_url(
-                url,
-                protocol=2,
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
-                retry=Retry(NoBackoff(), 0),  # whoever calls decides; an append must not be doubled without need
-            )
-        except ValueError as error:
-            raise SettingError(
-                f"the address of Redis cannot be read: {error}; e.g. redis://127.0.0.1:6379/0"
-            ) from error
+        # Whoever calls decides about retries: an append must not be doubled without need.
+        self._redis = connect(url, retry=Retry(NoBackoff(), 0))
         names = ("APPEND", "SETTLE", "BURY", "REVIVE", "HOLD", "LEAVE", "TIDY")
         self._run: dict[str, _Script] = {
             name: self._redis.register_script(getattr(scripts, name).strip()) for name in names

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import redis
-
 from ingest.errors import RefusedError
-from workers.redis_server import translated
+from workers.redis_server import connect, translated
 
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 _EXTEND = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
@@ -21,7 +19,7 @@ class JobBoard:
     """Safe to use from many threads and processes. Its locks only save work: a step must be right without them."""
 
     def __init__(self, url: str, *, prefix: str = "dejalog") -> None:
-        self._redis: Any = redis.Redis.from_url(url, protocol=2, socket_timeout=10.0)
+        self._redis = connect(url)
         self._release = self._redis.register_script(_RELEASE)
         self._extend = self._redis.register_script(_EXTEND)
         self._key = f"{prefix}:nearline"

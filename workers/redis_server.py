@@ -4,14 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import redis
 import redis.exceptions
 
 from ingest.errors import SettingError, StorageFullError, UnavailableError
 
+TIMEOUT_S = 10.0
+"""Longest wait for an answer of Redis; must be longer than a read blocks. A guess."""
 _OLDEST_VERSION = (7, 0)
 """Scripts that may run when memory is full came with it."""
 _FULL_RETRY_S = 2.0
 """When to try again on a full server: a guess at how long workers need to make room."""
+
+
+def connect(url: str, **more: Any) -> Any:
+    """A client of this Redis; nothing is asked of the server yet. Raises SettingError when `url` is none of a Redis."""
+    try:
+        return redis.Redis.from_url(url, protocol=2, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, **more)
+    except ValueError as error:
+        raise SettingError(f"the address of Redis cannot be read: {error}; e.g. redis://127.0.0.1:6379/0") from error
 
 
 @contextmanager

@@ -5,10 +5,11 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Unpack
 
 from ingest.chunk import Chunk
 from ingest.errors import RefusedError
-from ingest.push import Pushed, Pushes
+from ingest.push import Pushed, Pushes, PushHow
 from workers.chunk_stream import ChunkStream
 
 
@@ -29,27 +30,11 @@ class StreamReceiver:
         """See ChunkSink: durable means in the stream."""
         self._append(Pushed(chunk))
 
-    def accept_lines(
-        self,
-        body: bytes,
-        *,
-        service: str = "",
-        time_field: str = "",
-        message_field: str = "",
-        idempotency_key: str = "",
-        is_array: bool | None = None,
-    ) -> dict[str, int]:
+    def accept_lines(self, body: bytes, **how: Unpack[PushHow]) -> dict[str, int]:
         """Take pushed lines, as `ingest.receive.Receiver.accept_lines` does; answers how many lines were `received` and
         `queued`: what becomes of them is known later.
         """
-        pushed = self._pushes.place(
-            body,
-            service=service,
-            time_field=time_field,
-            message_field=message_field,
-            idempotency_key=idempotency_key,
-            is_array=is_array,
-        )
+        pushed = self._pushes.place(body, **how)
         if pushed is None:
             return {"received": 0, "queued": 0}
         self._append(pushed)

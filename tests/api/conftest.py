@@ -75,13 +75,6 @@ def settings_for(data_dir: Path, port: int = 8900, token: str = "") -> Settings:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def serving(dejalog: Dejalog) -> Iterator[str]:
     """A uvicorn over `dejalog` in a thread; yields its address."""

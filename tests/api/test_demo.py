@@ -5,7 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.reliability.processes import Program, free_port, wait_for
+from tests.ports import free_port
+from tests.reliability.processes import Program, wait_for
 
 
 @pytest.fixture

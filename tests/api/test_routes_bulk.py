@@ -17,7 +17,7 @@ from api.app import create_app
 from api.client import InProcessTransport
 from ingest.errors import StorageFullError
 from tests.api.conftest import Served, serving
-from tests.reliability.processes import free_port
+from tests.ports import free_port
 from tests.workers.chunks_made import wait_until
 
 FILTERED = "errors%2Citems.%2A.error%2Citems.%2A.status%2Citems.%2A.failure_store"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.lock import FILE_NAME, owner_address
-from tests.api.conftest import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DEJALOG = [sys.executable, "-c", "from api.cli import main; main()"]

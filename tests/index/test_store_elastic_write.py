@@ -14,7 +14,7 @@ from ingest.errors import RangeConflictError, RefusedError, StorageFullError
 from ingest.line_sink import SourceRange
 from tests.index.lines_made import RECORD_BYTES, START_NS, covers_of, made_lines
 from tests.index.test_store_elastic import fresh_prefix, prefix
-from tests.real.elasticsearch import free_port
+from tests.ports import free_port
 
 __all__ = ["prefix"]
 AA = "00000000000000aa"

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+
+from tests.ports import free_port
 
 VERSION = "8.19.21"
 ARCHIVE = Path(__file__).parents[2] / ".servers" / f"elasticsearch-{VERSION}.zip"
@@ -109,14 +110,6 @@ def stop_node(node: Node) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(node.process.pid, signal.SIGKILL)
     node.process.wait()
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait(node: Node) -> None:

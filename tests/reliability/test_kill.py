@@ -14,7 +14,8 @@ import pytest
 
 from index.line_store import LineFilter
 from index.store_parquet import ParquetStore
-from tests.reliability.processes import Program, free_port, wait_for
+from tests.ports import free_port
+from tests.reliability.processes import Program, wait_for
 from tests.reliability.writer import FILES
 
 

@@ -19,8 +19,9 @@ from ingest.chunk_http import encode
 from ingest.errors import RefusedError, UnavailableError
 from ingest.push import Pushed
 from ingest.ship_http import HttpShipper
+from tests.ports import free_port
 from tests.redis_server import RedisServer
-from tests.reliability.processes import Program, free_port
+from tests.reliability.processes import Program
 from tests.workers.chunks_made import assert_each_once, chunks, numbered, numbers_held, wait_until
 from workers.chunk_stream import ChunkStream
 
