@@ -15,13 +15,14 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import httpx
+
+from api.evaluate.unpack import unpack
 
 ADDRESS = "127.0.0.1:8918"
 START = "2000-01-01T00:00:00Z"
@@ -109,8 +110,7 @@ def _unpacked(folder: Path, into: Path) -> Path:
     packed = folder / "containers.tar.xz"
     if not packed.exists():
         return folder
-    with tarfile.open(packed) as archive:
-        archive.extractall(into, filter="data")
+    unpack(packed, into)
     return into / "containers"
 
 

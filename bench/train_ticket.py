@@ -9,7 +9,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from api.evaluate.unpack import unpack
 from api.time_text import parse_time
 
 LINES = 184_936
@@ -39,8 +39,7 @@ def main(data: Path) -> bool:
     """Run the server over the data and check it; True when everything held."""
     outcome = Outcome()
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(data / "containers.tar.xz") as archive:
-            archive.extractall(folder, filter="data")
+        unpack(data / "containers.tar.xz", Path(folder))
         server = subprocess.Popen(
             [
                 str(Path(sys.executable).with_name("dejalog")),

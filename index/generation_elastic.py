@@ -9,8 +9,8 @@ import dataclasses
 import hashlib
 import io
 import secrets
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,8 +116,9 @@ def _packed(generation: Generation, stamp: Stamp, embedder: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="dejalog-generation-") as folder:
         save_generation(Path(folder) / _FOLDER, generation, stamp, embedder=embedder)
         content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode="w") as archive:
-            archive.add(Path(folder) / _FOLDER, _FOLDER)
+        with zipfile.ZipFile(content, "w") as archive:  # what unpacks a tar safely came with Python 3.11.4
+            for file in sorted((Path(folder) / _FOLDER).rglob("*")):
+                archive.write(file, file.relative_to(folder))
     return zstandard.ZstdCompressor().compress(content.getvalue())
 
 
@@ -127,7 +128,7 @@ def _loaded(archive: bytes, found: Versioned, embedder: str) -> Published | None
         _log.error("generation.damaged", archive=found.source["archive"], reason="its checksum does not match")
         return None
     with tempfile.TemporaryDirectory(prefix="dejalog-generation-") as folder:
-        with tarfile.open(fileobj=io.BytesIO(zstandard.ZstdDecompressor().decompress(archive))) as files:
-            files.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(zstandard.ZstdDecompressor().decompress(archive))) as files:
+            files.extractall(folder)
         loaded = load_generation(Path(folder) / _FOLDER, embedder=embedder)
     return None if loaded is None else Published(*loaded, str(_version(found)))

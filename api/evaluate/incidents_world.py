@@ -5,13 +5,13 @@ Paths and hosts play no part in it: a source is named by its file alone, so the 
 
 import contextlib
 import dataclasses
-import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from api.answer import Answer, ask
 from api.evaluate.trial import open_trial
+from api.evaluate.unpack import unpack
 from index.deviation_mark import Course
 from index.generation import Generation
 from index.incident import Incident
@@ -70,8 +70,7 @@ def container_logs(data: Path) -> Iterator[list[Path]]:
     with tempfile.TemporaryDirectory(prefix="dejalog-eval-") as unpacked:
         found = _logs(data / FOLDER) or _logs(data)
         if not found and archive.is_file():
-            with tarfile.open(archive) as opened:
-                opened.extractall(unpacked, filter="data")
+            unpack(archive, Path(unpacked))
             found = _logs(Path(unpacked))
         if not found:
             raise InputError(
