@@ -33,9 +33,15 @@ _log = structlog.get_logger()
 
 def demo(settings: Settings, *, days: int = DAYS, lines: int = LINES) -> None:
     """Serve the shop's logs until a signal. What an earlier demo left is removed; other data is not touched."""
+    settings = kept_in_files(settings)
     folder = settings.store.data_dir / "demo"
     history = _History(folder / "shop", days, lines)
     serve(settings, folder=folder, starts_empty=True, beside=lambda dejalog: _shop(dejalog, folder, history))
+
+
+def kept_in_files(settings: Settings) -> Settings:
+    """The settings with the embedded store: the demo's lines do not come among those that an Elasticsearch keeps."""
+    return dataclasses.replace(settings, store=dataclasses.replace(settings.store, store="embedded"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -295,7 +295,8 @@ class Nearline:
 
     def _mine_when_due(self) -> None:
         pause_s = max(self._settings.mine_every_s, _PAUSE_FACTOR * self.progress.last_run_s)
-        resume = time.monotonic() + (pause_s if self.progress.runs else 0.0)
+        is_first = self.mines_when_due and not self.progress.runs
+        resume = time.monotonic() + (0.0 if is_first else pause_s)
         with self._changed:
             while not self._stop.is_set() and not self._waiters and time.monotonic() < resume:
                 self._changed.wait(0.5)

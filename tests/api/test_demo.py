@@ -5,8 +5,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.demo import kept_in_files
+from api.settings import read_settings
 from tests.ports import free_port
 from tests.reliability.processes import Program, wait_for
+
+
+def test_the_demo_never_writes_to_the_store_that_keeps_real_lines() -> None:
+    settings = read_settings({}, {"DEJALOG_STORE": "elasticsearch", "ELASTICSEARCH_URL": "http://127.0.0.1:9200"})
+    kept = kept_in_files(settings)
+    assert kept.store.store == "embedded"
+    assert kept.store.data_dir == settings.store.data_dir
 
 
 @pytest.fixture
