@@ -17,6 +17,7 @@ import structlog
 from index.quarantine import set_aside, sync_folder
 from ingest.errors import DamagedError, StorageFullError
 from ingest.line_sink import SourceRange
+from ingest.wal import use_wal
 
 log = structlog.get_logger()
 
@@ -118,7 +119,7 @@ def connect(path: Path, *, busy_timeout_s: float = 30.0) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        use_wal(connection, within_s=busy_timeout_s)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
     except sqlite3.DatabaseError:

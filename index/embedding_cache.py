@@ -11,11 +11,14 @@ import numpy as np
 import structlog
 
 from index.vector import Embedder, Vectors
+from ingest.wal import use_wal
 
 log = structlog.get_logger()
 
 MAX_ROWS = 100_000
 """The oldest rows beyond it go (150 MB of MiniLM's vectors). A guess: a large cluster has some 20,000 patterns."""
+_BUSY_S = 10.0
+"""How long another process at the file is waited for. A guess."""
 READ_BATCH = 500
 """Keys a statement; SQLite takes 999 parameters at the least."""
 
@@ -110,9 +113,9 @@ def _key(embedder: str, text: str) -> bytes:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        use_wal(connection, within_s=_BUSY_S)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS vector (sequence INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB UNIQUE NOT NULL, "
