@@ -178,6 +178,7 @@ def _prepare(
         read,
         span,
         pattern_ids=[facts.pattern_id for facts in choice.patterns],
+        shown_ids=[each.facts.pattern_id for each in found.patterns],
         incident_span=Span(choice.incidents[0].start_ns, choice.incidents[0].end_ns) if choice.incidents else None,
         as_of_ns=as_of_ns,
         deviating=[each.pattern_id for each in choice.incidents[0].deviations] if choice.incidents else (),

@@ -71,7 +71,7 @@ class Dejalog:
             folder,
             nearline_settings(settings),
             foreground=self.foreground,
-            prepare=lambda generation: prepare(generation, self._ask_settings.retrieve),
+            prepare=self._prepare,
             miner=_apart(self.store, folder) if mines_apart else None,
             generations=keepers.generations,
         )
@@ -81,6 +81,11 @@ class Dejalog:
         self.waiting_for = ""
         """What keeps this process from answering questions yet; empty when nothing does."""
         self._embedder = embedder
+
+    def _prepare(self, generation: Generation) -> None:
+        """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
+        prepare(generation, self._ask_settings.retrieve)
+        self.store.signatures()
 
     def close(self) -> None:
         """Stop nearline work. What was acknowledged is durable already."""

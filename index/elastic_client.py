@@ -101,10 +101,18 @@ class Elastic:
 
     def searches(self, index: str, bodies: Sequence[Mapping[str, object]]) -> list[Json]:
         """Several searches in one round trip, answers in the same order."""
-        head = orjson.dumps({"index": index, **_ANY_INDEX}) + b"\n"
-        text = b"".join(head + orjson.dumps(body) + b"\n" for body in bodies)
+        return self.searches_of([(index, body) for body in bodies])
+
+    def searches_of(
+        self, searches: Sequence[tuple[str, Mapping[str, object]]], *, timeout_s: float | None = None
+    ) -> list[Json]:
+        """As `searches`, each with its own index."""
+        parts = (part for index, body in searches for part in ({"index": index, **_ANY_INDEX}, body))
+        text = b"".join(orjson.dumps(part) + b"\n" for part in parts)
         return _when_allocated(
-            lambda: [_whole(found) for found in self.request("POST", "/_msearch", text)["responses"]]
+            lambda: [
+                _whole(found) for found in self.request("POST", "/_msearch", text, timeout_s=timeout_s)["responses"]
+            ]
         )
 
     @contextmanager
