@@ -9,9 +9,11 @@ from typing import Any
 from dockerfile_parse import DockerfileParser
 
 from api.routes_health import router
-from tests.deploy.container import ROOT, all_containers
+from tests.deploy.container import ROOT, all_containers, compose
 
 STEPS: list[dict[str, Any]] = DockerfileParser(str(ROOT / "Dockerfile")).structure
+SETS = ("distributed", "gpu")
+"""What the argument SET of a build may name: the processor's packages, the cards'."""
 LET_IN = [line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")]
 
 
@@ -24,18 +26,19 @@ def stages() -> dict[str, str]:
     return {name: base for base, name in (re.split(r"\s+AS\s+", value) for value in values("FROM"))}
 
 
-def copied() -> list[tuple[str, str]]:
-    """(source, target) of what comes out of the checkout."""
+def copied() -> list[str]:
+    """What comes out of the checkout, for both sets of locked packages."""
     found = []
     for value in values("COPY"):
-        *sources, target = value.split()
-        found += [(source, target) for source in sources if not sources[0].startswith("--from")]
+        *sources, _ = value.split()
+        if not sources[0].startswith("--from"):
+            found += [source.replace("${SET}", name) for source in sources for name in SETS]
     return found
 
 
-def test_images_are_made_of_stages_and_the_one_without_cards_is_the_last() -> None:
-    assert list(stages()) == ["build", "build-gpu", "bare", "gpu", "runtime"]
-    assert stages()["gpu"] == stages()["runtime"] == "bare"
+def test_what_builds_it_stays_behind() -> None:
+    assert list(stages()) == ["build", "runtime"]
+    assert [value for value in values("COPY") if "--from" in value] == ["--from=build /opt/dejalog /opt/dejalog"]
 
 
 def test_what_it_stands_on_is_named_by_a_version() -> None:
@@ -46,23 +49,21 @@ def test_what_it_stands_on_is_named_by_a_version() -> None:
 def test_only_what_the_recipe_copies_is_let_into_the_build() -> None:
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert "*" in ignored
-    assert sorted({source for source, _ in copied()}) == sorted(LET_IN)
+    assert sorted(set(copied())) == sorted(LET_IN)
     assert all((ROOT / source).exists() for source in LET_IN)
 
 
 def test_every_package_of_the_program_is_copied() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert set(build["packages"]) <= {source for source, _ in copied()}
+    assert set(build["packages"]) <= set(copied())
 
 
 def test_all_that_is_installed_is_locked_with_hashes() -> None:
-    installs = [value for value in values("RUN") if "pip install" in value]
-    assert len(installs) == 4
-    locks = [re.search(r"--no-deps --require-hashes -r /build/(locks/\S+)", value) for value in installs]
-    assert {found[1] for found in locks if found} == {"locks/distributed.txt", "locks/gpu.txt"}
-    assert all(
-        "--no-deps --no-build-isolation ." in value for value, lock in zip(installs, locks, strict=True) if not lock
-    )
+    locked, ours = (value for value in values("RUN") if "pip install" in value)
+    assert "--no-deps --require-hashes -r /build/locks/${SET}.txt" in locked
+    assert ours.endswith("--no-deps --no-build-isolation .")
+    assert values("ARG") == [f"SET={SETS[0]}"]
+    assert compose()["services"]["celery-gpu"]["build"]["args"] == {"SET": SETS[1]}
 
 
 def test_the_lock_for_cards_has_faiss_for_cards_only_and_every_line_a_hash() -> None:
