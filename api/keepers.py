@@ -72,7 +72,7 @@ def _elasticsearch(settings: Settings) -> Iterator[Keepers]:
     except ImportError as missing:
         raise SettingError(f"store is elasticsearch, which needs the extra `distributed`: {missing}") from missing
     how = ElasticSettings(settings.store.elasticsearch_prefix, replicas=settings.store.elasticsearch_replicas)
-    with closing(Elastic(url)) as client:
+    with closing(Elastic(url, ca=settings.store.elasticsearch_ca)) as client:
         yield Keepers(ElasticsearchStore(client, how), ElasticKnowledge(client, how), ElasticGenerations(client, how))
 
 

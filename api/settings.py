@@ -95,6 +95,12 @@ class StoreSettings:
         secret=True,
         variable="ELASTICSEARCH_URL",
     )
+    elasticsearch_ca: Path | None = setting(
+        None,
+        text.optional(text.read_path),
+        "a file, or none",
+        "Certificates (PEM) of who signed that of an https Elasticsearch; else those that are commonly trusted.",
+    )
     elasticsearch_prefix: str = setting(
         "dejalog", text.read_index_prefix, "small letters, digits and -", "What the names of its indices begin with."
     )

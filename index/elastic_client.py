@@ -1,17 +1,20 @@
 """The one file that speaks with Elasticsearch: requests as they are written in its reference, errors as ours."""
 
 import dataclasses
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import elastic_transport
 import elasticsearch
 import orjson
+from elastic_transport.client_utils import DEFAULT
 from elasticsearch.serializer import OrjsonSerializer
 
-from ingest.errors import EngineError, RefusedError, StorageFullError
+from ingest.errors import EngineError, RefusedError, SettingError, StorageFullError
 
 JSON = {"accept": "application/json", "content-type": "application/json"}
 NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
@@ -48,11 +51,14 @@ class Elastic:
     no more, and EngineError when it answers what it should not.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 30.0, connections: int = 16) -> None:
-        """`url` may hold a user and a password; several URLs are parted by commas."""
+    def __init__(self, url: str, *, ca: Path | None = None, timeout_s: float = 30.0, connections: int = 16) -> None:
+        """`url` may hold a user and a password; several URLs are parted by commas. `ca` holds the certificates that are
+        trusted instead of the common ones. Raises SettingError when it cannot be read as such.
+        """
         self._timeout_s = timeout_s
         self._client = elasticsearch.Elasticsearch(
             url.split(","),
+            ca_certs=_trusted(ca),
             serializer=OrjsonSerializer(),
             connections_per_node=connections,
             request_timeout=timeout_s,
@@ -203,6 +209,17 @@ def action(name: str, document: str, was: Versioned | None = None) -> bytes:
 def is_full(reason: str) -> bool:
     """Whether a refusal says that the disk or the index takes no more."""
     return "flood-stage" in reason or "read-only" in reason or "read_only" in reason
+
+
+def _trusted(ca: Path | None) -> Any:
+    """What the client takes as its `ca_certs`. A file that is none is told now, not met as a server that is away."""
+    if ca is None:
+        return DEFAULT
+    try:
+        ssl.create_default_context(cafile=str(ca))
+    except OSError as error:
+        raise SettingError(f"the certificates for Elasticsearch, {ca}, cannot be read: {error}") from error
+    return str(ca)
 
 
 def _translated(fault: elasticsearch.ApiError) -> RefusedError | EngineError:
