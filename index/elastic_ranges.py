@@ -32,6 +32,12 @@ class Ranges:
         """See LineSink."""
         return _ranges(covers.source, self._client.get(self._index, _document(covers.source))).missing(covers)
 
+    def of(self, sources: Sequence[str]) -> SourceRanges:
+        """All that is stored of these sources."""
+        held = self._client.get_all(self._index, [_document(source) for source in sources])
+        found = zip(sources, held, strict=True)
+        return SourceRanges(span for source, document in found for span in _ranges(source, document))
+
     def check(self, covers: Sequence[SourceRange]) -> dict[str, Versioned | None]:
         """The documents of the sources. Raises RangeConflictError when a byte is stored already or is given twice."""
         for number, covered in enumerate(covers):
