@@ -61,3 +61,5 @@ def _print(done: dict[str, Any], output: Output) -> None:
         )
         said = ", ".join(f"{done[kind]:,} {kind}" for kind in ("notes", "feedback", "edits", "views"))
         say(f"and {said}, {done['incidents']:,} kept incidents")
+        if done["damaged_lines"]:
+            say(f"not moved: {done['damaged_lines']:,} lines that were lost with damaged files (see `dejalog doctor`)")

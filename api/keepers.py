@@ -90,7 +90,10 @@ def connected(settings: Settings) -> Iterator[tuple["Elastic", "ElasticSettings"
         from index.store_elastic import ElasticSettings  # noqa: PLC0415
     except ImportError as missing:
         raise SettingError(f"Elasticsearch needs the extra `distributed`: {missing}") from missing
-    how = ElasticSettings(settings.store.elasticsearch_prefix, replicas=settings.store.elasticsearch_replicas)
+    store = settings.store
+    how = ElasticSettings(
+        store.elasticsearch_prefix, shards=store.elasticsearch_shards, replicas=store.elasticsearch_replicas
+    )
     with closing(Elastic(url)) as client:
         yield client, how
 

@@ -21,7 +21,8 @@ def reindex(settings: Settings) -> dict[str, Any]:
     """Move what the data directory holds to the Elasticsearch of the settings; returns what was counted in both.
 
     Nothing is removed from the directory. Raises LockedError while another process owns it, DifferenceError when the
-    counts do not agree, and what the two keepers raise; after each of them it can be called again and goes on.
+    counts do not agree, and what the two keepers raise; after each of them it can be called again and goes on. After a
+    DamagedError that moves what is left; `damaged_lines` were lost with damaged files, now or earlier.
     """
     start_quiet_log()
     here = kept_in_files(settings)
@@ -42,12 +43,14 @@ def reindex(settings: Settings) -> dict[str, Any]:
         assert isinstance(keepers.store, ParquetStore)
         said = move_knowledge(keepers.knowledge, ElasticKnowledge(client, how))
         proof = move_lines(keepers.store, ElasticTarget(client, how), tell=tell)
+        damaged_lines = keepers.store.status().damaged_lines
     days = proof.by_day.with_columns(pl.col("day").cast(pl.Int32).cast(pl.Date).cast(pl.String))
     return {
         "lines": proof.lines,
         "sources": proof.sources,
         "signatures": proof.signatures,
         "compared_lines": proof.compared_lines,
+        "damaged_lines": damaged_lines,
         **said,
         "days": days.to_dicts(),
         "services": proof.by_service.to_dicts(),

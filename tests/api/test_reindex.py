@@ -26,7 +26,7 @@ from index.pattern import PatternEdit
 from index.segment import STORED_SCHEMA
 from index.store_elastic import ElasticsearchStore, ElasticSettings
 from index.store_parquet import ParquetStore
-from ingest.errors import DifferenceError, LockedError, NotFoundError, SettingError
+from ingest.errors import DamagedError, DifferenceError, LockedError, NotFoundError, SettingError
 from ingest.line_sink import SourceRange
 from tests.api.conftest import settings_for
 from tests.api.small_shop import make_shop
@@ -254,6 +254,21 @@ def test_a_line_that_is_not_the_same_in_every_byte_is_told(place: Place) -> None
     put(place, hit, changed)
     with pytest.raises(DifferenceError, match=f"1 of 300 lines that were read back are not the same: {SOURCES[0]}-700"):
         reindex(place.settings)
+
+
+def test_a_damaged_segment_is_told_and_the_next_run_moves_what_is_left(place: Place) -> None:
+    place.fill()
+    with place.here() as here:
+        here.flush()
+    damaged = max((place.folder / "segments").glob("*.parquet"))
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    damaged.write_bytes(data)
+    with pytest.raises(DamagedError, match=r"segment \d+ cannot be read"):
+        reindex(place.settings)
+    done = reindex(place.settings)
+    assert done["damaged_lines"] > 0
+    assert done["lines"] + done["damaged_lines"] == 2 * LINES
 
 
 def test_a_directory_that_a_server_owns_is_refused_and_named(tmp_path: Path) -> None:
