@@ -107,6 +107,12 @@ class StoreSettings:
     elasticsearch_replicas: int = setting(
         0, text.read_natural, "a whole number from 0", "Copies of each index; 1 or more where a node may be lost."
     )
+    elasticsearch_shards: int = setting(
+        1,
+        text.read_count,
+        "a whole number from 1",
+        "Shards of a day's lines: one holds 2 billion lines, some tens of GB well. Set before the first start.",
+    )
     data_dir: Path = setting(
         default_data_dir, text.read_path, "a folder", "Where everything is kept; one server at a time owns it."
     )

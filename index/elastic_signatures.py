@@ -56,7 +56,10 @@ class Signatures:
 
     def add(self, lines: pl.DataFrame) -> None:
         """Remember the signatures of lines. Costs no request when all are known by an earlier line."""
-        firsts = first_lines(lines)
+        self.merge(first_lines(lines))
+
+    def merge(self, firsts: pl.DataFrame) -> None:
+        """Remember signatures with their earliest lines: SIGNATURE_SCHEMA, as `first_lines` gives them."""
         with self._lock:
             table = self._table if self._is_loaded else self._refreshed()
             changed = changed_signatures(table, admitted(table, firsts, self._budget))

@@ -11,6 +11,7 @@
     │   └── UnavailableError    a server that Dejalog works with (Redis) does not answer, or cannot just now
     ├── RangeConflictError      part of what is appended was stored meanwhile: ask `missing` again
     ├── DamagedError            a file of ours fails its checksum or cannot be read; it was set aside
+    ├── DifferenceError         what was copied and counted in both places is not the same
     ├── EngineError             a server that this program stores in answered what it should not
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
@@ -74,6 +75,10 @@ class RangeConflictError(DejalogError):
 
 class DamagedError(DejalogError):
     """A file of ours fails its checksum or cannot be read; it was set aside, never deleted."""
+
+
+class DifferenceError(DejalogError):
+    """What was copied and counted in both places is not the same."""
 
 
 class EngineError(DejalogError):

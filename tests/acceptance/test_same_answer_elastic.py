@@ -2,22 +2,28 @@
 round trips each.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.reindex import reindex
 from index.elastic_client import Elastic
 from index.embed_minilm import MiniLMEmbedder
 from index.incident import Note
 from index.knowledge_elastic import ElasticKnowledge
+from index.line_store import LineFilter
 from index.pattern import PatternEdit
 from index.store_elastic import ElasticsearchStore, ElasticSettings
 from ingest.simulate import simulate
 from tests.acceptance.world import READ_NS, World, chunks_of
-from tests.index.test_store_elastic import fresh_prefix
+from tests.api.conftest import settings_for
+from tests.index.test_store_elastic import fresh_prefix, prefix
 from tests.real.transport import requests_sent
+
+__all__ = ["prefix"]
 
 DAY_NS = 86_400_000_000_000
 QUESTIONS = (
@@ -31,6 +37,8 @@ QUESTIONS = (
     "How many timeouts were there in the last two days?",
     "What happened to the request 0af7651916cd43dd8448eb211c80319c?",
 )
+
+SEARCHES = (LineFilter(), LineFilter("unexpected error"), LineFilter("level:error"), LineFilter("/4[0-9]+ms/"))
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +98,42 @@ def test_a_question_is_two_round_trips(worlds: tuple[World, World]) -> None:
         assert 1 <= len(sent) <= 2, question
         searches.append(sum(each.searches for each in sent))
     assert max(searches) > 20
+
+
+def test_a_moved_store_answers_as_before(
+    files: list[Path], elastic: Elastic, elastic_url: str, prefix: str, tmp_path: Path
+) -> None:
+    embedder = MiniLMEmbedder.load()
+    before = World(tmp_path, embedder)
+    before.load(chunks_of(files), flush_every=5)
+    incidents = before.generation().incidents
+    before.knowledge.keep_incidents(incidents, floor_ns=0)
+    before.knowledge.freeze(before_ns=incidents[-1].start_ns)
+    before.knowledge.add_note(
+        Note("", incidents[0].incident_id, "the pool was too small", cause="pool", time_ns=READ_NS)
+    )
+    expected = [answers(before, as_of_ns) for as_of_ns in (None, READ_NS - DAY_NS)]
+    pages = [before.store.search(where, limit=1000) for where in SEARCHES]
+    before.close()
+    settings = settings_for(tmp_path)
+    store = dataclasses.replace(settings.store, elasticsearch_url=elastic_url, elasticsearch_prefix=prefix)
+    reindex(dataclasses.replace(settings, store=store))
+    how = ElasticSettings(prefix=prefix)
+    moved = World(
+        tmp_path / "vectors",
+        embedder,
+        store=ElasticsearchStore(elastic, how),
+        knowledge=ElasticKnowledge(elastic, how),
+    )
+    for as_of_ns, earlier in zip((None, READ_NS - DAY_NS), expected, strict=True):
+        for one, other in zip(earlier, answers(moved, as_of_ns), strict=True):
+            assert {**other, "took_ms": 0} == {**one, "took_ms": 0}
+    for where, page in zip(SEARCHES, pages, strict=True):
+        found = moved.store.search(where, limit=1000)
+        assert (found.total, found.total_exact) == (page.total, True)
+        assert found.lines.drop("sequence").equals(page.lines.drop("sequence"))
+        assert page.total
+    moved.close()
 
 
 def answers(world: World, as_of_ns: int | None) -> list[dict[str, Any]]:
