@@ -22,6 +22,7 @@ from index.incident import Incident
 from index.knowledge_store import KnowledgeStore
 from index.line_store import KeptStore
 from index.vector import Embedder
+from ingest import trace
 from ingest.errors import DejalogError
 from workers.foreground import Foreground, run_in_background
 from workers.miner import MineJob, Miner, OwnMiner, SpanJob
@@ -147,9 +148,12 @@ class Nearline:
             if not anew and self._current is not None and self._current[1] == stamp:
                 return self._current[0]
             started = time.monotonic()
-            self._keep(self._build(None), stamp, started)
-            assert self._current is not None
-            return self._current[0]
+            with trace.begin("nearline.mine") as span:
+                self._keep(self._build(None), stamp, started)
+                assert self._current is not None
+                generation = self._current[0]
+                span.set(patterns=generation.patterns.patterns.height, incidents=len(generation.incidents))
+            return generation
 
     def publish(self, mined: Mined, stamp: Stamp) -> bool:
         """Publish and save what was mined elsewhere; False, with nothing done, when what is published is as new."""

@@ -13,8 +13,9 @@ from elasticsearch import Elasticsearch, helpers
 
 from api import cli
 from api.app import create_worker_app
+from api.http_server import serving_app
 from api.metrics import Metrics
-from api.serve import serving_app
+from api.readiness import Readiness
 from api.setting_text import Address
 from api.settings import ServerSettings, Settings, read_settings
 from api.worker_metrics import StreamCollector
@@ -36,9 +37,9 @@ def receiving(stream: ChunkStream, token: str = "") -> Iterator[httpx.Client]:
     """A receiver on a port of loopback; a client of it."""
     listener = socket.create_server(("127.0.0.1", 0))
     receiver = StreamReceiver(stream)
-    metrics = Metrics(StreamCollector(stream, receiving=receiver.counters))
+    told = StreamCollector(stream, receiving=receiver.counters)
     settings = Settings(server=ServerSettings(listen=Address(*listener.getsockname()[:2]), token=token))
-    app = create_worker_app(settings, metrics, stream.ready, receiver=receiver)
+    app = create_worker_app(settings, told, Readiness(), receiver=receiver)
     with serving_app(app, listener), contextlib.closing(listener):
         host, port = listener.getsockname()[:2]
         with httpx.Client(base_url=f"http://{host}:{port}", timeout=30, trust_env=False) as http:

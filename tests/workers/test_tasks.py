@@ -41,6 +41,9 @@ class TestComposition:
     def job_settings(self) -> JobSettings:
         return self._settings
 
+    def watching(self, part: str) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     @contextmanager
     def open_steps(self) -> Iterator[Steps]:
         self.opened += 1
