@@ -14,5 +14,5 @@ compile() {
     rm "locks/$1.all"
 }
 compile run --extra model --extra build
-compile distributed --extra model --extra build --extra distributed
+compile distributed --extra model --extra build --extra distributed --extra traces
 compile test --extra model --extra build --extra test --extra bench
