@@ -89,7 +89,7 @@ def _elasticsearch(client: "Elastic", prefix: str) -> Iterator[Finding]:
     if elastic_health.is_older(version):
         found = f"Elasticsearch {version} was never tried"
         yield Finding("warn", "elasticsearch", found, f"use {elastic_health.ACCEPTED} or newer")
-    yield _standing(f"Elasticsearch {version}, {health.nodes} nodes", health)
+    yield _standing(f"Elasticsearch {version}, nodes: {health.nodes}", health)
 
 
 def _standing(what: str, health: "ElasticHealth") -> Finding:

@@ -45,7 +45,8 @@ def health(client: Elastic, names: Names, *, timeout_s: float) -> ElasticHealth:
     held = [("the cluster", block) for block in blocks.get("global", {}).values()]
     held += [(index, block) for index, by_id in sorted(blocks.get("indices", {}).items()) for block in by_id.values()]
     # A day that retention is about to delete is closed to writes alone: that is no trouble.
-    read_only = [f"{what}: {block['description']}" for what, block in held if "read-only" in block["description"]]
+    told = [(what, str(block["description"]).split(";")[0]) for what, block in held]
+    read_only = [f"{what}: {reason}" for what, reason in told if "read-only" in reason]
     return ElasticHealth(said["status"], said["number_of_nodes"], read_only[0][:200] if read_only else "")
 
 
