@@ -40,6 +40,9 @@ class JobComposition:
     def watching(self, part: str) -> Iterator[None]:
         """Health and metrics at `worker_listen`, of `worker` or `beat`."""
         settings = self._settings
+        if settings.stream.worker_listen is None:
+            yield
+            return
         with (
             closing(JobBoard(settings.stream.redis_url)) as board,
             watched(settings, store="writing" if part == "worker" else None, redis="writing") as readiness,

@@ -13,6 +13,8 @@ from ingest.trouble import Trouble
 
 LOOK_AGE_S = 1.0
 """How old a look may be that is shown again: probes and scrapers must not multiply requests. A guess."""
+START = "start"
+"""What the process itself is not done with yet is told under this name."""
 Need = Literal["nothing", "reading", "writing"]
 """What a process wants of a dependency to do its work at all."""
 
@@ -36,6 +38,11 @@ class Standing:
     is_needed: bool
     """Whether the process cannot do its work without it; false for one that only refuses what is not wanted of it."""
 
+    @property
+    def is_blocking(self) -> bool:
+        """Whether the process cannot do its work now because of it."""
+        return self.is_needed and self.state != "ok"
+
 
 class Readiness:
     """Looks at the dependencies of a process; safe to ask from many threads."""
@@ -50,7 +57,7 @@ class Readiness:
     def standings(self) -> tuple[Standing, ...]:
         """All of them, in the order in which they were named; what is being started comes first."""
         waiting = self._starting()
-        begun = (Standing("start", "failed", waiting, is_needed=True),) if waiting else ()
+        begun = (Standing(START, "failed", waiting, is_needed=True),) if waiting else ()
         return begun + self._look()
 
     def _look(self) -> tuple[Standing, ...]:

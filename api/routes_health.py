@@ -29,7 +29,7 @@ async def get_ready(request: Request) -> Response:
     """
     standings = await run_in_threadpool(request.app.state.readiness.standings)
     listed = [dataclasses.asdict(each) for each in standings]
-    blocking = [f"{each.name}: {each.reason}" for each in standings if each.is_needed and each.state != "ok"]
+    blocking = [f"{each.name}: {each.reason}" for each in standings if each.is_blocking]
     if not blocking:
         return JSONResponse({"status": "ok", "dependencies": listed})
     return error_reply(

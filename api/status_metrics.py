@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 from api.collect_metrics import collected
 from api.metrics import beginning, counted
 from api.parts import Dejalog, Status
+from api.readiness import START
 from ingest.errors import DejalogError
 
 STORED = ("dejalog_stored_lines", "Lines appended to the store.")
@@ -30,15 +31,23 @@ class StatusCollector(Collector):
         if self._dejalog.collector is not None:
             yield from collected(self._dejalog.collector.status())
         dropped = {"blank": counters.get("blank_records", 0), "dead_letter": documents.get("dead", 0)}
-        try:
-            status = self._dejalog.status()
-        except DejalogError:
+        status = self._status()
+        if status is None:
             yield counted(*DROPPED, "reason", dropped)
             return
         yield counted(*DROPPED, "reason", {**dropped, **status.dropped})
         yield GaugeMetricFamily("dejalog_queue_bytes", "Bytes stored in the journal only.", value=status.queue_bytes)
         yield GaugeMetricFamily("dejalog_store_bytes", "Bytes of the store on disk.", value=status.store_bytes)
         yield from _nearline(status)
+
+    def _status(self) -> Status | None:
+        """None while the store does not answer; one that is known to be away is not waited for."""
+        if any(each.is_blocking and each.name != START for each in self._dejalog.readiness.standings()):
+            return None
+        try:
+            return self._dejalog.status()
+        except DejalogError:
+            return None
 
 
 def received(counters: Mapping[str, int]) -> Iterator[Metric]:

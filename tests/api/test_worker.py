@@ -24,6 +24,7 @@ from ingest.receive import Receiver
 from tests.ingest.memory_sink import MemorySink
 from tests.redis_server import RedisServer
 from tests.workers.chunks_made import chunks
+from workers import watched
 from workers.chunk_stream import ChunkStream
 from workers.ingest import IngestCounts, IngestLane, IngestSettings
 from workers.job_board import JobBoard
@@ -147,3 +148,14 @@ def test_the_address_of_redis_is_read_by_the_name_that_everybody_uses(tmp_path: 
         read_settings({}, {"REDIS_URL": "http://:password@redis"})
     with pytest.raises(SettingError, match="token"):
         read_settings({}, {"DEJALOG_WORKER_LISTEN": "0.0.0.0:8902"})
+
+
+def test_celery_does_not_start_where_it_cannot_be_watched(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("REDIS_URL", redis_url)
+        monkeypatch.setenv("DEJALOG_DATA_DIR", str(tmp_path))
+        monkeypatch.setenv("DEJALOG_WORKER_LISTEN", f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(SystemExit, match="cannot listen on"):
+            watched._begin("worker")
