@@ -192,6 +192,7 @@ class Dejalog:
             },
             store_bytes=store.disk_bytes,
             queue_bytes=store.journal_bytes,
+            nearline_failures=dict(progress.failures),
         )
 
     def sources(self) -> tuple[SourceStatus, ...]:

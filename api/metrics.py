@@ -87,7 +87,7 @@ class RequestWatch:
             nonlocal first_s, error
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
-                error = Headers(raw=message["headers"]).get(ERROR_HEADER, "")
+                error = Headers(raw=message.get("headers", [])).get(ERROR_HEADER, "")
                 first_s = time.monotonic() - began
             elif message["type"] == "http.response.body":
                 seen["bytes"] += len(message.get("body", b""))

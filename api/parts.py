@@ -80,6 +80,8 @@ class Status:
     """Bytes acknowledged and not yet in a segment."""
     marked: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Lines stored with something wrong about them, by mark (`ingest.line.Mark`, lower case)."""
+    nearline_failures: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Runs of nearline steps that failed, by the kind of error."""
 
 
 class LineReceiver(ChunkSink, Protocol):

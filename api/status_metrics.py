@@ -73,7 +73,7 @@ def stored(counters: Mapping[str, int], documents: Mapping[str, int]) -> Iterato
     yield counted("dejalog_store_documents", "What became of documents sent to a store.", "result", documents)
 
 
-def _nearline(status: Status) -> Iterator[GaugeMetricFamily]:
+def _nearline(status: Status) -> Iterator[Metric]:
     pending = GaugeMetricFamily("dejalog_nearline_pending_lines", "Lines not covered yet.", labels=["step"])
     seconds = GaugeMetricFamily("dejalog_nearline_seconds", "Duration of the last run.", labels=["step"])
     count = GaugeMetricFamily("dejalog_nearline_count", "Patterns, vectors or incidents there are.", labels=["step"])
@@ -84,3 +84,5 @@ def _nearline(status: Status) -> Iterator[GaugeMetricFamily]:
         count.add_metric([name], step.count)
         failed.add_metric([name], float(bool(step.error)))
     yield from (pending, seconds, count, failed)
+    failures = status.nearline_failures
+    yield counted("dejalog_nearline_failures", "Runs of nearline steps that failed, by error.", "reason", failures)

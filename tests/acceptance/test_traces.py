@@ -14,7 +14,7 @@ from tests.api.conftest import SECOND, ndjson, serving, settings_for, shop_lines
 from tests.ports import free_port
 from tests.real.trace_receiver import TraceReceiver, trace_receiver
 from tests.redis_server import RedisServer
-from tests.reliability.processes import Program
+from tests.reliability.processes import Program, wait_for
 from tests.workers.chunks_made import wait_until
 
 SECRET = "cardnumber4711"
@@ -56,7 +56,8 @@ def test_a_chunk_is_one_trace_from_the_file_to_the_store(
         for part in parts:
             stack.callback(part.kill)
             part.start()
-        wait_until(lambda: receiver.spans("store.append") and receiver.spans("chunk.ship"), timeout_s=45)
+            wait_for(f"http://{address}/readyz", parts[0])  # a collector that is refused comes again later and later
+        wait_until(lambda: receiver.spans("store.append") and receiver.spans("chunk.ship"), timeout_s=120)
         assert [part.stop() for part in parts] == [0, 0, 0]
     appended = receiver.spans("store.append")[0]
     spans = {span.name: span for span in receiver.spans() if span.trace == appended.trace}
