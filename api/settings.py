@@ -208,7 +208,21 @@ class StreamSettings:
         None,
         text.optional(text.read_address),
         "host:port, or none",
-        "Where an ingest worker answers /healthz, /readyz and /metrics. Any address but loopback needs a token.",
+        "Where a collector, an ingest worker, Celery's worker or beat answers /healthz, /readyz and /metrics. Any "
+        "address but loopback needs a token.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class WatchSettings:
+    """How the processes are watched; `worker_listen` above is where those without a server answer."""
+
+    trace_endpoint: str = setting(
+        "",
+        text.read_server,
+        "http://host:port",
+        "Where traces are sent by OTLP over HTTP (the extra `traces`); without it none are made.",
+        variable="OTEL_EXPORTER_OTLP_ENDPOINT",
     )
 
 
@@ -233,6 +247,7 @@ class Settings:
     collect: CollectSettings = dataclasses.field(default_factory=CollectSettings)
     nearline: NearlineSettings = dataclasses.field(default_factory=NearlineSettings)
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
+    watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
 
 

@@ -14,7 +14,8 @@ import orjson
 from elastic_transport.client_utils import DEFAULT
 from elasticsearch.serializer import OrjsonSerializer
 
-from ingest.errors import EngineError, RefusedError, SettingError, StorageFullError
+from ingest import trace
+from ingest.errors import EngineError, RefusedError, SettingError, StorageFullError, UnavailableError
 
 JSON = {"accept": "application/json", "content-type": "application/json"}
 NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
@@ -86,7 +87,8 @@ class Elastic:
         client = self._client if timeout_s is None else self._client.options(request_timeout=timeout_s)
         headers = NDJSON if isinstance(body, bytes) else JSON
         try:
-            reply = client.perform_request(method, path, params=params, headers=headers, body=body)
+            with trace.span(f"elasticsearch {_operation(path)}", kind="client"):
+                reply = client.perform_request(method, path, params=params, headers=headers, body=body)
         except elasticsearch.ApiError as fault:
             if fault.status_code in allowed:
                 return fault.body if isinstance(fault.body, dict) else {}
@@ -94,9 +96,11 @@ class Elastic:
         except elastic_transport.ConnectionTimeout as fault:
             if timeout_s is not None:
                 raise TimeoutError("Elasticsearch did not answer within the deadline") from fault
-            raise RefusedError(f"Elasticsearch did not answer within {self._timeout_s} s", retry_after_s=5.0) from fault
+            raise UnavailableError(
+                f"Elasticsearch did not answer within {self._timeout_s} s", retry_after_s=5.0
+            ) from fault
         except elastic_transport.TransportError as fault:
-            raise RefusedError(f"Elasticsearch cannot be reached: {fault.message}", retry_after_s=5.0) from fault
+            raise UnavailableError(f"Elasticsearch cannot be reached: {fault.message}", retry_after_s=5.0) from fault
         found: Json = reply.body if isinstance(reply.body, dict) else {}
         return found
 
@@ -161,6 +165,11 @@ class Elastic:
         for start in range(0, len(indices), INDICES_AT_ONCE):
             names = ",".join(indices[start : start + INDICES_AT_ONCE])
             self.request("POST", f"/{names}/_refresh", params={"ignore_unavailable": "true"})
+
+
+def _operation(path: str) -> str:
+    """What a request is about, without the ids of documents: `_bulk` of `/index/_bulk`."""
+    return next((part for part in path.split("?", maxsplit=1)[0].split("/") if part.startswith("_")), "index")
 
 
 def _whole(found: Json) -> Json:

@@ -240,5 +240,10 @@ class KeptStore(LineStore, Protocol):
     def status(self) -> StoreStatus:
         """Figures for `doctor` and `/metrics`."""
 
+    def counters(self) -> dict[str, int]:
+        """What became of documents that were sent to another program since the start, by result (`created`, `present`,
+        `retried`, `dead`); empty where none are.
+        """
+
     def close(self) -> None:
         """Give back what it holds; nothing is lost without it."""

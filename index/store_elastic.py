@@ -96,7 +96,7 @@ class ElasticsearchStore:
         self._client.refresh(*(self._names.day(day.day) for day in days))
 
     def counters(self) -> dict[str, int]:
-        """What became of the documents that were sent, see `LineWriter.counters`."""
+        """See KeptStore."""
         return self._writer.counters()
 
     def drop_before(self, cutoff_ns: int) -> int:

@@ -418,6 +418,10 @@ class ParquetStore(ReadingStore):
             finally:
                 shutil.rmtree(frame_folder, ignore_errors=True)
 
+    def counters(self) -> dict[str, int]:
+        """See KeptStore."""
+        return {}
+
     def status(self) -> StoreStatus:
         """Figures for `doctor` and `/metrics`."""
         view = self._views.current

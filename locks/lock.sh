@@ -15,8 +15,8 @@ compile() {
 }
 leave_out=leave-out
 compile run --universal --extra model --extra build
-compile distributed --universal --extra model --extra build --extra distributed
+compile distributed --universal --extra model --extra build --extra distributed --extra traces
 compile test --universal --extra model --extra build --extra test --extra bench
 # What the Dockerfile installs with SET=gpu, for its Python and its processor alone.
 leave_out=leave-out-gpu
-compile gpu --python-version 3.11 --python-platform x86_64-manylinux_2_36 --extra model --extra build --extra distributed --extra gpu
+compile gpu --python-version 3.11 --python-platform x86_64-manylinux_2_36 --extra model --extra build --extra distributed --extra traces --extra gpu

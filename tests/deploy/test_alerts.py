@@ -1,25 +1,15 @@
 """The alert rules speak of metrics and labels that the program really exports, in ways that fit their types."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import promql_parser
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
-from api.compose import open_dejalog
-from api.metrics import Metrics, StatusCollector
-from api.settings import Settings, StoreSettings
-from api.worker_metrics import StreamCollector
-from ingest.receive import Receiver
 from tests.deploy.container import ROOT
-from tests.ingest.memory_sink import MemorySink
-from workers.chunk_stream import ChunkStream
-from workers.ingest import IngestCounts
-from workers.stream_receiver import StreamReceiver
+from tests.metrics_page import page
 
 RULES: list[dict[str, Any]] = [
     rule
@@ -33,31 +23,14 @@ each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metrics]:
-    """The metrics of `dejalog serve`."""
-    settings = Settings(store=StoreSettings(data_dir=tmp_path_factory.mktemp("data")))
-    with open_dejalog(settings) as dejalog:
-        yield Metrics(StatusCollector(dejalog))
-
-
-@pytest.fixture
-def exported(whole: Metrics, stream: ChunkStream) -> dict[str, tuple[str, set[str]]]:
-    """The type and the labels of each metric that some process exports, once it has answered a request."""
-    receiving, storing, counts = StreamReceiver(stream), Receiver(MemorySink()), IngestCounts()
-    counts.add("settled_chunks")
-    processes = (
-        whole,
-        Metrics(StreamCollector(stream, receiving=receiving.counters)),
-        Metrics(StreamCollector(stream, storing=storing.counters, ingesting=counts.read)),
-    )
+def exported() -> dict[str, tuple[str, set[str]]]:
+    """The type and the labels of each metric as a rule names it."""
     found = dict(OF_PROMETHEUS)
-    for metrics in processes:
-        metrics.requests.labels("POST", "/v1/ask", "200").inc()
-        metrics.seconds.labels("POST", "/v1/ask").observe(0.1)
-        for family in text_string_to_metric_families(metrics.text().decode()):
-            for sample in family.samples:
-                _, labels = found.get(sample.name, ("", set()))
-                found[sample.name] = (family.type, labels | set(sample.labels) | LABELS_OF_PROMETHEUS)
+    for name, (kind, labels, _) in page().items():
+        ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        for end in ends:
+            bounds = {"le"} if end == "_bucket" else set()
+            found[name + end] = (kind, {*labels, *bounds, *LABELS_OF_PROMETHEUS})
     return found
 
 
