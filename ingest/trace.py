@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ingest.errors import SettingError
+import structlog
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span as SdkSpan
     from opentelemetry.trace import SpanContext, Tracer
 
+_log = structlog.get_logger()
 TRACEPARENT = "traceparent"
 """Name of the header and of the field of a chunk's record: https://www.w3.org/TR/trace-context/."""
 _EXPORT_TIMEOUT_S = 5
@@ -148,13 +149,14 @@ def exporting(endpoint: str, *, service: str) -> Iterator[None]:
     """Export the spans of this process by OTLP over HTTP while the block runs; without an `endpoint` do nothing.
 
     `service` is the name of the process in traces; OTEL_SERVICE_NAME goes before it, and the SDK reads its other
-    variables (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS). Raises SettingError when the extra is not installed.
+    variables (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS). Without the extra nothing is exported and the log says so:
+    clusters set the variable for every process, and lines matter more than traces.
     """
     global _current  # noqa: PLW0603 one tracer a process, as there is one log
-    if not endpoint:
+    provider = _provider(endpoint, service) if endpoint else None
+    if provider is None:
         yield
         return
-    provider = _provider(endpoint, service)
     before, _current = _current, _Tracing(provider)
     try:
         yield
@@ -163,16 +165,15 @@ def exporting(endpoint: str, *, service: str) -> Iterator[None]:
         provider.shutdown()
 
 
-def _provider(endpoint: str, service: str) -> "TracerProvider":
+def _provider(endpoint: str, service: str) -> "TracerProvider | None":
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as missing:
-        raise SettingError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, which needs `pip install 'dejalog[traces]'`: {missing}"
-        ) from missing
+        _log.warning("traces.not_exported", reason=str(missing), install="dejalog[traces]")
+        return None
     resource = Resource.create({SERVICE_NAME: service}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource)
     exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + "/v1/traces", timeout=_EXPORT_TIMEOUT_S)

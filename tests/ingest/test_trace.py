@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from ingest import trace
-from ingest.errors import SettingError
 from tests.real.trace_receiver import trace_receiver
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -73,7 +73,10 @@ def test_while_traces_are_off_nothing_of_the_library_is_loaded() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_without_the_extra_the_setting_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_nothing_is_exported_and_the_log_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    with pytest.raises(SettingError, match=r"dejalog\[traces\]"), trace.exporting("http://127.0.0.1:1", service="x"):
-        raise AssertionError("it began")
+    with structlog.testing.capture_logs() as logs, trace.exporting("http://127.0.0.1:1", service="x"):
+        assert not trace.is_on()
+    assert [(each["event"], each["install"]) for each in logs] == [("traces.not_exported", "dejalog[traces]")]
