@@ -149,8 +149,8 @@ def exporting(endpoint: str, *, service: str) -> Iterator[None]:
     """Export the spans of this process by OTLP over HTTP while the block runs; without an `endpoint` do nothing.
 
     `service` is the name of the process in traces; OTEL_SERVICE_NAME goes before it, and the SDK reads its other
-    variables (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS). Without the extra nothing is exported and the log says so:
-    clusters set the variable for every process, and lines matter more than traces.
+    variables (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS). Without the extra nothing is exported and the log says
+    so: clusters set the variable for every process, and lines matter more than traces.
     """
     global _current  # noqa: PLW0603 one tracer a process, as there is one log
     provider = _provider(endpoint, service) if endpoint else None
