@@ -29,6 +29,6 @@ ENV PATH=/opt/dejalog/bin:$PATH \
 WORKDIR /var/lib/dejalog
 USER 10001:10001
 EXPOSE 8900
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
-    CMD ["python", "-c", "import urllib.request as http; http.urlopen('http://127.0.0.1:8900/readyz', timeout=4)"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=4 \
+    CMD ["python", "-c", "import urllib.request as http; http.urlopen('http://127.0.0.1:8900/readyz', timeout=5)"]
 CMD ["dejalog", "serve"]

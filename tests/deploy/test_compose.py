@@ -66,6 +66,14 @@ def test_a_service_is_limited_and_watched_and_its_log_is_rotated(name: str) -> N
 
 
 @each_service
+def test_whoever_of_ours_is_asked_for_readyz_is_given_five_seconds_and_the_asking_some_more(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    if SERVICES[name]["image"].startswith("dejalog:"):
+        assert "http.urlopen('http://127.0.0.1:8900/readyz', timeout=5)" in check["test"][-1]
+        assert int(check["timeout"].removesuffix("s")) >= 10
+
+
+@each_service
 def test_an_image_is_pinned_by_a_version(name: str) -> None:
     image, colon, tag = SERVICES[name]["image"].rpartition(":")
     assert image, colon

@@ -18,8 +18,8 @@ PODS = [
     for overlay, objects in OVERLAYS.items()
     for name, pod in pods(objects).items()
 ]
-WITHOUT_LIVENESS = {"collector"}
-"""Nothing but their end would be mended by a restart."""
+STRANGERS = {"monitoring": {"dejalog/prometheus": "true"}, "shop": {}}
+"""Namespaces of others, with their labels."""
 each_pod = pytest.mark.parametrize("pod", PODS)
 
 
@@ -100,17 +100,21 @@ def test_a_container_has_limits_and_probes_on_what_it_answers(pod: Json) -> None
         assert set(container["resources"]["requests"]) >= {"cpu", "memory"}
         if pod["spec"].get("restartPolicy") == "Never":
             continue  # what is done once is not watched
-        wanted = {"startupProbe", "readinessProbe", "livenessProbe"}
-        if container["name"] in WITHOUT_LIVENESS:
-            wanted.remove("livenessProbe")
         probes = {key: probe for key, probe in container.items() if key.endswith("Probe")}
-        assert probes.keys() == wanted
+        assert probes.keys() == {"startupProbe", "readinessProbe", "livenessProbe"}
         ports = {port["name"] for port in container.get("ports", ())}
         for probe in probes.values():
             assert "exec" in probe or (
                 probe["httpGet"]["path"] in {getattr(route, "path", "") for route in router.routes}
                 and probe["httpGet"]["port"] in ports
             )
+        if container["name"] != "redis":
+            readiness = container["readinessProbe"]
+            assert (readiness["httpGet"]["path"], readiness["timeoutSeconds"]) == ("/readyz", 5)
+
+
+def ports_of(pod: Json) -> dict[str, int]:
+    return {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0].get("ports", ())}
 
 
 def matched(labels: Mapping[str, str], namespace: str) -> list[Json]:
@@ -174,7 +178,7 @@ def _allows(pod: Json, peer: Json, port: int, direction: str, key: str) -> bool:
 
 
 def _is_peer(said: Json, peer: Json, home: str) -> bool:
-    namespaces = {each["metadata"]["name"]: each["metadata"]["labels"] for each in of_kind("Namespace")}
+    namespaces = {each["metadata"]["name"]: each["metadata"]["labels"] for each in of_kind("Namespace")} | STRANGERS
     its_own = peer["metadata"]["namespace"]
     labels = namespaces[its_own] | {"kubernetes.io/metadata.name": its_own}
     if "namespaceSelector" in said:
@@ -201,6 +205,26 @@ def test_pods_reach_what_they_need_and_nothing_else() -> None:
     }
     to_redis = {(one, "redis") for one in ("receiver", "ingest", "celery", "beat", "query")}
     assert found == to_redis | {("collector", "receiver"), ("doctor", "query")}
+
+
+@pytest.mark.parametrize("namespace", STRANGERS)
+def test_prometheus_reaches_all_that_has_metrics_and_nothing_else_and_others_reach_nothing(namespace: str) -> None:
+    peer = {"metadata": {"namespace": namespace, "labels": {}}}
+    reached = {
+        name for name, pod in pods(BASE).items() for port in (6379, 8900) if _allows(pod, peer, port, "Ingress", "from")
+    }
+    watched = {name for name, pod in pods(BASE).items() if "http" in ports_of(pod)}
+    assert len(watched) == 6
+    assert reached == (watched if namespace == "monitoring" else set())
+
+
+def test_what_a_container_listens_on_is_the_port_that_it_names() -> None:
+    listening = {
+        each.name
+        for each in orchestrated("base")
+        if "0.0.0.0:8900" in {*each.command[-1:], each.environment.get("DEJALOG_WORKER_LISTEN")}
+    }
+    assert listening == {f"base {name}" for name, pod in pods(BASE).items() if ports_of(pod).get("http") == 8900}
 
 
 def test_who_is_told_of_a_store_may_reach_it() -> None:
@@ -235,6 +259,7 @@ def test_the_overlay_gives_celerys_worker_a_card_and_changes_nothing_else() -> N
     container = spec["containers"][0]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert container["image"].endswith("-gpu")
-    assert container["env"] == [{"name": "DEJALOG_EMBED_DEVICE", "value": "gpu"}]
+    before = changed[0][0]["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert container["env"] == [*before, {"name": "DEJALOG_EMBED_DEVICE", "value": "gpu"}]
     assert spec["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     assert spec["tolerations"][0]["key"] == "nvidia.com/gpu"
