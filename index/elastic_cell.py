@@ -23,15 +23,17 @@ class Cell:
         """Its newest state, searchable or not."""
         return self._client.get(self._index, self._document)
 
-    def put(self, content: Json, was: Versioned | None) -> Versioned | None:
-        """Write it in place of the state `was` (None: of nothing); None, with nothing changed, when it is another."""
+    def put(self, content: Json, was: Versioned | None, *, beside: bytes = b"") -> tuple[Versioned | None, list[Json]]:
+        """Write it in place of the state `was` (None: of nothing); None, with nothing changed, when it is another.
+        Items of a bulk request on the same index may be sent `beside` it; what became of each is answered, too.
+        """
         body = action("create" if was is None else "index", self._document, was) + orjson.dumps(content) + b"\n"
-        item = self._client.bulk(self._index, body, fields="items")[0]
+        item, *others = self._client.bulk(self._index, body + beside, fields="items")
         if item["status"] in {200, 201}:
-            return Versioned(content, item["_seq_no"], item["_primary_term"])
+            return Versioned(content, item["_seq_no"], item["_primary_term"]), others
         if item["status"] != 409:
             raise RefusedError(f"writing {self._document}: {item.get('error')}")
-        return None
+        return None, others
 
     def change(self, change: Callable[[Json | None], Json | None]) -> tuple[Json | None, Json | None]:
         """Write what `change` makes of the content; it may be called again with what another process wrote, and returns
@@ -41,6 +43,6 @@ class Cell:
             was = self.get()
             before = None if was is None else was.source
             after = change(before)
-            if after is None or self.put(after, was) is not None:
+            if after is None or self.put(after, was)[0] is not None:
                 return before, after
         raise RefusedError(f"{_ATTEMPTS} attempts to change {self._document} met other writers")

@@ -75,7 +75,7 @@ class ElasticGenerations:
             "stamp": dataclasses.asdict(stamp),
             "id": generation.id,
         }
-        now = self._published.put(manifest, was)
+        now, _ = self._published.put(manifest, was)
         gone = manifest if now is None else None if was is None else was.source
         if gone is not None:
             self._client.bulk(self._index, b"".join(action("delete", part) for part in _parts(gone)))
