@@ -23,12 +23,14 @@ class Cell:
         """Its newest state, searchable or not."""
         return self._client.get(self._index, self._document)
 
-    def put(self, content: Json, was: Versioned | None, *, beside: bytes = b"") -> tuple[Versioned | None, list[Json]]:
-        """Write it in place of the state `was` (None: of nothing); None, with nothing changed, when it is another.
-        Items of a bulk request on the same index may be sent `beside` it; what became of each is answered, too.
-        """
+    def put(self, content: Json, was: Versioned | None) -> Versioned | None:
+        """Write it in place of the state `was` (None: of nothing); None, with nothing changed, when it is another."""
+        return self.put_beside(content, was, b"")[0]
+
+    def put_beside(self, content: Json, was: Versioned | None, items: bytes) -> tuple[Versioned | None, list[Json]]:
+        """As `put`, in one request with items for the same index that do not depend on it; what became of them, too."""
         body = action("create" if was is None else "index", self._document, was) + orjson.dumps(content) + b"\n"
-        item, *others = self._client.bulk(self._index, body + beside, fields="items")
+        item, *others = self._client.bulk(self._index, body + items, fields="items")
         if item["status"] in {200, 201}:
             return Versioned(content, item["_seq_no"], item["_primary_term"]), others
         if item["status"] != 409:
@@ -43,6 +45,6 @@ class Cell:
             was = self.get()
             before = None if was is None else was.source
             after = change(before)
-            if after is None or self.put(after, was)[0] is not None:
+            if after is None or self.put(after, was) is not None:
                 return before, after
         raise RefusedError(f"{_ATTEMPTS} attempts to change {self._document} met other writers")

@@ -35,7 +35,7 @@ class Ranges:
 
     def missing(self, covers: SourceRange) -> list[SourceRange]:
         """See LineSink."""
-        return _ranges(covers.source, self._client.get(self._index, _document(covers.source)), "spans").missing(covers)
+        return _ranges(covers.source, self._client.get(self._index, _document(covers.source))).missing(covers)
 
     def check(self, covers: Sequence[SourceRange]) -> Known:
         """The documents of the sources. Raises RangeConflictError when a byte is stored already or is given twice."""
@@ -46,7 +46,7 @@ class Ranges:
         held = self._client.get_all(self._index, [_document(source) for source in sources])
         found = dict(zip(sources, held, strict=True))
         for covered in covers:
-            if _ranges(covered.source, found[covered.source], "spans").overlaps(covered):
+            if _ranges(covered.source, found[covered.source]).overlaps(covered):
                 raise conflict(covered)
         return found
 
@@ -122,9 +122,7 @@ def _body(contents: dict[str, Json], known: Known) -> bytes:
 def _marked(covers: Sequence[SourceRange], known: Known) -> dict[str, Json]:
     """The documents of the sources with these bytes marked."""
     return {
-        source: _content(
-            _ranges(source, known[source], "spans"), _with(_ranges(source, known[source], "begun"), source, covers)
-        )
+        source: _content(_ranges(source, known[source]), _with(_ranges(source, known[source], "begun"), source, covers))
         for source in _sources(covers)
     }
 
@@ -136,7 +134,7 @@ def _covered(covers: Sequence[SourceRange], known: Known) -> dict[str, Json]:
         begun = _ranges(source, known[source], "begun")
         for covered in covers:
             begun.remove(covered)
-        contents[source] = _content(_with(_ranges(source, known[source], "spans"), source, covers), begun)
+        contents[source] = _content(_with(_ranges(source, known[source]), source, covers), begun)
     return contents
 
 
@@ -174,7 +172,7 @@ def _document(source: str) -> str:
     return f"range-{source}"
 
 
-def _ranges(source: str, found: Versioned | None, kind: Literal["spans", "begun"]) -> SourceRanges:
+def _ranges(source: str, found: Versioned | None, kind: Literal["spans", "begun"] = "spans") -> SourceRanges:
     held: list[Any] = [] if found is None else found.source.get(kind, [])
     return SourceRanges(SourceRange(source, start, end) for start, end in held)
 

@@ -96,7 +96,7 @@ class Sequence:
                 was, self._known = self._known or self._cell.get(), None
                 state = _state(was)
                 result = change(state)
-                self._known, others = self._cell.put(state, was, beside=beside)
+                self._known, others = self._cell.put_beside(state, was, beside)
                 items, beside = items + others, b""
                 if self._known is not None:
                     return result, items

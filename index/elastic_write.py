@@ -12,6 +12,7 @@ import structlog
 
 from index.elastic_client import Elastic, Json, action, is_full
 from index.elastic_documents import Documents, body_of
+from index.elastic_retain import open_left_closed
 from index.elastic_template import Names
 from ingest.errors import EngineError, RefusedError, StorageFullError
 
@@ -72,6 +73,7 @@ class LineWriter:
             if not len(texts):
                 return
             if time.monotonic() + pause > end:
+                open_left_closed(self._client, self._names)
                 raise RefusedError(
                     f"Elasticsearch is too busy: {len(texts)} lines of {index} were not taken within "
                     f"{self._settings.retry_s} s",

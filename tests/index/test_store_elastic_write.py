@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import polars as pl
 import pytest
 
+from index import elastic_retain
 from index.elastic_client import Elastic
+from index.elastic_template import Names
 from index.elastic_write import WriteSettings
 from index.line_store import LineFilter
 from index.store_elastic import ElasticsearchStore, ElasticSettings
@@ -175,6 +177,43 @@ def test_a_day_that_a_dead_process_left_closed_is_opened_by_the_next(elastic: El
     elastic.request("PUT", f"/{prefix}-lines-2023.11.14/_block/write")
     assert store.drop_before(START_NS) == 0
     store.append(lines.tail(10), covers_of(lines.tail(10)))
+    assert len(positions(store)) == 20
+
+
+def test_a_writer_opens_a_day_that_a_dead_process_left_closed_and_no_other(elastic: Elastic, prefix: str) -> None:
+    store = open_store(elastic, prefix, retry_s=0.1)
+    lines = made_lines(20)
+    store.append(lines.head(10), covers_of(lines.head(10)))
+    dropping = elastic_retain._Lease(elastic, Names(prefix))
+    assert dropping.take()
+    elastic.request("PUT", f"/{prefix}-lines-2023.11.14/_block/write")
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="too busy"):
+            store.append(lines.tail(10), covers_of(lines.tail(10)))
+    dropping.end()  # as if its time were over
+    with pytest.raises(RefusedError, match="too busy"):
+        store.append(lines.tail(10), covers_of(lines.tail(10)))
+    store.append(lines.tail(10), covers_of(lines.tail(10)))
+    assert len(positions(store)) == 20
+
+
+def test_a_process_that_was_silent_for_too_long_drops_nothing_any_more(
+    elastic: Elastic, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one took over and opened the day, and a line came that the first has not looked at."""
+    store = open_store(elastic, prefix)
+    lines = made_lines(20)
+    store.append(lines.head(10), covers_of(lines.head(10)))
+    slow = elastic_retain._Lease(elastic, Names(prefix))
+    monkeypatch.setattr(elastic_retain, "LEASE_S", 0.0)
+    assert slow.take()
+    monkeypatch.undo()
+    index = f"{prefix}-lines-2023.11.14"
+    with elastic_retain._closed(elastic, index):
+        assert store.drop_before(START_NS) == 0
+        store.append(lines.tail(10), covers_of(lines.tail(10)))
+        with pytest.raises(RefusedError, match="taken over"):
+            elastic_retain._delete(elastic, index, slow)
     assert len(positions(store)) == 20
 
 

@@ -22,7 +22,7 @@ class Edge:
     def __init__(self, port: int, passes: Callable[[], bool] = lambda: True) -> None:
         """`passes` is called when an answer begins; where it says no, the connection ends instead of the answer."""
         self._upstream = port
-        self._passes = passes
+        self.passes = passes
         self._judging = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._ended = threading.Event()
@@ -30,6 +30,11 @@ class Edge:
         self.port: int = self._listener.getsockname()[1]
         self.is_away = False
         self.cuts = 0
+
+    @property
+    def url(self) -> str:
+        """Of an HTTP server behind it."""
+        return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -72,6 +77,6 @@ class Edge:
 
     def _judge(self) -> bool:
         with self._judging:
-            passes = self._passes()
+            passes = self.passes()
             self.cuts += not passes
             return passes

@@ -11,12 +11,18 @@ import httpx
 
 
 class Program:
-    """One `dejalog` process that can be started again after it was killed."""
+    """One `dejalog` process, or `celery` one, that can be started again after it was killed."""
 
     def __init__(
-        self, arguments: Sequence[str], home: Path, log: Path, environment: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str],
+        home: Path,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        command: str = "dejalog",
     ) -> None:
-        self._command = [str(Path(sys.executable).with_name("dejalog")), *arguments]
+        self._command = [str(Path(sys.executable).with_name(command)), *arguments]
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("DEJALOG_", "XDG_"))
         } | {"HOME": str(home), **(environment or {})}

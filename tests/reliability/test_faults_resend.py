@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import random
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -99,3 +100,40 @@ def test_bytes_sent_again_after_a_change_of_the_zone_leave_each_line_once(
         ):
             Receiver(store, zone="+09:00").accept(part)
     check(elastic_url, prefix)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_workers_with_the_same_bytes_in_other_cuts_leave_each_line_once(
+    elastic_url: str, prefix: str, seed: int
+) -> None:
+    """At the same moment, and one of them breaks off."""
+    chance = random.Random(seed)
+    text = body(chance)
+    whole = Chunk(source(1), 0, len(text), READ_NS, text)
+    cuts = [text.index(b"\n", chance.randrange(len(text) - 1)) + 1 for _ in range(2)]
+    start = threading.Barrier(3)
+
+    def store(cut: int) -> None:
+        with a_store(elastic_url, prefix) as mine:
+            receiver = Receiver(mine, zone="+09:00")
+            start.wait()
+            for part in (whole.part(0, cut), whole.part(cut, whole.end)):
+                while not _taken(receiver, part):
+                    pass
+
+    workers = [threading.Thread(target=store, args=(cut,)) for cut in cuts]
+    for worker in workers:
+        worker.start()
+    start.wait()
+    break_off(elastic_url, prefix, whole, zone="+09:00", answers=chance.randrange(ANSWERS))
+    for worker in workers:
+        worker.join()
+    check(elastic_url, prefix)
+
+
+def _taken(receiver: Receiver, part: Chunk) -> bool:
+    try:
+        receiver.accept(part)
+    except RefusedError:
+        return False
+    return True
