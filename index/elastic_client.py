@@ -16,6 +16,8 @@ from ingest.errors import EngineError, RefusedError, StorageFullError
 JSON = {"accept": "application/json", "content-type": "application/json"}
 NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
 _OVERLOADED = frozenset({429, 502, 503, 504})
+_UNAUTHORIZED = frozenset({401, 403})
+"""A password that was changed may be right again; what is sent is not at fault."""
 PIT_KEEP_ALIVE = "2m"
 """How long a point in time outlives the last request that used it."""
 PAGE_HITS = 10_000
@@ -206,4 +208,6 @@ def _refused_or_broken(status: int, reason: str) -> RefusedError | EngineError:
         return StorageFullError(f"Elasticsearch takes no more: {reason}", retry_after_s=10.0)
     if status in _OVERLOADED or "cluster_block_exception" in reason:
         return RefusedError(f"Elasticsearch answered {status}: {reason}", retry_after_s=1.0)
+    if status in _UNAUTHORIZED:
+        return RefusedError(f"Elasticsearch answered {status}, the user may not: {reason}", retry_after_s=10.0)
     return EngineError(f"Elasticsearch answered {status}: {reason}")

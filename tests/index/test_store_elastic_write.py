@@ -1,7 +1,10 @@
 """What is appended is stored once whatever happens on the way: interruptions, other writers, a server that refuses."""
 
+import contextlib
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
@@ -134,6 +137,29 @@ def test_a_day_that_is_closed_for_a_while_is_waited_for(elastic: Elastic, prefix
     with pytest.raises(RefusedError, match="too busy"):
         store.append(second, covers_of(second))
     elastic.request("PUT", f"/{prefix}-lines-2023.11.14/_settings", {"index.blocks.write": None})
+    store.append(second, covers_of(second))
+    assert len(positions(store)) == 20
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("cluster.max_shards_per_node", 1), ("action.auto_create_index", "false")],
+    ids=["too many shards", "nobody may make an index"],
+)
+def test_lines_of_a_day_that_cannot_be_opened_wait_and_are_no_dead_letters(
+    elastic: Elastic, prefix: str, setting: str, value: object
+) -> None:
+    store = open_store(elastic, prefix, retry_s=0.1)
+    first, second = made_lines(10), made_lines(10, first=10, start_ns=START_NS + DAY_NS)
+    store.append(first, covers_of(first))
+    elastic.request("POST", f"/{prefix}-dead/_doc/one", {"reason": "there is such an index"})
+    elastic.request("PUT", "/_cluster/settings", {"transient": {setting: value}})
+    try:
+        with pytest.raises(RefusedError):
+            store.append(second, covers_of(second))
+    finally:
+        elastic.request("PUT", "/_cluster/settings", {"transient": {setting: None}})
+    assert store.counters()["dead"] == 0
     store.append(second, covers_of(second))
     assert len(positions(store)) == 20
 
@@ -276,3 +302,33 @@ def test_a_ledger_that_was_asked_for_shows_what_came_and_went_since(elastic: Ela
     assert asking.ledger(end_ns=START_NS + DAY_NS)["count"].sum() == 47
     assert writing.drop_before(START_NS + DAY_NS // 2) == 47
     assert asking.ledger()["count"].sum() == 80
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Whatever is asked, the same status is the answer."""
+
+    status = 0
+
+    def do_GET(self) -> None:
+        body = b'{"error":{"type":"an_exception","reason":"not now"}}'
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 502, 503, 504])
+def test_a_server_that_may_take_the_same_later_is_a_refusal(status: int) -> None:
+    """A password that was changed is no fault of what was sent either."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("", (Answering,), {"status": status})) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with contextlib.closing(Elastic(url)) as client, pytest.raises(RefusedError, match=str(status)):
+            client.get("any", "document")
+        server.shutdown()
+        thread.join()

@@ -19,7 +19,6 @@ from workers.chunk_stream import ChunkStream
 from workers.ingest import IngestCounts
 
 __all__ = ["prefix"]
-SEEDS = range(10)
 SOURCES, CHUNKS, LINES = 3, 8, 5
 LIMIT = "network.breaker.inflight_requests.limit"
 
@@ -62,15 +61,31 @@ def busy(_edge: Edge, elastic: Elastic, _prefix: str, _chance: random.Random) ->
         elastic.request("PUT", "/_cluster/settings", {"transient": {LIMIT: None}})
 
 
-@pytest.mark.parametrize("fault", [away, answers_lost, read_only, busy])
-@pytest.mark.parametrize("seed", SEEDS)
+FAULTS: tuple[Fault, ...] = (away, answers_lost, read_only, busy)
+
+
+@pytest.mark.parametrize(("fault", "seed"), [(FAULTS[seed % len(FAULTS)], seed) for seed in range(10)])
 def test_each_line_is_stored_once_after(
     elastic: Elastic, elastic_url: str, prefix: str, stream: ChunkStream, fault: Fault, seed: int
 ) -> None:
+    store_under(elastic, elastic_url, prefix, stream, fault, seed)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_each_line_is_stored_once_after_ten_times_each(
+    elastic: Elastic, elastic_url: str, prefix: str, stream: ChunkStream, fault: Fault, seed: int
+) -> None:
+    store_under(elastic, elastic_url, prefix, stream, fault, seed)
+
+
+def store_under(elastic: Elastic, url: str, prefix: str, stream: ChunkStream, fault: Fault, seed: int) -> None:
+    """Chunks come before, during and after the fault, which lasts until a worker has met it."""
     chance = random.Random(seed)
     work = mixed(SOURCES, CHUNKS)
     begin, end = sorted(chance.sample(range(1, len(work)), k=2))
-    with Edge(int(elastic_url.rpartition(":")[2])) as edge, storing(edge.url, prefix, stream) as counts:
+    with Edge(int(url.rpartition(":")[2])) as edge, storing(edge.url, prefix, stream) as counts:
         for pushed in work[:begin]:
             stream.append(pushed)
         wait_until(lambda: counts.read().get("settled_chunks", 0) >= begin // 2)
