@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import elastic_transport
 import elasticsearch
 import orjson
+import urllib3
 from elasticsearch.serializer import OrjsonSerializer
 
 from ingest.errors import EngineError, RefusedError, StorageFullError
@@ -53,8 +54,10 @@ class Elastic:
     def __init__(self, url: str, *, timeout_s: float = 30.0, connections: int = 16) -> None:
         """`url` may hold a user and a password; several URLs are parted by commas."""
         self._timeout_s = timeout_s
+        nodes = url.split(",")
+        self._nodes = len(nodes)
         self._client = elasticsearch.Elasticsearch(
-            url.split(","),
+            nodes,
             serializer=OrjsonSerializer(),
             connections_per_node=connections,
             request_timeout=timeout_s,
@@ -82,7 +85,7 @@ class Elastic:
         client = self._client if timeout_s is None else self._client.options(request_timeout=timeout_s)
         headers = NDJSON if isinstance(body, bytes) else JSON
         try:
-            reply = client.perform_request(method, path, params=params, headers=headers, body=body)
+            reply = self._perform(client, method, path, params=params, headers=headers, body=body)
         except elasticsearch.ApiError as fault:
             if fault.status_code in allowed:
                 return fault.body if isinstance(fault.body, dict) else {}
@@ -95,6 +98,19 @@ class Elastic:
             raise RefusedError(f"Elasticsearch cannot be reached: {fault.message}", retry_after_s=5.0) from fault
         found: Json = reply.body if isinstance(reply.body, dict) else {}
         return found
+
+    def _perform(self, client: elasticsearch.Elasticsearch, method: str, path: str, **how: Any) -> Any:
+        """One request. Where a node cannot be connected to the next is asked, since nothing was asked of the first. Any
+        other failure is the caller's: what was asked may be done.
+        """
+        tried = 1
+        while True:
+            try:
+                return client.perform_request(method, path, **how)
+            except elastic_transport.ConnectionError as fault:
+                if tried == self._nodes or not isinstance(fault.__cause__, urllib3.exceptions.NewConnectionError):
+                    raise
+            tried += 1
 
     def search(self, index: str, body: Mapping[str, object], *, timeout_s: float | None = None) -> Json:
         """One search over an index, a pattern (which nothing need fit), or the point in time that `body` has."""

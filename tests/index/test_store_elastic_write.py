@@ -304,6 +304,14 @@ def test_a_ledger_that_was_asked_for_shows_what_came_and_went_since(elastic: Ela
     assert asking.ledger()["count"].sum() == 80
 
 
+def test_a_node_that_cannot_be_reached_is_passed_over(elastic_url: str) -> None:
+    """Whenever its turn comes: nothing was asked of it, so that another may be asked."""
+    urls = [f"http://127.0.0.1:{free_port()}", elastic_url, f"http://127.0.0.1:{free_port()}"]
+    with contextlib.closing(Elastic(",".join(urls))) as client:
+        for _ in range(6):
+            assert client.request("GET", "/_cluster/health")["number_of_nodes"] == 1
+
+
 class Answering(BaseHTTPRequestHandler):
     """Whatever is asked, the same status is the answer."""
 

@@ -84,6 +84,20 @@ def mixed(sources: int, count: int) -> list[Pushed]:
     return [work[at] for at in range(count) for work in each]
 
 
+def put(stream: ChunkStream, pushed: Pushed) -> None:
+    """Append it, as often as it takes."""
+    while not _appended(stream, pushed):
+        time.sleep(0.02)  # a sender's own patience
+
+
+def _appended(stream: ChunkStream, pushed: Pushed) -> bool:
+    try:
+        stream.append(pushed)
+    except RefusedError:
+        return False
+    return True
+
+
 def opened(client: Elastic, prefix: str, *, replicas: int = 0) -> ElasticsearchStore:
     """A store that soon gives up waiting for a busy server, and leaves that to the worker."""
     return ElasticsearchStore(client, ElasticSettings(prefix, replicas=replicas, write=WriteSettings(retry_s=0.3)))

@@ -66,7 +66,7 @@ def test_no_line_is_lost_or_doubled_when_every_part_is_lost_under_load(
 @pytest.mark.campaign
 def test_no_line_is_lost_or_doubled_in_ten_minutes_of_faults_under_load(cluster: Topology) -> None:
     """A soak: as many faults as fit; what it did is printed for docs/reliability.md."""
-    chance, seconds = random.Random(7), float(os.environ.get("SOAK_S", "600"))
+    chance, seconds = random.Random(7), float(os.environ.get("DEJALOG_SOAK_S", "600"))
     lost: Counter[str] = Counter()
     began = time.monotonic()
     sent: dict[int, int] = {}

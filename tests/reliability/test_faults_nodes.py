@@ -10,7 +10,7 @@ import pytest
 
 from index.elastic_client import Elastic
 from tests.real.elasticsearch_nodes import ServerNode, three_nodes, wait_joined
-from tests.reliability.load import assert_drained, opened, storing
+from tests.reliability.load import assert_drained, opened, put, storing
 from tests.workers.chunks_made import assert_each_once, chunks, numbers_held, wait_until
 from workers.chunk_stream import ChunkStream
 
@@ -79,9 +79,9 @@ class Feed:
         work = {number: chunks(number, 3_000) for number in self.lines}
         for at in range(3_000):
             for number in self.lines:
-                self._stream.append(work[number][at])
+                put(self._stream, work[number][at])
                 self.lines[number] += 5
-            if self._enough.wait(0.05):
+            if self._enough.wait(0.2):
                 return
 
 

@@ -6,11 +6,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from index.elastic_client import Elastic
-from ingest.errors import RefusedError
-from ingest.push import Pushed
 from tests.index.test_store_elastic import prefix
 from tests.reliability.edge import Edge
-from tests.reliability.load import assert_drained, mixed, opened, storing
+from tests.reliability.load import assert_drained, mixed, opened, put, storing
 from tests.workers.chunks_made import assert_each_once, numbers_held
 from workers.chunk_stream import ChunkStream
 
@@ -28,22 +26,8 @@ def test_each_line_is_stored_once_though_answers_of_redis_are_lost(
         far = ChunkStream(address._replace(netloc=f"127.0.0.1:{edge.port}").geturl(), stream.settings)
         with storing(elastic_url, prefix, far):
             for pushed in mixed(SOURCES, CHUNKS):
-                send(far, pushed)
+                put(far, pushed)
             assert_drained(stream)
         far.close()
         assert edge.cuts > 0
     assert_each_once(numbers_held(opened(elastic, prefix)), dict.fromkeys(range(SOURCES), CHUNKS * LINES))
-
-
-def send(stream: ChunkStream, pushed: Pushed) -> None:
-    """Append it as often as it takes."""
-    while not _appended(stream, pushed):
-        pass
-
-
-def _appended(stream: ChunkStream, pushed: Pushed) -> bool:
-    try:
-        stream.append(pushed)
-    except RefusedError:
-        return False
-    return True
