@@ -19,6 +19,7 @@ from tests.workers.chunks_made import assert_each_once, numbers_held, wait_until
 SOURCES = 2
 PARTS = ("receiver", "worker-0", "worker-1", "celery", "redis", "redis full", "elasticsearch away")
 """What a round may lose; Elasticsearch's own end takes longer than all of these together and has rounds of its own."""
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all servers to start
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_no_line_is_lost_or_doubled_when_every_part_is_lost_under_load(
 @pytest.mark.campaign
 def test_no_line_is_lost_or_doubled_in_ten_minutes_of_faults_under_load(cluster: Topology) -> None:
     """A soak: as many faults as fit; what it did is printed for docs/reliability.md."""
-    chance, seconds = random.Random(7), float(os.environ.get("DEJALOG_SOAK_S", "600"))
+    chance, seconds = random.Random(7), float(os.environ.get("SOAK_S", "600"))
     lost: Counter[str] = Counter()
     began = time.monotonic()
     sent: dict[int, int] = {}
