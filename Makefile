@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run serve test lint types imports unit campaign bench acceptance scoreboard leave-one-out lock clean
+.PHONY: help setup setup-test run serve test lint types imports unit cluster campaign bench acceptance scoreboard leave-one-out lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ unit: setup-test
 
 campaign: setup-test ## the long fault tests (an hour or two); results go to docs/reliability.md
 	$(BIN)/python -m pytest -m campaign --timeout 3600 -s
+
+cluster: setup-test ## the distributed mode as processes of this machine answers the demo's questions: make cluster LINES=200000
+	$(BIN)/python -m tests.real.cluster $(LINES)
 
 bench: setup-test ## speed, beside its peers where they are installed
 	$(BIN)/python -m bench.ingest

@@ -15,7 +15,7 @@ from api.evidence import Evidence, Span, gather, phrase
 from api.plan import Draft, draft
 from api.plan_incident import told_onsets
 from api.plan_pattern import count_of
-from api.question import Question, describe, read_question
+from api.question import Intent, Question, describe, read_question
 from api.retrieve import RetrieveSettings, retrieval_of
 from api.sentence import quote, say
 from api.support import SupportSettings, Verdict
@@ -25,6 +25,7 @@ from index.glossary import own_glossary
 from index.incident import EvidenceLine, Incident, Similar
 from index.line_store import HighWater, LineStore
 from index.vector import Embedder
+from ingest import trace
 
 log = structlog.get_logger()
 
@@ -70,6 +71,8 @@ class Answer:
     """
 
     answer: str
+    kind: Intent
+    """What was asked for, as it was read; for whoever counts, no part of the reply."""
     verdict: Verdict
     confidence: float
     mode: Literal["deterministic"]
@@ -111,8 +114,11 @@ def ask(
     prepared = _prepare(
         question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings()
     )
-    checked = check(prepared.drafted.claims, store=store, generation=generation)
-    answer = _answer(prepared, checked, generation.id, as_of_ns)
+    with trace.span("question.check", claims=len(prepared.drafted.claims)) as span:
+        checked = check(prepared.drafted.claims, store=store, generation=generation)
+        span.set(kept=len(checked.claims), dropped=checked.dropped, cited_lines=len(checked.lines))
+    with trace.span("question.answer"):
+        answer = _answer(prepared, checked, generation.id, as_of_ns)
     log.info(
         "question_answered",
         verdict=answer.verdict,
@@ -170,19 +176,26 @@ def _prepare(
         only_services=services,
     )
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
-    found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
-    choice = choose(read, found, index, span)
-    evidence = gather(
-        store,
-        generation,
-        read,
-        span,
-        pattern_ids=[facts.pattern_id for facts in choice.patterns],
-        incident_span=Span(choice.incidents[0].start_ns, choice.incidents[0].end_ns) if choice.incidents else None,
-        as_of_ns=as_of_ns,
-        deviating=[each.pattern_id for each in choice.incidents[0].deviations] if choice.incidents else (),
-    )
-    return _Prepared(read, found, choice, evidence, draft(read, choice, evidence, generation.notes, as_of_ns))
+    with trace.span("question.retrieve") as step:
+        found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
+        choice = choose(read, found, index, span)
+        step.set(patterns=len(found.patterns), incidents=len(found.incidents))
+    with trace.span("question.gather", patterns=len(choice.patterns), incidents=len(choice.incidents)):
+        evidence = gather(
+            store,
+            generation,
+            read,
+            span,
+            pattern_ids=[facts.pattern_id for facts in choice.patterns],
+            shown_ids=[each.facts.pattern_id for each in found.patterns],
+            incident_span=Span(choice.incidents[0].start_ns, choice.incidents[0].end_ns) if choice.incidents else None,
+            as_of_ns=as_of_ns,
+            deviating=[each.pattern_id for each in choice.incidents[0].deviations] if choice.incidents else (),
+        )
+    with trace.span("question.claim") as step:
+        drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
+        step.set(claims=len(drafted.claims))
+    return _Prepared(read, found, choice, evidence, drafted)
 
 
 def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns: int) -> Answer:
@@ -196,6 +209,7 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
     if verdict == "found" and not headline and drafted.claims[0] not in checked.claims:
         headline = [say("verdict.found_incident", question.reply_in)]
     return Answer(
+        kind=question.intent,
         answer=say("unit.sentence", question.reply_in).join([*headline, *(claim.text for claim in checked.claims)]),
         verdict=verdict,
         confidence=_confidence(verdict, drafted.strength, checked),

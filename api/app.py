@@ -1,13 +1,14 @@
 """The HTTP application over one running Dejalog: routes, errors, gate and metrics put together."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any
 
 import anyio
 from fastapi import FastAPI
+from prometheus_client.registry import Collector
 
 from api import (
     routes_ask,
@@ -22,10 +23,12 @@ from api import (
 )
 from api.foreground import Foregrounding
 from api.gate import Gate
-from api.metrics import Metrics, RequestWatch, StatusCollector
+from api.metrics import Metrics, RequestWatch
 from api.parts import Dejalog, LineReceiver
+from api.readiness import Readiness, ReadinessCollector
 from api.reply import install_error_replies
 from api.settings import Settings
+from api.status_metrics import StatusCollector
 
 ROUTES = (
     routes_write,
@@ -48,8 +51,8 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     app = routes_app()
     app.state.dejalog = dejalog
     app.state.receiver = dejalog.receiver
-    app.state.ready = dejalog.ready
-    app.state.metrics = Metrics(StatusCollector(dejalog))
+    app.state.readiness = dejalog.readiness
+    app.state.metrics = Metrics(StatusCollector(dejalog), ReadinessCollector(dejalog.readiness))
     app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
     server = dejalog.settings.server
     app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
@@ -59,20 +62,20 @@ def create_app(dejalog: Dejalog) -> FastAPI:
 
 
 def create_worker_app(
-    settings: Settings, metrics: Metrics, ready: Callable[[], str], *, receiver: LineReceiver | None = None
+    settings: Settings, collector: Collector, readiness: Readiness, *, receiver: LineReceiver | None = None
 ) -> FastAPI:
-    """Health and metrics of a process of the distributed mode; with a `receiver`, the routes that take lines in."""
+    """Health and metrics of a process that is no server; with a `receiver`, the routes that take lines in."""
     app = _documented(() if receiver is None else RECEIVING, (routes_health,))
     if receiver is not None:
         app.add_api_route("/", routes_bulk.product_info, methods=["GET", "HEAD"], include_in_schema=False)
     app.state.receiver = receiver
-    app.state.ready = ready
-    app.state.metrics = metrics
+    app.state.readiness = readiness
+    app.state.metrics = Metrics(collector, ReadinessCollector(readiness))
     app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
     server = settings.server
     listen = server.listen if receiver is not None else settings.stream.worker_listen or server.listen
     app.add_middleware(Gate, token=server.token, is_loopback=listen.is_loopback, max_body=server.max_body)
-    app.add_middleware(RequestWatch, metrics=metrics)
+    app.add_middleware(RequestWatch, metrics=app.state.metrics)
     return app
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from api import cli_ask, cli_check, cli_eval, cli_incidents, cli_patterns, cli_read, cli_send, cli_serve, cli_worker
+from api import (
+    cli_ask,
+    cli_check,
+    cli_eval,
+    cli_incidents,
+    cli_patterns,
+    cli_read,
+    cli_reindex,
+    cli_send,
+    cli_serve,
+    cli_worker,
+)
 from api.cli_output import complain
 from ingest.errors import DejalogError, InputError, NotFoundError, QuerySyntaxError
 
@@ -53,7 +64,18 @@ def _root(
     assert not version
 
 
-for commands in (cli_serve, cli_send, cli_read, cli_ask, cli_patterns, cli_incidents, cli_worker, cli_check, cli_eval):
+for commands in (
+    cli_serve,
+    cli_send,
+    cli_read,
+    cli_ask,
+    cli_patterns,
+    cli_incidents,
+    cli_worker,
+    cli_check,
+    cli_reindex,
+    cli_eval,
+):
     commands.register(app)
 
 

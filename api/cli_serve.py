@@ -17,6 +17,10 @@ Zone = Annotated[
     typer.Option("--zone", metavar="ZONE", help="Zone of clock times written without one, e.g. Asia/Shanghai."),
 ]
 Host = Annotated[str | None, typer.Option("--host", metavar="NAME", help="This host's name in the lines.")]
+WatchListen = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="HOST:PORT", help="Answer /healthz, /readyz and /metrics here. [default: not]"),
+]
 LogFormat = Annotated[str | None, typer.Option("--log-format", help="The server's own log: console or json.")]
 LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")]
 
@@ -98,6 +102,7 @@ def collect(
     url: Url = "",
     zone: Zone = None,
     host: Host = None,
+    listen: WatchListen = None,
     data_dir: DataDir = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
@@ -107,7 +112,9 @@ def collect(
 
     Example: dejalog collect /var/log/containers --url http://logs:8900
     """
-    settings = settings_of(data_dir, config, zone=zone, host=host, log_format=log_format, log_level=log_level)
+    settings = settings_of(
+        data_dir, config, zone=zone, host=host, worker_listen=listen, log_format=log_format, log_level=log_level
+    )
     start_log(settings)
     from api.client import server_url
     from api.send import collect_to

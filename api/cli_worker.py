@@ -6,7 +6,7 @@ import typer
 
 from api.cli_options import As, Config, DataDir, Output, settings_of
 from api.cli_output import print_items, print_json, say
-from api.cli_serve import Listen, LogFormat, LogLevel, Zone, start_log
+from api.cli_serve import Listen, LogFormat, LogLevel, WatchListen, Zone, start_log
 
 if TYPE_CHECKING:
     from contextlib import closing
@@ -53,12 +53,7 @@ def ingest(
     threads: Annotated[
         str | None, typer.Option("--threads", metavar="N", help="Chunks stored at once. [default: 2]")
     ] = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(
-            "--listen", metavar="HOST:PORT", help="Answer /healthz, /readyz and /metrics here. [default: not]"
-        ),
-    ] = None,
+    listen: WatchListen = None,
     data_dir: DataDir = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -99,10 +98,10 @@ def open_client(settings: Settings, *, url: str = "") -> Iterator[Client]:
         with Client(target, settings.server.token) as client:
             yield client
         return
-    data_dir = settings.store.data_dir
-    if not holds_data(data_dir):
+    if not holds_data(settings):
         raise SettingError(
-            f"no server is running and {data_dir} holds no data: start `dejalog serve` or `dejalog demo`, or name --url"
+            f"no server is running and {settings.store.data_dir} holds no data: "
+            "start `dejalog serve` or `dejalog demo`, or name --url"
         )
     with in_process(settings) as client:
         yield client
@@ -120,9 +119,9 @@ def server_url(settings: Settings, *, url: str = "") -> str:
     return f"http://{address}" if address else ""
 
 
-def holds_data(data_dir: Path) -> bool:
-    """Whether a Dejalog has ever kept anything there."""
-    return (data_dir / "catalogue.sqlite").exists()
+def holds_data(settings: Settings) -> bool:
+    """Whether a Dejalog may have kept something: in the data directory, or wherever lines are kept."""
+    return settings.store.store == "elasticsearch" or (settings.store.data_dir / "catalogue.sqlite").exists()
 
 
 @contextlib.contextmanager

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from prometheus_client import Histogram
 
 from api.answer import AskSettings, answer_json, ask
+from api.dependencies import watched
 from api.keepers import Keepers, open_keepers, owned
+from api.metrics import BUCKETS_S
 from api.parts import NearlineStep, Question, SourceStatus, Status
+from api.readiness import Readiness
 from api.retrieve import RetrieveSettings, prepare
 from api.settings import Settings
 from index.embed_minilm import MiniLMEmbedder
@@ -25,6 +29,7 @@ from index.line_store import KeptStore
 from index.pattern import PatternEdit
 from index.store_parquet import ParquetStore
 from index.vector import Embedder
+from ingest import trace
 from ingest.chunk import Chunk
 from ingest.collect import Collector
 from ingest.collect_settings import CollectSettings
@@ -55,6 +60,7 @@ class Dejalog:
         foreground: Foreground,
         *,
         mines_apart: bool = False,
+        readiness: Readiness | None = None,
     ) -> None:
         self.settings = settings
         self._ask_settings = _ask_settings(settings)
@@ -71,7 +77,7 @@ class Dejalog:
             folder,
             nearline_settings(settings),
             foreground=self.foreground,
-            prepare=lambda generation: prepare(generation, self._ask_settings.retrieve),
+            prepare=self._prepare,
             miner=_apart(self.store, folder) if mines_apart else None,
             generations=keepers.generations,
         )
@@ -80,7 +86,20 @@ class Dejalog:
         self.collector: Collector | None = None
         self.waiting_for = ""
         """What keeps this process from answering questions yet; empty when nothing does."""
+        self.readiness = readiness or Readiness()
+        self.question_seconds = Histogram(
+            "dejalog_question_seconds",
+            "Time to a whole answer, by what was asked for and the verdict.",
+            ["kind", "verdict"],
+            buckets=BUCKETS_S,
+            registry=None,
+        )
         self._embedder = embedder
+
+    def _prepare(self, generation: Generation) -> None:
+        """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
+        prepare(generation, self._ask_settings.retrieve)
+        self.store.signatures()
 
     def close(self) -> None:
         """Stop nearline work. What was acknowledged is durable already."""
@@ -103,8 +122,9 @@ class Dejalog:
 
     def ask(self, question: Question) -> dict[str, Any]:
         """The answer in the form of `POST /v1/ask`."""
-        return answer_json(
-            ask(
+        began = time.monotonic()
+        with trace.span("question") as span:
+            answer = ask(
                 question.text,
                 store=self.store,
                 generation=self.nearline.generation(question.as_of_ns),
@@ -116,7 +136,9 @@ class Dejalog:
                 mode=question.mode,
                 settings=self._ask_settings,
             )
-        )
+            span.set(kind=answer.kind, verdict=answer.verdict, claims=len(answer.claims))
+        self.question_seconds.labels(answer.kind, answer.verdict).observe(time.monotonic() - began)
+        return answer_json(answer)
 
     def similar(
         self,
@@ -175,6 +197,7 @@ class Dejalog:
             },
             store_bytes=store.disk_bytes,
             queue_bytes=store.journal_bytes,
+            nearline_failures=dict(progress.failures),
         )
 
     def sources(self) -> tuple[SourceStatus, ...]:
@@ -196,10 +219,6 @@ class Dejalog:
     def wait_until_mined(self, timeout_s: float, *, sequence: int | None = None) -> bool:
         """Whether everything acknowledged (up to `sequence`) is mined and indexed, waiting at most that long."""
         return self.nearline.wait_until_mined(timeout_s, sequence=sequence)
-
-    def ready(self) -> str:
-        """Empty when questions can be answered; else what is being waited for."""
-        return self.waiting_for
 
 
 class BackgroundSink:
@@ -240,10 +259,21 @@ def open_dejalog(
         start_shared_threads()
         embedder = MiniLMEmbedder.load(threads=settings.nearline.embed_threads, cache=data_dir / "models")
         foreground = Foreground()
+        begun: list[Dejalog] = []
         with (
             open_keepers(settings, where, step=_giving_way(foreground)) as keepers,
-            closing(Dejalog(settings, where, keepers, embedder, foreground, mines_apart=mines_apart)) as dejalog,
+            watched(
+                settings,
+                store="reading",
+                redis="nothing",
+                folder=where,
+                starting=lambda: begun[0].waiting_for if begun else "the server begins",
+            ) as readiness,
+            closing(
+                Dejalog(settings, where, keepers, embedder, foreground, mines_apart=mines_apart, readiness=readiness)
+            ) as dejalog,
         ):
+            begun.append(dejalog)
             dejalog.nearline.start()
             yield dejalog
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from api.compose import BackgroundSink, Dejalog, collect_settings
+from api.keepers import kept_in_files
 from api.serve import serve
 from api.settings import Settings
 from ingest.collect import Collector
@@ -37,11 +38,6 @@ def demo(settings: Settings, *, days: int = DAYS, lines: int = LINES) -> None:
     folder = settings.store.data_dir / "demo"
     history = _History(folder / "shop", days, lines)
     serve(settings, folder=folder, starts_empty=True, beside=lambda dejalog: _shop(dejalog, folder, history))
-
-
-def kept_in_files(settings: Settings) -> Settings:
-    """The settings with the embedded store: the demo's lines do not come among those that an Elasticsearch keeps."""
-    return dataclasses.replace(settings, store=dataclasses.replace(settings.store, store="embedded"))
 
 
 @dataclasses.dataclass(frozen=True)

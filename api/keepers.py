@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from api.lock import DataDirLock
 from api.settings import Settings
@@ -18,6 +19,10 @@ from index.quarantine import QUARANTINE_FOLDER
 from index.store_parquet import ParquetStore
 from index.store_settings import StoreSettings
 from ingest.errors import SettingError
+
+if TYPE_CHECKING:
+    from index.elastic_client import Elastic
+    from index.store_elastic import ElasticSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +56,11 @@ def open_keepers(settings: Settings, folder: Path, *, step: Callable[[str], None
         yield Keepers(store, knowledge)
 
 
+def kept_in_files(settings: Settings) -> Settings:
+    """The settings with the embedded store, whatever store is set."""
+    return dataclasses.replace(settings, store=dataclasses.replace(settings.store, store="embedded"))
+
+
 def owned(settings: Settings, *, address: str = "") -> contextlib.AbstractContextManager[object]:
     """The lock of the data directory where lines are kept in it; where they are not, many processes may share it."""
     if settings.store.store == "elasticsearch":
@@ -60,20 +70,32 @@ def owned(settings: Settings, *, address: str = "") -> contextlib.AbstractContex
 
 @contextmanager
 def _elasticsearch(settings: Settings) -> Iterator[Keepers]:
+    with connected(settings) as (client, how):
+        from index.generation_elastic import ElasticGenerations  # noqa: PLC0415
+        from index.knowledge_elastic import ElasticKnowledge  # noqa: PLC0415
+        from index.store_elastic import ElasticsearchStore  # noqa: PLC0415
+
+        yield Keepers(ElasticsearchStore(client, how), ElasticKnowledge(client, how), ElasticGenerations(client, how))
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[tuple["Elastic", "ElasticSettings"]]:
+    """The Elasticsearch that the settings name, and what its keepers are told. Raises SettingError."""
     url = settings.store.elasticsearch_url
     if not url:
-        raise SettingError("store is elasticsearch and ELASTICSEARCH_URL is not set, e.g. http://127.0.0.1:9200")
+        raise SettingError("Elasticsearch is asked for and ELASTICSEARCH_URL is not set, e.g. http://127.0.0.1:9200")
     try:
         # The client is in the extra `distributed`; one process with no servers needs none of it.
         from index.elastic_client import Elastic  # noqa: PLC0415
-        from index.generation_elastic import ElasticGenerations  # noqa: PLC0415
-        from index.knowledge_elastic import ElasticKnowledge  # noqa: PLC0415
-        from index.store_elastic import ElasticsearchStore, ElasticSettings  # noqa: PLC0415
+        from index.store_elastic import ElasticSettings  # noqa: PLC0415
     except ImportError as missing:
-        raise SettingError(f"store is elasticsearch, which needs the extra `distributed`: {missing}") from missing
-    how = ElasticSettings(settings.store.elasticsearch_prefix, replicas=settings.store.elasticsearch_replicas)
-    with closing(Elastic(url)) as client:
-        yield Keepers(ElasticsearchStore(client, how), ElasticKnowledge(client, how), ElasticGenerations(client, how))
+        raise SettingError(f"Elasticsearch needs the extra `distributed`: {missing}") from missing
+    store = settings.store
+    how = ElasticSettings(
+        store.elasticsearch_prefix, shards=store.elasticsearch_shards, replicas=store.elasticsearch_replicas
+    )
+    with closing(Elastic(url, ca=store.elasticsearch_ca)) as client:
+        yield client, how
 
 
 def _take_back(folder: Path, knowledge: Knowledge) -> None:

@@ -1,27 +1,34 @@
 """What `/metrics` tells Prometheus, and the log of requests: both watch from outside, neither sees a body."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.parts import Dejalog, Status
+from api.reply import ERROR_HEADER
+from ingest import trace
 
 LOG = structlog.get_logger()
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+WATCHERS = ("/healthz", "/readyz", "/metrics")
+UNTRACED = frozenset({*WATCHERS, "/v1/tail"})
+"""Asked every few seconds by machines, or open for hours."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """One registry of one app; `of` is asked when it is scraped."""
+    """One registry of one process; each of `collectors` is asked when it is scraped."""
 
-    def __init__(self, of: Collector) -> None:
+    def __init__(self, *collectors: Collector) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(of)
+        for each in collectors:
+            self._registry.register(each)
         self.seconds = Histogram(
             "dejalog_request_seconds",
             "Time to the first byte of a reply, by route template.",
@@ -35,6 +42,12 @@ class Metrics:
             ["method", "route", "status"],
             registry=self._registry,
         )
+        self.errors = Counter(
+            "dejalog_errors",
+            "Replies that were errors, by route template and code.",
+            ["route", "reason"],
+            registry=self._registry,
+        )
         self.tails = Gauge("dejalog_tails", "Live tails open now.", registry=self._registry)
 
     def text(self) -> bytes:
@@ -42,49 +55,17 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class StatusCollector(Collector):
-    """A whole Dejalog's metrics."""
-
-    def __init__(self, dejalog: Dejalog) -> None:
-        self._dejalog = dejalog
-
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Made from one status."""
-        status = self._dejalog.status()
-        yield counted("dejalog_received", "What receivers were given.", "unit", status.received)
-        yield CounterMetricFamily("dejalog_stored_lines", "Lines appended to the store.", value=status.stored_lines)
-        yield counted("dejalog_dropped_lines", "Lines not kept, by reason.", "reason", status.dropped)
-        yield counted("dejalog_marked_lines", "Lines stored with something wrong about them.", "mark", status.marked)
-        yield CounterMetricFamily("dejalog_refused", "Requests answered with not now.", value=status.refused)
-        yield GaugeMetricFamily("dejalog_sources", "Sources known.", value=len(status.sources))
-        yield GaugeMetricFamily(
-            "dejalog_lag_bytes", "Bytes of collected files not shipped yet.", value=status.lag_bytes
-        )
-        yield GaugeMetricFamily("dejalog_queue_bytes", "Bytes stored in the journal only.", value=status.queue_bytes)
-        yield GaugeMetricFamily("dejalog_store_bytes", "Bytes of the store on disk.", value=status.store_bytes)
-        yield from _nearline(status)
-
-
-def counted(name: str, doc: str, label: str, values: object) -> CounterMetricFamily:
+def counted(name: str, doc: str, label: str, values: Mapping[str, float]) -> CounterMetricFamily:
     """A counter with one value for each of a label's."""
     family = CounterMetricFamily(name, doc, labels=[label])
-    assert hasattr(values, "items")
     for key, value in sorted(values.items()):
         family.add_metric([key], value)
     return family
 
 
-def _nearline(status: Status) -> Iterator[GaugeMetricFamily]:
-    pending = GaugeMetricFamily("dejalog_nearline_pending_lines", "Lines not covered yet.", labels=["step"])
-    seconds = GaugeMetricFamily("dejalog_nearline_seconds", "Duration of the last run.", labels=["step"])
-    count = GaugeMetricFamily("dejalog_nearline_count", "Patterns, vectors or incidents there are.", labels=["step"])
-    failed = GaugeMetricFamily("dejalog_nearline_failed", "Whether the last run failed.", labels=["step"])
-    for name, step in sorted(status.nearline.items()):
-        pending.add_metric([name], step.pending_lines)
-        seconds.add_metric([name], step.seconds)
-        count.add_metric([name], step.count)
-        failed.add_metric([name], float(bool(step.error)))
-    yield from (pending, seconds, count, failed)
+def beginning(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
 
 
 class RequestWatch:
@@ -100,28 +81,34 @@ class RequestWatch:
             return
         began = time.monotonic()
         seen = {"status": 0, "bytes": 0}
-        first_s = 0.0
+        first_s, error = 0.0, ""
 
         async def watch(message: Message) -> None:
-            nonlocal first_s
+            nonlocal first_s, error
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
+                error = Headers(raw=message.get("headers", [])).get(ERROR_HEADER, "")
                 first_s = time.monotonic() - began
             elif message["type"] == "http.response.body":
                 seen["bytes"] += len(message.get("body", b""))
             await send(message)
 
-        try:
-            await self._app(scope, receive, watch)
-        finally:
-            self._tell(scope, seen["status"], first_s, time.monotonic() - began, seen["bytes"])
+        with _traced(scope) as span:
+            try:
+                await self._app(scope, receive, watch)
+            finally:
+                span.rename(f"{scope['method'][:10]} {_route(scope)}")
+                span.set(http__response__status_code=seen["status"])
+                if error:
+                    self._metrics.errors.labels(_route(scope), error).inc()
+                self._tell(scope, seen["status"], first_s, time.monotonic() - began, seen["bytes"])
 
     def _tell(self, scope: Scope, status: int, first_s: float, whole_s: float, size: int) -> None:
-        route = getattr(scope.get("route"), "path", "") or "none"
+        route = _route(scope)
         method = scope["method"] if scope["method"] in {"GET", "POST", "DELETE", "HEAD", "PUT"} else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(method, route).observe(first_s)
-        tell = LOG.debug if route in {"/healthz", "/readyz", "/metrics", "/v1/chunks"} and status < 400 else LOG.info
+        tell = LOG.debug if route in {*WATCHERS, "/v1/chunks"} and status < 400 else LOG.info
         tell(
             "request",
             method=method,
@@ -131,3 +118,15 @@ class RequestWatch:
             reply_bytes=size,
             client=(scope.get("client") or ("", 0))[0],
         )
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "") or "none"
+
+
+def _traced(scope: Scope) -> contextlib.AbstractContextManager[trace.Span]:
+    """The span of a request: it goes on in the trace that the sender names."""
+    if not trace.is_on() or scope["path"] in UNTRACED:
+        return trace.NO_SPAN
+    sent_from = Headers(scope=scope).get(trace.TRACEPARENT, "")
+    return trace.begin("request", kind="server", parents=[sent_from])

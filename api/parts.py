@@ -14,12 +14,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, Unpack
 
+from prometheus_client import Histogram
+
+from api.readiness import Readiness
 from api.settings import Settings
 from index.generation import Generation
 from index.incident import Note, Similar
-from index.line_store import LineStore
+from index.line_store import KeptStore
 from index.pattern import PatternEdit
 from ingest.chunk import ChunkSink
+from ingest.collect import Collector
 from ingest.push import PushHow
 from workers.foreground import Foreground
 
@@ -76,10 +80,15 @@ class Status:
     """Bytes acknowledged and not yet in a segment."""
     marked: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Lines stored with something wrong about them, by mark (`ingest.line.Mark`, lower case)."""
+    nearline_failures: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Runs of nearline steps that failed, by the kind of error."""
 
 
 class LineReceiver(ChunkSink, Protocol):
     """What `ingest.receive.Receiver` offers to the routes."""
+
+    def counters(self) -> Mapping[str, int]:
+        """What happened so far, by name."""
 
     def accept_lines(self, body: bytes, **how: Unpack[PushHow]) -> Mapping[str, int]:
         """Store pushed lines; returns how many were `received`, `stored`, `blank` and `unparsed`. With a key, the same
@@ -136,7 +145,7 @@ class Dejalog(Protocol):
         """Where requests that somebody waits for are counted."""
 
     @property
-    def store(self) -> LineStore:
+    def store(self) -> KeptStore:
         """Its lines."""
 
     @property
@@ -179,5 +188,14 @@ class Dejalog(Protocol):
         for it at most that long.
         """
 
-    def ready(self) -> str:
-        """Empty when questions can be answered; else what is being waited for."""
+    @property
+    def readiness(self) -> Readiness:
+        """What it depends on, and whether questions can be answered."""
+
+    @property
+    def question_seconds(self) -> Histogram:
+        """How long answers took."""
+
+    @property
+    def collector(self) -> Collector | None:
+        """That of this process, if it has one."""

@@ -226,7 +226,7 @@ def _deviations(incident: Incident, evidence: Evidence, language: Language) -> I
 def _counted(incident: Incident, deviation: Deviation, evidence: Evidence, language: Language) -> Claim | None:
     """The count is the store's; where retention has dropped the lines, that of the incident's record."""
     counts = evidence.incident_counts
-    value = counts.get((deviation.pattern_id, deviation.service), 0) if counts else round(deviation.observed)
+    value = round(deviation.observed) if counts is None else counts.get((deviation.pattern_id, deviation.service), 0)
     is_silent = deviation.kind == "vanished"
     if is_silent != (value < deviation.expected) or not deviation.evidence:
         return None

@@ -68,7 +68,8 @@ forms (`query=*&limit=5`).
 - **The common parameters** `query`, `start`, `end`, `service`, `level`, `limit`, `cursor`, `order`, `timeout`
   are taken by every read route; one that has no use for a parameter goes on without it. Any other unknown
   parameter is an error.
-- **Errors**: `{{"error": {{"code", "message", "hint"}}}}`, of a query also `position`.
+- **Errors**: `{{"error": {{"code", "message", "hint"}}}}`, of a query also `position`. The code also stands in
+  the header `Dejalog-Error`.
 
 | status | code | when |
 |---|---|---|

@@ -23,6 +23,8 @@ from ingest.errors import (
 )
 
 LOG = structlog.get_logger()
+ERROR_HEADER = "Dejalog-Error"
+"""The code of an error once more, for whoever counts replies without reading them."""
 
 
 class JsonReply(Response):
@@ -48,12 +50,18 @@ class Timed:
 
 
 def error_reply(
-    status: int, code: str, message: str, *, hint: str = "", headers: dict[str, str] | None = None, **more: Any
+    status: int,
+    code: str,
+    message: str,
+    *,
+    hint: str = "",
+    headers: dict[str, str] | None = None,
+    outside: dict[str, Any] | None = None,
+    **more: Any,
 ) -> JsonReply:
-    """The error envelope of CONTRACT.md."""
-    return JsonReply(
-        {"error": {"code": code, "message": message, "hint": hint, **more}}, status_code=status, headers=headers
-    )
+    """The error envelope of CONTRACT.md; `outside` stands beside it."""
+    content = {"error": {"code": code, "message": message, "hint": hint, **more}, **(outside or {})}
+    return JsonReply(content, status_code=status, headers={**(headers or {}), ERROR_HEADER: code})
 
 
 def install_error_replies(app: FastAPI) -> None:

@@ -1,5 +1,7 @@
 """Routes that every process answers for those who watch it: alive, ready, and what it measured."""
 
+import dataclasses
+
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -19,13 +21,25 @@ async def get_health() -> Response:
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", summary="Whether questions can be answered", tags=["status"])
+@router.get("/readyz", summary="Whether the process can do its work", tags=["status"])
 async def get_ready(request: Request) -> Response:
-    """`{"status": "ok"}`, or 503 with what is being waited for."""
-    waiting = await run_in_threadpool(request.app.state.ready)
-    if not waiting:
-        return JSONResponse({"status": "ok"})
-    return error_reply(503, "not_ready", waiting, hint="ask again", headers={"Retry-After": "1"})
+    """`{"status": "ok", "dependencies": [{"name", "state", "reason", "is_needed"}]}`; 503, an error that names it, and
+    the same list when one of them fails that the process cannot work without. A state is `ok`, `degraded` (it can be
+    read and takes nothing in) or `failed`.
+    """
+    standings = await run_in_threadpool(request.app.state.readiness.standings)
+    listed = [dataclasses.asdict(each) for each in standings]
+    blocking = [f"{each.name}: {each.reason}" for each in standings if each.is_blocking]
+    if not blocking:
+        return JSONResponse({"status": "ok", "dependencies": listed})
+    return error_reply(
+        503,
+        "not_ready",
+        "; ".join(blocking),
+        hint="it goes on by itself once this is mended",
+        headers={"Retry-After": "1"},
+        outside={"status": "not_ready", "dependencies": listed},
+    )
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", tags=["status"], response_class=PlainTextResponse)

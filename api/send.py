@@ -23,6 +23,7 @@ from api.parts import Dejalog
 from api.send_stream import Readable, send_stream
 from api.service_log import start_quiet_log
 from api.settings import Settings
+from ingest import trace
 from ingest.chunk import Chunk, ChunkSink
 from ingest.collect import Collector, CollectStatus
 from ingest.collect_settings import CollectSettings
@@ -106,9 +107,28 @@ def collect_to(url: str, paths: Sequence[str], settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     folder = _memory(settings, url, "collect")
-    with DataDirLock(folder), HttpShipper(url, settings.server.token) as shipper:
+    with (
+        trace.exporting(settings.watch.trace_endpoint, service="dejalog-collector"),
+        DataDirLock(folder),
+        HttpShipper(url, settings.server.token) as shipper,
+    ):
         collector = Collector(paths, shipper, folder, host=_host(settings), settings=_collect_settings(settings))
-        collector.run(stop)
+        with _watched(settings, collector, url):
+            collector.run(stop)
+
+
+@contextlib.contextmanager
+def _watched(settings: Settings, collector: Collector, url: str) -> Iterator[None]:
+    """Health and metrics of the collector where they are wanted; only then is a server loaded."""
+    if settings.stream.worker_listen is None:
+        yield
+        return
+    from api.collect_metrics import CollectCollector
+    from api.dependencies import watched_server
+    from api.http_server import answering
+
+    with watched_server(url) as readiness, answering(settings, CollectCollector(collector), readiness):
+        yield
 
 
 @contextlib.contextmanager

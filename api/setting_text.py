@@ -93,6 +93,13 @@ def read_http(text: str) -> str:
     return ",".join(urls)
 
 
+def read_server(text: str) -> str:
+    """The address of one server that speaks HTTP."""
+    if "," in text:
+        raise ValueError("one address is accepted")
+    return read_http(text)
+
+
 def read_index_prefix(text: str) -> str:
     """What names of indices may begin with."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", text.strip(), re.ASCII):

@@ -95,11 +95,23 @@ class StoreSettings:
         secret=True,
         variable="ELASTICSEARCH_URL",
     )
+    elasticsearch_ca: Path | None = setting(
+        None,
+        text.optional(text.read_path),
+        "a file, or none",
+        "Certificates (PEM) of who signed that of an https Elasticsearch; else those that are commonly trusted.",
+    )
     elasticsearch_prefix: str = setting(
         "dejalog", text.read_index_prefix, "small letters, digits and -", "What the names of its indices begin with."
     )
     elasticsearch_replicas: int = setting(
         0, text.read_natural, "a whole number from 0", "Copies of each index; 1 or more where a node may be lost."
+    )
+    elasticsearch_shards: int = setting(
+        1,
+        text.read_count,
+        "a whole number from 1",
+        "Shards of a day's lines: one holds 2 billion lines, some tens of GB well. Set before the first start.",
     )
     data_dir: Path = setting(
         default_data_dir, text.read_path, "a folder", "Where everything is kept; one server at a time owns it."
@@ -196,7 +208,21 @@ class StreamSettings:
         None,
         text.optional(text.read_address),
         "host:port, or none",
-        "Where an ingest worker answers /healthz, /readyz and /metrics. Any address but loopback needs a token.",
+        "Where a collector, an ingest worker, Celery's worker or beat answers /healthz, /readyz and /metrics. Any "
+        "address but loopback needs a token.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class WatchSettings:
+    """How the processes are watched; `worker_listen` above is where those without a server answer."""
+
+    trace_endpoint: str = setting(
+        "",
+        text.read_server,
+        "http://host:port",
+        "Where traces are sent by OTLP over HTTP (the extra `traces`); without it none are made.",
+        variable="OTEL_EXPORTER_OTLP_ENDPOINT",
     )
 
 
@@ -221,6 +247,7 @@ class Settings:
     collect: CollectSettings = dataclasses.field(default_factory=CollectSettings)
     nearline: NearlineSettings = dataclasses.field(default_factory=NearlineSettings)
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
+    watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import structlog
 
 from api.app import create_worker_app
+from api.dependencies import watched
+from api.http_server import answering, listen_at, run_app
 from api.keepers import open_keepers, owned
-from api.metrics import Metrics
-from api.serve import listen_at, run_app, serving_app
 from api.settings import Settings
 from api.worker_metrics import StreamCollector
 from index.line_store import KeptStore
+from ingest import trace
 from ingest.errors import RefusedError, SettingError
-from ingest.line_sink import LineSink
 from ingest.receive import Receiver
 from workers.chunk_stream import ChunkStream, StreamSettings
 from workers.ingest import IngestCounts, IngestSettings, run_lanes
@@ -30,13 +30,15 @@ _RETRY_S = 1.0
 def receive(settings: Settings) -> None:
     """Take lines in over HTTP and put them into the stream, until SIGINT or SIGTERM."""
     with (
+        trace.exporting(settings.watch.trace_endpoint, service="dejalog-receiver"),
         contextlib.closing(listen_at(settings.server.listen)) as listener,
         contextlib.closing(_stream(settings)) as stream,
+        watched(settings, redis="writing") as readiness,
     ):
         _prepared(stream)  # while Redis is away requests are refused, and /readyz says why
         receiver = StreamReceiver(stream, zone=settings.collect.zone)
-        metrics = Metrics(StreamCollector(stream, receiving=receiver.counters))
-        app = create_worker_app(settings, metrics, stream.ready, receiver=receiver)
+        told = StreamCollector(stream, receiving=receiver.counters)
+        app = create_worker_app(settings, told, readiness, receiver=receiver)
         _log.info("receiver.listening", url=f"http://{settings.server.listen}")
         run_app(app, listener)
         _log.info("receiver.stopped", **receiver.counters())
@@ -48,17 +50,16 @@ def ingest(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with contextlib.ExitStack() as stack:
+        stack.enter_context(trace.exporting(settings.watch.trace_endpoint, service="dejalog-ingest"))
         stream = stack.enter_context(contextlib.closing(_stream(settings)))
         store = _store_once_there(stack, settings, stop)
         if store is None:
             return
         receiver = Receiver(store, zone=settings.collect.zone)
         counts = IngestCounts()
-        address = settings.stream.worker_listen
-        if address is not None:
-            metrics = Metrics(StreamCollector(stream, storing=receiver.counters, ingesting=counts.read))
-            listener = stack.enter_context(contextlib.closing(listen_at(address)))
-            stack.enter_context(serving_app(create_worker_app(settings, metrics, stream.ready), listener))
+        told = StreamCollector(stream, storing=receiver.counters, ingesting=counts.read, documents=store.counters)
+        readiness = stack.enter_context(watched(settings, store="writing", redis="writing"))
+        stack.enter_context(answering(settings, told, readiness))
         _prepare(stream, stop)
         lanes = settings.stream.worker_threads
         _log.info("ingest.started", lanes=lanes)
@@ -98,7 +99,7 @@ def _prepared(stream: ChunkStream) -> bool:
     return True
 
 
-def _store_once_there(stack: contextlib.ExitStack, settings: Settings, stop: threading.Event) -> LineSink | None:
+def _store_once_there(stack: contextlib.ExitStack, settings: Settings, stop: threading.Event) -> KeptStore | None:
     """The store, open until the stack ends; waits while its server is away. None when `stop` is set first."""
     while not stop.is_set():
         try:
@@ -110,7 +111,7 @@ def _store_once_there(stack: contextlib.ExitStack, settings: Settings, stop: thr
 
 
 @contextlib.contextmanager
-def _opened_store(settings: Settings) -> Iterator[LineSink]:
+def _opened_store(settings: Settings) -> Iterator[KeptStore]:
     """The store of the settings, kept in order meanwhile."""
     settings.store.data_dir.mkdir(parents=True, exist_ok=True)
     with owned(settings), open_keepers(settings, settings.store.data_dir) as keepers:

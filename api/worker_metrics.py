@@ -3,39 +3,48 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.metrics import counted
+from api.metrics import beginning, counted
+from api.status_metrics import DROPPED, received, stored
 from ingest.errors import RefusedError
 from workers.chunk_stream import ChunkStream, StreamStatus
 
-Family = CounterMetricFamily | GaugeMetricFamily
 STATUS_AGE_S = 1.0
 """How old a status may be that is shown again: several scrapers must not multiply the requests to Redis. A guess."""
 
 
 class StreamCollector(Collector):
-    """Of one process. `receiving` and `ingesting` are its counters, empty where it does not do that."""
+    """Of one process: `receiving`, or `storing` with `ingesting`, are its counters; `documents` those of its store."""
 
     def __init__(
         self,
         stream: ChunkStream,
         *,
-        receiving: Callable[[], Mapping[str, int]] = dict,
+        receiving: Callable[[], Mapping[str, int]] | None = None,
         storing: Callable[[], Mapping[str, int]] = dict,
-        ingesting: Callable[[], Mapping[str, int]] = dict,
+        ingesting: Callable[[], Mapping[str, int]] | None = None,
+        documents: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._stream = stream
         self._receiving = receiving
         self._storing = storing
         self._ingesting = ingesting
+        self._documents = documents
         self._status: tuple[float, StreamStatus] | None = None
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[Metric]:
         """Made from the counters and one status of the stream."""
-        yield from _received({**self._receiving(), **self._storing()})
-        yield from _ingested(self._ingesting())
+        if self._receiving is not None:
+            yield from received(self._receiving())
+        if self._ingesting is not None:
+            storing, documents = self._storing(), self._documents()
+            yield from received(storing)
+            yield from stored(storing, documents)
+            dropped = {"blank": storing.get("blank_records", 0), "dead_letter": documents.get("dead", 0)}
+            yield counted(*DROPPED, "reason", dropped)
+            yield from _ingested(self._ingesting())
         try:
             status = self._read_status()
         except RefusedError:
@@ -50,36 +59,21 @@ class StreamCollector(Collector):
         return self._status[1]
 
 
-def _received(counts: Mapping[str, int]) -> Iterator[Family]:
-    if not counts:
-        return
-    received = {unit: counts.get(f"received_{unit}", 0) for unit in ("chunks", "bytes", "lines")}
-    yield counted("dejalog_received", "What receivers were given.", "unit", received)
-    yield CounterMetricFamily(
-        "dejalog_refused", "Requests answered with not now.", value=counts.get("refused_requests", 0)
-    )
-    marked = {name.removeprefix("marked_"): count for name, count in counts.items() if name.startswith("marked_")}
-    yield counted("dejalog_marked_lines", "Lines stored with something wrong about them.", "mark", marked)
-
-
-def _ingested(counts: Mapping[str, int]) -> Iterator[Family]:
-    if not counts:
-        return
+def _ingested(counts: Mapping[str, int]) -> Iterator[Metric]:
     for name, doc in (
         ("settled_chunks", "Chunks stored and acknowledged."),
         ("taken_over_chunks", "Chunks of workers that were lost."),
-        ("dead_letter_chunks", "Chunks moved to the dead letters."),
-        ("store_refusals", "Times that the store took nothing for now."),
         ("failed_tries", "Failures at a chunk that were not the store's."),
         ("stream_faults", "Failures of the stream."),
     ):
         yield CounterMetricFamily(f"dejalog_ingest_{name}", doc, value=counts.get(name, 0))
-    yield CounterMetricFamily(
-        "dejalog_stored_lines", "Lines appended to the store.", value=counts.get("settled_lines", 0)
-    )
+    dead = beginning("dead_lettered_", counts)
+    yield counted("dejalog_ingest_dead_letter_chunks", "Chunks moved to the dead letters, by reason.", "reason", dead)
+    refused = beginning("store_refused_", counts)
+    yield counted("dejalog_ingest_store_refusals", "Times the store took nothing, by reason.", "reason", refused)
 
 
-def _stream(status: StreamStatus) -> Iterator[Family]:
+def _stream(status: StreamStatus) -> Iterator[Metric]:
     for name, doc, value in (
         ("held_bytes", "Bytes of chunks that Redis holds, dead letters included.", status.held_bytes),
         ("waiting_chunks", "Chunks not stored yet.", status.waiting),

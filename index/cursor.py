@@ -3,14 +3,13 @@
 import base64
 import binascii
 import zlib
-from typing import Literal
 
 import orjson
 import polars as pl
 
+from index.line_store import Order
 from ingest.errors import InputError
 
-Order = Literal["newest", "oldest"]
 Key = tuple[int, str, int]
 """(time_ns, source, position): the total order of lines."""
 

@@ -1,18 +1,22 @@
 """The one file that speaks with Elasticsearch: requests as they are written in its reference, errors as ours."""
 
 import dataclasses
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import elastic_transport
 import elasticsearch
 import orjson
 import urllib3
+from elastic_transport.client_utils import DEFAULT
 from elasticsearch.serializer import OrjsonSerializer
 
-from ingest.errors import EngineError, RefusedError, StorageFullError
+from ingest import trace
+from ingest.errors import EngineError, RefusedError, SettingError, StorageFullError, UnavailableError
 
 JSON = {"accept": "application/json", "content-type": "application/json"}
 NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
@@ -51,13 +55,16 @@ class Elastic:
     no more, and EngineError when it answers what it should not.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 30.0, connections: int = 16) -> None:
-        """`url` may hold a user and a password; several URLs are parted by commas."""
+    def __init__(self, url: str, *, ca: Path | None = None, timeout_s: float = 30.0, connections: int = 16) -> None:
+        """`url` may hold a user and a password; several URLs are parted by commas. `ca` holds the certificates that are
+        trusted instead of the common ones. Raises SettingError when it cannot be read as such.
+        """
         self._timeout_s = timeout_s
         nodes = url.split(",")
         self._nodes = len(nodes)
         self._client = elasticsearch.Elasticsearch(
             nodes,
+            ca_certs=_trusted(ca),
             serializer=OrjsonSerializer(),
             connections_per_node=connections,
             request_timeout=timeout_s,
@@ -85,7 +92,8 @@ class Elastic:
         client = self._client if timeout_s is None else self._client.options(request_timeout=timeout_s)
         headers = NDJSON if isinstance(body, bytes) else JSON
         try:
-            reply = self._perform(client, method, path, params=params, headers=headers, body=body)
+            with trace.span(f"elasticsearch {_operation(path)}", kind="client"):
+                reply = self._perform(client, method, path, params=params, headers=headers, body=body)
         except elasticsearch.ApiError as fault:
             if fault.status_code in allowed:
                 return fault.body if isinstance(fault.body, dict) else {}
@@ -93,9 +101,11 @@ class Elastic:
         except elastic_transport.ConnectionTimeout as fault:
             if timeout_s is not None:
                 raise TimeoutError("Elasticsearch did not answer within the deadline") from fault
-            raise RefusedError(f"Elasticsearch did not answer within {self._timeout_s} s", retry_after_s=5.0) from fault
+            raise UnavailableError(
+                f"Elasticsearch did not answer within {self._timeout_s} s", retry_after_s=5.0
+            ) from fault
         except elastic_transport.TransportError as fault:
-            raise RefusedError(f"Elasticsearch cannot be reached: {fault.message}", retry_after_s=5.0) from fault
+            raise UnavailableError(f"Elasticsearch cannot be reached: {fault.message}", retry_after_s=5.0) from fault
         found: Json = reply.body if isinstance(reply.body, dict) else {}
         return found
 
@@ -119,10 +129,18 @@ class Elastic:
 
     def searches(self, index: str, bodies: Sequence[Mapping[str, object]]) -> list[Json]:
         """Several searches in one round trip, answers in the same order."""
-        head = orjson.dumps({"index": index, **_ANY_INDEX}) + b"\n"
-        text = b"".join(head + orjson.dumps(body) + b"\n" for body in bodies)
+        return self.searches_of([(index, body) for body in bodies])
+
+    def searches_of(
+        self, searches: Sequence[tuple[str, Mapping[str, object]]], *, timeout_s: float | None = None
+    ) -> list[Json]:
+        """As `searches`, each with its own index."""
+        parts = (part for index, body in searches for part in ({"index": index, **_ANY_INDEX}, body))
+        text = b"".join(orjson.dumps(part) + b"\n" for part in parts)
         return _when_allocated(
-            lambda: [_whole(found) for found in self.request("POST", "/_msearch", text)["responses"]]
+            lambda: [
+                _whole(found) for found in self.request("POST", "/_msearch", text, timeout_s=timeout_s)["responses"]
+            ]
         )
 
     @contextmanager
@@ -165,6 +183,11 @@ class Elastic:
         for start in range(0, len(indices), INDICES_AT_ONCE):
             names = ",".join(indices[start : start + INDICES_AT_ONCE])
             self.request("POST", f"/{names}/_refresh", params={"ignore_unavailable": "true"})
+
+
+def _operation(path: str) -> str:
+    """What a request is about, without the ids of documents: `_bulk` of `/index/_bulk`."""
+    return next((part for part in path.split("?", maxsplit=1)[0].split("/") if part.startswith("_")), "index")
 
 
 def _whole(found: Json) -> Json:
@@ -213,6 +236,17 @@ def action(name: str, document: str, was: Versioned | None = None) -> bytes:
 def is_full(reason: str) -> bool:
     """Whether a refusal says that the disk or the index takes no more."""
     return "flood-stage" in reason or "read-only" in reason or "read_only" in reason
+
+
+def _trusted(ca: Path | None) -> Any:
+    """What the client takes as its `ca_certs`. A file that is none is told now, not met as a server that is away."""
+    if ca is None:
+        return DEFAULT
+    try:
+        ssl.create_default_context(cafile=str(ca))
+    except OSError as error:
+        raise SettingError(f"the certificates for Elasticsearch, {ca}, cannot be read: {error}") from error
+    return str(ca)
 
 
 def _translated(fault: elasticsearch.ApiError) -> RefusedError | EngineError:

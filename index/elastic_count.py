@@ -8,7 +8,7 @@ import polars as pl
 from index.elastic_client import Json
 from index.elastic_lines import lines_of, remaining_s, walk
 from index.elastic_query import DIMENSION_FIELDS, Asked, Query, both, holds_key, is_plain, negated, span_query
-from index.elastic_read import Reader, doubtful
+from index.elastic_read import Reader, doubtful, total_of
 from index.ledger import LEDGER_SCHEMA, joined_ledgers
 from index.line_store import LEDGER_WINDOW_NS, Counted, HighWater
 from index.piece import Deadline
@@ -37,22 +37,29 @@ def buckets(
     reader: Reader, pit: Json, query: Query, sources: Sequence[Json], *, aggs: Json | None = None, deadline: Deadline
 ) -> Iterator[list[Json]]:
     """All buckets of a composite aggregation, in pages. Raises TimeoutError."""
-    composite: Json = {"size": BUCKETS_AT_ONCE, "sources": list(sources)}
+    after: Json | None = None
     while True:
-        body = {
-            "query": query,
-            "size": 0,
-            "track_total_hits": False,
-            "aggs": {"all": {"composite": composite, **({"aggs": aggs} if aggs else {})}},
-            **pit,
-        }
-        found = reader.client.search("", body, timeout_s=remaining_s(deadline)).get("aggregations", {}).get("all", {})
-        rows = found.get("buckets", [])
+        body = buckets_body(query, sources, aggs=aggs, after=after) | pit
+        found = reader.client.search("", body, timeout_s=remaining_s(deadline))
+        rows = buckets_of(found)
         if rows:
             yield rows
-        if len(rows) < BUCKETS_AT_ONCE or "after_key" not in found:
+        if len(rows) < BUCKETS_AT_ONCE or "after_key" not in found["aggregations"]["all"]:
             return
-        composite = {**composite, "after": found["after_key"]}
+        after = found["aggregations"]["all"]["after_key"]
+
+
+def buckets_body(query: Query, sources: Sequence[Json], *, aggs: Json | None = None, after: Json | None = None) -> Json:
+    """The search for one page of buckets."""
+    composite = {"size": BUCKETS_AT_ONCE, "sources": list(sources)} | ({"after": after} if after else {})
+    every = {"composite": composite} | ({"aggs": aggs} if aggs else {})
+    return {"query": query, "size": 0, "track_total_hits": False, "aggs": {"all": every}}
+
+
+def buckets_of(found: Json) -> list[Json]:
+    """The buckets in the reply to `buckets_body`; none where no index was asked."""
+    rows: list[Json] = found.get("aggregations", {}).get("all", {}).get("buckets", [])
+    return rows
 
 
 def source(field: str, name: str = "") -> Json:
@@ -194,7 +201,7 @@ def _present_fields(reader: Reader, pit: Json, query: Query, deadline: Deadline)
     found = reader.client.search("", body, timeout_s=remaining_s(deadline))
     rows = found.get("aggregations", {}).get("present", {}).get("buckets", {})
     counts = {name: row["doc_count"] for name, row in rows.items()}
-    return counts | {"message": int(found["hits"]["total"]["value"])}
+    return counts | {"message": total_of(found)}
 
 
 def count_ledger(reader: Reader, query: Query) -> pl.DataFrame:
@@ -230,14 +237,22 @@ def _ledger_rows(rows: Sequence[Json]) -> pl.DataFrame:
 
 def high_water(reader: Reader, *, before_ns: int | None) -> HighWater:
     """See `LineReader.high_water`. One round trip."""
+    return high_water_of(reader.client.searches(reader.index, high_water_bodies(before_ns)))
+
+
+def high_water_bodies(before_ns: int | None) -> list[Json]:
+    """The searches for the ends of what is held."""
     query = span_query(None, before_ns)
-    bodies = [
+    return [
         {"query": query, "size": 1, "sort": [{"@timestamp": direction}], "track_total_hits": direction == "asc"}
         for direction in ("asc", "desc")
     ]
-    first, last = reader.client.searches(reader.index, bodies)
-    lines = int(first["hits"]["total"]["value"])
+
+
+def high_water_of(replies: Sequence[Json]) -> HighWater:
+    """What the replies to `high_water_bodies` say."""
+    lines = total_of(replies[0])
     if not lines:
         return HighWater(0, None, None)
-    low, high = (lines_of(found["hits"]["hits"], ["time_ns"])["time_ns"][0] for found in (first, last))
+    low, high = (lines_of(found["hits"]["hits"], ["time_ns"])["time_ns"][0] for found in replies)
     return HighWater(lines, low, high)

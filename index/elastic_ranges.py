@@ -33,6 +33,12 @@ class Ranges:
         self._client = client
         self._index = names.state
 
+    def of(self, sources: Sequence[str]) -> SourceRanges:
+        """All that is stored of these sources."""
+        held = self._client.get_all(self._index, [_document(source) for source in sources])
+        found = zip(sources, held, strict=True)
+        return SourceRanges(span for source, document in found for span in _ranges(source, document))
+
     def missing(self, covers: SourceRange) -> list[SourceRange]:
         """See LineSink."""
         return _ranges(covers.source, self._client.get(self._index, _document(covers.source))).missing(covers)

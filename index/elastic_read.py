@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from index.cursor import Key, Order, cursor_of, key_of
+from index.cursor import Key, cursor_of, key_of
 from index.elastic_client import Elastic, Json
 from index.elastic_lines import lines_of, remaining_s, walk
 from index.elastic_query import Asked, Query, both, shown_time
-from index.line_store import LinePage
+from index.line_store import LinePage, Order
 from index.piece import Deadline
 from index.segment import STORED_SCHEMA
 from ingest.errors import InputError
@@ -30,12 +30,24 @@ class Reader:
 
 
 @dataclasses.dataclass
-class _Page:
+class Page:
     """Matching lines found so far, and whether others follow."""
 
     lines: pl.DataFrame
     follows: bool = False
     partial: bool = False
+
+    def shown(self, total: int, order: Order, *, is_exact: bool) -> LinePage:
+        """As the reader of lines answers. A page that is not whole has no exact total."""
+        follows = self.follows and self.lines.height > 0
+        is_exact = is_exact and not self.partial
+        return LinePage(
+            lines=self.lines,
+            total=total,
+            total_exact=is_exact,
+            cursor=cursor_of(self.lines, order) if follows else None,
+            partial=not is_exact,
+        )
 
 
 def search(
@@ -47,35 +59,38 @@ def search(
     after = None if cursor is None else key_of(cursor, order)
     try:
         if asked.bounds.is_exact:
-            page, total = _exact_page(reader, asked, limit, after, order, deadline)
-            is_exact = not page.partial
+            body = page_body(asked.bounds.sure, limit, order, after=after, deadline=deadline)
+            found = reader.client.search(reader.index, body, timeout_s=remaining_s(deadline))
+            page, total, is_exact = page_of(found, limit), total_of(found), True
         else:
             page, total, is_exact = _decided_page(reader, asked, limit, after, order, deadline)
     except TimeoutError:
-        page, total, is_exact = _Page(STORED_SCHEMA.to_frame(), partial=True), 0, False
-    follows = page.follows and page.lines.height > 0
-    return LinePage(
-        lines=page.lines,
-        total=total,
-        total_exact=is_exact,
-        cursor=cursor_of(page.lines, order) if follows else None,
-        partial=page.partial or not is_exact,
-    )
+        page, total, is_exact = Page(STORED_SCHEMA.to_frame(), partial=True), 0, False
+    return page.shown(total, order, is_exact=is_exact)
 
 
-def _exact_page(
-    reader: Reader, asked: Asked, limit: int, after: Key | None, order: Order, deadline: Deadline
-) -> tuple[_Page, int]:
-    body = _page_body(asked.bounds.sure, limit + 1, after, order) | {"track_total_hits": True}
-    found = reader.client.search(reader.index, _timed(body, deadline), timeout_s=remaining_s(deadline))
+def page_body(
+    query: Query, limit: int, order: Order, *, after: Key | None = None, deadline: Deadline | None = None
+) -> Json:
+    """The search for a page where Elasticsearch decides alone, and for how many match."""
+    body = _page_body(query, limit + 1, after, order) | {"track_total_hits": True}
+    return body if deadline is None else _timed(body, deadline)
+
+
+def page_of(found: Json, limit: int) -> Page:
+    """The page in the reply to `page_body`."""
     hits = found["hits"]["hits"]
-    page = _Page(lines_of(hits[:limit]), follows=len(hits) > limit, partial=bool(found.get("timed_out")))
-    return page, int(found["hits"]["total"]["value"])
+    return Page(lines_of(hits[:limit]), follows=len(hits) > limit, partial=bool(found.get("timed_out")))
+
+
+def total_of(found: Json) -> int:
+    """How many documents a search found that was told to count all."""
+    return int(found["hits"]["total"]["value"])
 
 
 def _decided_page(
     reader: Reader, asked: Asked, limit: int, after: Key | None, order: Order, deadline: Deadline
-) -> tuple[_Page, int, bool]:
+) -> tuple[Page, int, bool]:
     with reader.client.point_in_time(reader.index) as pit:
         page = _filled_page(reader, pit, asked, limit, after, order, deadline)
         try:
@@ -86,9 +101,9 @@ def _decided_page(
 
 def _filled_page(
     reader: Reader, pit: Json, asked: Asked, limit: int, after: Key | None, order: Order, deadline: Deadline
-) -> _Page:
+) -> Page:
     """Read what may match from the asked end of time, decide, until the page is full."""
-    page = _Page(STORED_SCHEMA.to_frame())
+    page = Page(STORED_SCHEMA.to_frame())
     size = min(max(limit + 1, LEAST_LOOKED_AT), MOST_LINES)
     while page.lines.height <= limit:
         body = _page_body(asked.bounds.maybe, size, after, order) | {"track_total_hits": False, **pit}
@@ -112,7 +127,7 @@ def count(reader: Reader, pit: Json, asked: Asked, deadline: Deadline) -> int:
     """How many lines match. Raises TimeoutError."""
     body = {"query": asked.bounds.sure, "size": 0, "track_total_hits": True, **pit}
     found = reader.client.search("", body, timeout_s=remaining_s(deadline))
-    total = int(found["hits"]["total"]["value"])
+    total = total_of(found)
     if not asked.bounds.is_exact:
         total += sum(frame.height for frame in doubtful(reader, pit, asked, [], deadline))
     return total
@@ -168,15 +183,21 @@ def _neighbours(source: str, span: dict[str, int], size: int, direction: str) ->
 
 def read(reader: Reader, ids: Sequence[tuple[str, int]]) -> pl.DataFrame:
     """See `LineReader.read`. One round trip."""
+    bodies = read_bodies(ids)
+    return lines_read(reader.client.searches(reader.index, bodies) if bodies else [])
+
+
+def read_bodies(ids: Sequence[tuple[str, int]]) -> list[Json]:
+    """The searches for lines by their ids."""
     names = sorted({f"{source}-{position}" for source, position in ids})
-    bodies = [
-        {"query": {"ids": {"values": names[start : start + IDS_AT_ONCE]}}, "size": IDS_AT_ONCE}
-        for start in range(0, len(names), IDS_AT_ONCE)
-    ]
-    replies = reader.client.searches(reader.index, bodies) if bodies else []
-    return pl.concat([STORED_SCHEMA.to_frame(), *(lines_of(reply["hits"]["hits"]) for reply in replies)]).sort(
-        "source", "position"
-    )
+    starts = range(0, len(names), IDS_AT_ONCE)
+    return [{"query": {"ids": {"values": names[start : start + IDS_AT_ONCE]}}, "size": IDS_AT_ONCE} for start in starts]
+
+
+def lines_read(replies: Sequence[Json]) -> pl.DataFrame:
+    """The lines in the replies to `read_bodies`."""
+    found = [lines_of(reply["hits"]["hits"]) for reply in replies]
+    return pl.concat([STORED_SCHEMA.to_frame(), *found]).sort("source", "position")
 
 
 def tail(reader: Reader, asked: Asked, *, after: int, end: int, limit: int) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Every signature ever stored, with its earliest line: one document each, which only ever moves to an earlier line."""
 
 import threading
+from collections.abc import Sequence
 
 import orjson
 import polars as pl
@@ -36,9 +37,29 @@ class Signatures:
         with self._lock:
             return self._refreshed()
 
+    def table_with(self, wanted: Sequence[int]) -> pl.DataFrame:
+        """As this process knows the table, if it has all of `wanted`; else brought up to date."""
+        with self._lock:
+            asked_for = pl.Series(wanted, dtype=pl.UInt64, strict=False)
+            is_enough = self._is_loaded and bool(asked_for.is_in(self._table["signature"].implode()).all())
+            return self._table if is_enough else self._refreshed()
+
+    def changes(self) -> tuple[str, Json]:
+        """The search, and its index, for what changed since the table was last brought up to date; see `take`."""
+        with self._lock:
+            return self._index, self._changes()
+
+    def take(self, hits: Sequence[Json]) -> None:
+        """Bring the table up to date with what a search for `changes` found."""
+        with self._lock:
+            self._take(hits)
+
     def add(self, lines: pl.DataFrame) -> None:
         """Remember the signatures of lines. Costs no request when all are known by an earlier line."""
-        firsts = first_lines(lines)
+        self.merge(first_lines(lines))
+
+    def merge(self, firsts: pl.DataFrame) -> None:
+        """Remember signatures with their earliest lines: SIGNATURE_SCHEMA, as `first_lines` gives them."""
         with self._lock:
             table = self._table if self._is_loaded else self._refreshed()
             changed = changed_signatures(table, admitted(table, firsts, self._budget))
@@ -75,20 +96,22 @@ class Signatures:
 
     def _refreshed(self) -> pl.DataFrame:
         """The table after reading what changed since; the caller has the lock."""
-        parts = [self._table]
-        after: list[int] = [max(self._seen - _OVERLAP, -1)]
         while True:
-            body = {"size": _PAGE, "sort": [{"_seq_no": "asc"}], "search_after": after, "track_total_hits": False}
-            hits = self._client.search(self._index, body)["hits"]["hits"]
-            if hits:
-                parts.append(_rows([Versioned(hit["_source"], 0, 0) for hit in hits]))
-                after = hits[-1]["sort"]
-                self._seen = max(self._seen, int(after[0]))
+            hits = self._client.search(self._index, self._changes())["hits"]["hits"]
+            self._take(hits)
             if len(hits) < _PAGE:
                 break
-        self._table = joined_first_lines(parts)
         self._is_loaded = True
         return self._table
+
+    def _changes(self) -> Json:
+        after = [max(self._seen - _OVERLAP, -1)]
+        return {"size": _PAGE, "sort": [{"_seq_no": "asc"}], "search_after": after, "track_total_hits": False}
+
+    def _take(self, hits: Sequence[Json]) -> None:
+        if hits:
+            self._table = joined_first_lines([self._table, _rows([Versioned(hit["_source"], 0, 0) for hit in hits])])
+            self._seen = max(self._seen, int(hits[-1]["sort"][0]))
 
 
 def _key(document: Json) -> tuple[int, str, int]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 import polars as pl
 
@@ -10,6 +10,13 @@ from ingest.line_sink import LineSink
 
 STORED_SCHEMA_EXTRA = pl.Schema({"sequence": pl.Int64})
 """A store adds `sequence` to LINE_SCHEMA: the order of arrival, unique, growing, kept for ever. Tail resumes by it."""
+
+READS_S = 10.0
+"""Longest time of a batch of reads (a guess)."""
+CARRIERS_S = 3.0
+"""So long ids are looked for beside messages, where no index helps (a guess)."""
+T = TypeVar("T")
+Order = Literal["newest", "oldest"]
 
 LEDGER_WINDOW_NS = 60_000_000_000
 """Width of a window of the ledger; windows start at multiples of it."""
@@ -59,6 +66,32 @@ class HighWater:
 
 
 @dataclasses.dataclass(frozen=True)
+class Carriers:
+    """Lines that carry an id beside their message: the newest of them (STORED schema), and how many there are."""
+
+    lines: pl.DataFrame
+    total: int
+
+
+class Later(Generic[T]):
+    """A result of a ReadBatch, there once the batch has run."""
+
+    def __init__(self) -> None:
+        self._value: T | None = None
+
+    @property
+    def value(self) -> T:
+        """The result. Raises LookupError before the batch has run."""
+        if self._value is None:
+            raise LookupError("the batch of this result has not run")
+        return self._value
+
+    def put(self, value: T) -> None:
+        """For the batch: here it is."""
+        self._value = value
+
+
+@dataclasses.dataclass(frozen=True)
 class StoreStatus:
     """What an operator wants to know of the store."""
 
@@ -75,6 +108,36 @@ class StoreStatus:
     """Lines that were acknowledged and lost with damaged files, as far as they could be counted."""
 
 
+class ReadBatch(Protocol):
+    """Reads that do not depend on each other, made together by `run`: one round trip where lines are kept elsewhere.
+
+    The same asked twice is read once. Each read sees one consistent set of lines; two of them may not see the same.
+    """
+
+    def search(self, where: LineFilter, *, limit: int, order: Order = "newest") -> Later[LinePage]:
+        """As `LineReader.search`, the first page. A page that took too long is partial."""
+
+    def count(self, where: LineFilter) -> Later[int]:
+        """How many lines match."""
+
+    def tally(self, where: LineFilter) -> Later[pl.DataFrame]:
+        """Matching lines by service and signature: rows (`service`, `signature`, `count`), in that order."""
+
+    def carriers(self, text: str, where: LineFilter, *, limit: int) -> Later[Carriers | Literal["late"]]:
+        """Of the lines of a filter those that have `text` as a string among their attributes, and do not say it in
+        their message; the newest `limit` of them. `late` when there was no time to find them all.
+        """
+
+    def read(self, ids: Sequence[tuple[str, int]]) -> Later[pl.DataFrame]:
+        """As `LineReader.read`."""
+
+    def high_water(self, *, before_ns: int) -> Later[HighWater]:
+        """As `LineReader.high_water`."""
+
+    def run(self) -> None:
+        """Make the reads. Raises RefusedError when they take longer than READS_S: then there are no results."""
+
+
 class LineReader(Protocol):
     """What can be asked of lines.
 
@@ -88,7 +151,7 @@ class LineReader(Protocol):
         *,
         limit: int = 100,
         cursor: str | None = None,
-        order: Literal["newest", "oldest"] = "newest",
+        order: Order = "newest",
         deadline_s: float = 10.0,
     ) -> LinePage:
         """Up to `limit` (at most 10,000) matching lines. A cursor continues the same filter and order, without a gap or
@@ -143,6 +206,9 @@ class LineReader(Protocol):
     def high_water(self, *, before_ns: int | None = None) -> HighWater:
         """What is held now, of lines earlier than `before_ns`."""
 
+    def batch(self) -> ReadBatch:
+        """Several reads to be made together."""
+
 
 class LineStore(LineSink, LineReader, Protocol):
     """Lines, once each, searchable as soon as `append` returns.
@@ -173,6 +239,11 @@ class KeptStore(LineStore, Protocol):
 
     def status(self) -> StoreStatus:
         """Figures for `doctor` and `/metrics`."""
+
+    def counters(self) -> dict[str, int]:
+        """What became of documents that were sent to another program since the start, by result (`created`, `present`,
+        `retried`, `dead`); empty where none are.
+        """
 
     def close(self) -> None:
         """Give back what it holds; nothing is lost without it."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from index.cursor import Key, Order, cursor_of, key_of
-from index.line_store import LineFilter, LinePage
+from index.cursor import Key, cursor_of, key_of
+from index.line_store import LineFilter, LinePage, Order
 from index.piece import (
     Deadline,
     Piece,

@@ -7,12 +7,12 @@ and cover them.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import polars as pl
 
 from index import elastic_count, elastic_read, elastic_retain
 from index.append_check import check_lines
+from index.elastic_batch import ElasticBatch
 from index.elastic_client import Elastic
 from index.elastic_documents import documents
 from index.elastic_ledger import Ledgers
@@ -26,7 +26,7 @@ from index.elastic_signatures import Signatures
 from index.elastic_template import Names, prepare
 from index.elastic_write import LineWriter, WriteSettings
 from index.ledger import folded
-from index.line_store import Counted, HighWater, LineFilter, LinePage, StoreStatus
+from index.line_store import Counted, HighWater, LineFilter, LinePage, Order, ReadBatch, StoreStatus
 from index.piece import Deadline
 from index.view import View
 from ingest.line_sink import SourceRange
@@ -98,7 +98,7 @@ class ElasticsearchStore:
         self._client.refresh(*(self._names.day(day.day) for day in days))
 
     def counters(self) -> dict[str, int]:
-        """What became of the documents that were sent, see `LineWriter.counters`."""
+        """See KeptStore."""
         return self._writer.counters()
 
     def drop_before(self, cutoff_ns: int) -> int:
@@ -146,7 +146,7 @@ class ElasticsearchStore:
         *,
         limit: int = 100,
         cursor: str | None = None,
-        order: Literal["newest", "oldest"] = "newest",
+        order: Order = "newest",
         deadline_s: float = 10.0,
     ) -> LinePage:
         """See LineReader."""
@@ -214,6 +214,10 @@ class ElasticsearchStore:
     def high_water(self, *, before_ns: int | None = None) -> HighWater:
         """See LineReader."""
         return elastic_count.high_water(self._reader, before_ns=before_ns)
+
+    def batch(self) -> ReadBatch:
+        """See LineReader. One round trip, but where a reply has no room for what it was asked for."""
+        return ElasticBatch(self._reader, self._signatures)
 
     def _asked(self, where: LineFilter) -> Asked:
         return asked(where, self._signatures.table)

@@ -112,6 +112,11 @@ class ParquetStore(ReadingStore):
             self._range_change.wait_for(lambda: not self._reserved.overlaps(covers))
             return self._ranges.missing(covers)
 
+    def covered(self) -> list[SourceRange]:
+        """All that is stored, by source and start, none empty or adjacent."""
+        with self._range_change:
+            return list(self._ranges)
+
     def append(self, lines: pl.DataFrame, covers: Sequence[SourceRange]) -> None:
         """See LineSink. Raises RefusedError when more waits in memory than `memory_bytes`."""
         kept = tuple(covered for covered in covers if covered.start < covered.end)
@@ -412,6 +417,10 @@ class ParquetStore(ReadingStore):
                 yield snapshot_of(view, self._folder / SEGMENT_FOLDER, frame_folder)
             finally:
                 shutil.rmtree(frame_folder, ignore_errors=True)
+
+    def counters(self) -> dict[str, int]:
+        """See KeptStore."""
+        return {}
 
     def status(self) -> StoreStatus:
         """Figures for `doctor` and `/metrics`."""

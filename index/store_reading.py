@@ -3,13 +3,14 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import polars as pl
 
 from index import read_counts, read_lines
-from index.line_store import Counted, HighWater, LineFilter, LinePage
+from index.line_store import Counted, HighWater, LineFilter, LinePage, Order, ReadBatch
 from index.piece import Deadline
+from index.read_batch import SerialBatch
 from index.view import LedgerCache, View, Views
 from ingest.errors import DamagedError
 
@@ -33,7 +34,7 @@ class ReadingStore(ABC):
         *,
         limit: int = 100,
         cursor: str | None = None,
-        order: Literal["newest", "oldest"] = "newest",
+        order: Order = "newest",
         deadline_s: float = 10.0,
     ) -> LinePage:
         """See LineStore."""
@@ -109,14 +110,19 @@ class ReadingStore(ABC):
 
     def high_water(self, *, before_ns: int | None = None) -> HighWater:
         """See LineStore."""
-        if before_ns is None:
-            return _held(self._views.current)
+        held = _held(self._views.current)
+        if before_ns is None or held.last_ns is None or held.last_ns < before_ns:
+            return held
         rows = self.tally(end_ns=before_ns)
         lines = int(rows["count"].sum())
         if lines == 0:
             return HighWater(0, None, None)
         low, high = rows.select(pl.col("first_ns").min(), pl.col("last_ns").max()).row(0)
         return HighWater(lines, low, high)
+
+    def batch(self) -> ReadBatch:
+        """See LineReader."""
+        return SerialBatch(self)
 
     def _counted(self, ask: Callable[[View], Counted]) -> Counted:
         counted, is_whole = self._read(ask)

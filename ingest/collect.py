@@ -43,6 +43,8 @@ class CollectStatus:
 
     sources: tuple[SourceStatus, ...]
     lag_bytes: int
+    oldest_s: float
+    """Age of the oldest chunk that is cut and not acknowledged; 0 when there is none."""
     counts: dict[str, int]
     skipped: dict[str, str]
     registry_is_durable: bool
@@ -145,6 +147,7 @@ class Collector:
         return CollectStatus(
             sources=tuple(sorted(sources, key=lambda source: (source.path, source.source))),
             lag_bytes=sum(source.lag_bytes for source in sources),
+            oldest_s=self._oldest_s(),
             counts=self._counts.snapshot(),
             skipped=dict(self._follower.skipped),
             registry_is_durable=self._registry.is_durable,
@@ -198,6 +201,10 @@ class Collector:
             return False
         tails.changes = Changes()
         return True
+
+    def _oldest_s(self) -> float:
+        pending = [each.chunk.read_ns for tail in list(self._tails.all.values()) for each in list(tail.pending)[:1]]
+        return max(0.0, (self._wall_ns() - min(pending)) / 1e9) if pending else 0.0
 
     def _is_sending(self) -> bool:
         return any(tail.pending for tail in list(self._tails.all.values()))

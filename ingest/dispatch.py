@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from ingest import trace
 from ingest.chunk import Chunk, ChunkSink
 from ingest.collect_settings import CollectSettings, Counts
 from ingest.errors import ChunkError, RefusedError
@@ -111,7 +112,8 @@ class Dispatch:
         while tail.pending and not self._stopping.is_set():
             pending = tail.pending[0]
             try:
-                self._sink.accept(pending.chunk)
+                with trace.begin("chunk.ship", kind="producer", bytes=len(pending.chunk.body)):
+                    self._sink.accept(pending.chunk)
             except RefusedError as error:
                 self._refuse(error)
                 return

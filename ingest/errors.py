@@ -8,9 +8,10 @@
     │   └── NotFoundError       the named line, pattern, incident or file does not exist (HTTP 404)
     ├── RefusedError            not now: try again after `retry_after_s` (HTTP 429 or 503)
     │   ├── StorageFullError    the disk, or the store's own limit, is full
-    │   └── UnavailableError    a server that Dejalog works with (Redis) does not answer, or cannot just now
+    │   └── UnavailableError    a server that Dejalog works with (Redis, Elasticsearch) does not answer or cannot
     ├── RangeConflictError      part of what is appended was stored meanwhile: ask `missing` again
     ├── DamagedError            a file of ours fails its checksum or cannot be read; it was set aside
+    ├── DifferenceError         what was copied and counted in both places is not the same
     ├── EngineError             a server that this program stores in answered what it should not
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
@@ -55,6 +56,9 @@ class NotFoundError(InputError):
 class RefusedError(DejalogError):
     """Not now: nothing was taken, try again after `retry_after_s` seconds."""
 
+    reason = "busy"
+    """What counters call it."""
+
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
@@ -63,9 +67,13 @@ class RefusedError(DejalogError):
 class StorageFullError(RefusedError):
     """The disk, or the store's own limit, is full."""
 
+    reason = "storage_full"
+
 
 class UnavailableError(RefusedError):
     """A server that Dejalog works with does not answer, or cannot do what it is asked just now."""
+
+    reason = "unavailable"
 
 
 class RangeConflictError(DejalogError):
@@ -74,6 +82,10 @@ class RangeConflictError(DejalogError):
 
 class DamagedError(DejalogError):
     """A file of ours fails its checksum or cannot be read; it was set aside, never deleted."""
+
+
+class DifferenceError(DejalogError):
+    """What was copied and counted in both places is not the same."""
 
 
 class EngineError(DejalogError):

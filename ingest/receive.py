@@ -12,6 +12,7 @@ from typing import Unpack
 import polars as pl
 import structlog
 
+from ingest import trace
 from ingest.chunk import Chunk
 from ingest.errors import RangeConflictError, RefusedError
 from ingest.frame import Framed, frame, frame_raw
@@ -102,7 +103,8 @@ class Receiver:
     def counters(self) -> dict[str, int]:
         """What happened so far: `received_*` (lines: those of a chunk that came again included), `stored_lines`,
         `repeated_bytes`, `blank_records`, `marked_*`, `docker_attrs_dropped` (records whose `attrs`, labels that
-        Docker was told to add, are not kept), `raw_chunks` (chunks that our parser failed on), `refused_requests`.
+        Docker was told to add, are not kept), `raw_chunks` (chunks that our parser failed on), `refused_requests` and
+        the same by reason (`refused_busy`, …).
         """
         with self._counts_lock:
             return dict(sorted(self._counts.items()))
@@ -115,14 +117,15 @@ class Receiver:
                     return self._append(chunk, names)
                 except RangeConflictError:
                     continue
-                except RefusedError:
-                    self._count(refused_requests=1)
+                except RefusedError as error:
+                    self._count_refused(error)
                     raise
-        self._count(refused_requests=1)
-        raise RefusedError(
+        refusal = RefusedError(
             f"bytes [{chunk.start}, {chunk.end}) of source {chunk.source.id} were being stored by others "
             f"in each of {_ATTEMPTS} attempts"
         )
+        self._count_refused(refusal)
+        raise refusal
 
     def _append(self, chunk: Chunk, names: FieldNames) -> dict[str, int]:
         part = self._read(chunk, names)
@@ -131,8 +134,10 @@ class Receiver:
 
     def _read(self, chunk: Chunk, names: FieldNames) -> _Part:
         missing = self._sink.missing(SourceRange(chunk.source.id, chunk.start, chunk.end))
-        pieces = [self._lines(chunk.part(piece.start, piece.end), names) for piece in missing]
-        lines = pl.concat([piece for piece, _ in pieces]) if pieces else pl.DataFrame(schema=LINE_SCHEMA)
+        with trace.span("chunk.parse", bytes=len(chunk.body)) as span:
+            pieces = [self._lines(chunk.part(piece.start, piece.end), names) for piece in missing]
+            lines = pl.concat([piece for piece, _ in pieces]) if pieces else pl.DataFrame(schema=LINE_SCHEMA)
+            span.set(lines=lines.height)
         return _Part(chunk, missing, lines, [framed for _, framed in pieces])
 
     def _append_parts(self, parts: Sequence[_Part]) -> None:
@@ -142,7 +147,9 @@ class Receiver:
                 raise RangeConflictError(f"two of the chunks hold byte {after.start} of source {after.source}")
         if covers:
             self._give_way()
-            self._sink.append(pl.concat([part.lines for part in parts]), covers)
+            lines = pl.concat([part.lines for part in parts])
+            with trace.span("store.append", lines=lines.height, ranges=len(covers)):
+                self._sink.append(lines, covers)
 
     def _lines(self, chunk: Chunk, names: FieldNames) -> tuple[pl.DataFrame, Framed]:
         """The lines of a chunk (LINE_SCHEMA, by position), and what the frame step found."""
@@ -184,6 +191,9 @@ class Receiver:
             "blank": blank,
             "unparsed": marked["marked_unparsed"],
         }
+
+    def _count_refused(self, error: RefusedError) -> None:
+        self._count(refused_requests=1, **{f"refused_{error.reason}": 1})
 
     def _count(self, **more: int) -> None:
         with self._counts_lock:

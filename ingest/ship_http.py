@@ -7,7 +7,7 @@ from typing import Self
 
 import httpx
 
-from ingest import chunk_http
+from ingest import chunk_http, trace
 from ingest.chunk import Chunk
 from ingest.errors import ChunkError, RefusedError, SettingError
 
@@ -34,6 +34,8 @@ class HttpShipper:
     def accept(self, chunk: Chunk) -> None:
         """Returns when the server has answered that the chunk is durable. Raises as ChunkSink says."""
         headers, body = chunk_http.encode(chunk)
+        if sent_from := trace.traceparent():
+            headers[trace.TRACEPARENT] = sent_from
         try:
             answer = self._client.post(self._url, content=body, headers=headers)
         except httpx.TransportError as error:

@@ -70,4 +70,4 @@ class NearlineApp(Celery):  # type: ignore[misc]  # Celery publishes no types
             self.config_from_object(configuration(installed_composition().job_settings()))
 
 
-app = NearlineApp("dejalog", include=["workers.tasks"])
+app = NearlineApp("dejalog", include=["workers.tasks", "workers.watched"])

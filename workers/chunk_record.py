@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ingest import chunk_http
+from ingest import chunk_http, trace
 from ingest.errors import ChunkError
 from ingest.push import Pushed
 
@@ -20,6 +20,7 @@ def record_of(pushed: Pushed) -> Fields:
     """The entry of a chunk. `pushed_of` is its inverse."""
     headers, body = chunk_http.encode(pushed.chunk)
     named = {_TIME_FIELD: pushed.time_field, _MESSAGE_FIELD: pushed.message_field}
+    named |= {trace.TRACEPARENT: trace.traceparent()}
     texts: dict[str, str] = headers | {name: value for name, value in named.items() if value}
     return {name.encode(): value.encode() for name, value in texts.items()} | {_BODY.encode(): body}
 
@@ -35,6 +36,11 @@ def pushed_of(fields: Mapping[bytes, bytes]) -> Pushed:
         raise ChunkError(f"a field of the entry is not UTF-8: {error}") from error
     chunk = chunk_http.decode(texts, body, max_bytes=_LARGEST)
     return Pushed(chunk, texts.get(_TIME_FIELD, ""), texts.get(_MESSAGE_FIELD, ""))
+
+
+def traceparent_of(fields: Mapping[bytes, bytes]) -> str:
+    """The span that appended the entry; empty when its receiver made none."""
+    return fields.get(trace.TRACEPARENT.encode(), b"").decode("ascii", "replace")
 
 
 def record_bytes(fields: Mapping[bytes, bytes]) -> int:

@@ -16,7 +16,8 @@ import redis.exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ingest.errors import SettingError, StorageFullError, UnavailableError
+from ingest import trace
+from ingest.errors import SettingError, StorageFullError
 from ingest.push import Pushed
 from workers import chunk_scripts as scripts
 from workers.chunk_record import Fields, record_bytes, record_of
@@ -122,11 +123,12 @@ class ChunkStream:
         """The entry's id, once it is durable. The same chunk may be appended again. Raises StorageFullError when the
         bound, or Redis' memory, is full; UnavailableError when it is not known whether it was appended.
         """
-        fields = record_of(pushed)
-        size = record_bytes(fields)
         partition = zlib.crc32(pushed.chunk.source.id.encode()) % self.settings.partitions
-        parts = [part for pair in fields.items() for part in pair]
-        with translated("appending a chunk"):
+        with trace.span("stream.append", kind="producer") as span, translated("appending a chunk"):
+            fields = record_of(pushed)
+            size = record_bytes(fields)
+            span.set(bytes=size, partition=partition)
+            parts = [part for pair in fields.items() for part in pair]
             taken, found = self._run["APPEND"](
                 keys=[self._stream(partition), self._held], args=[self.settings.max_bytes, size, *parts]
             )
@@ -257,15 +259,6 @@ class ChunkStream:
                 dead=self._redis.xlen(self._dead),
                 workers=self._redis.zcard(self._members),
             )
-
-    def ready(self) -> str:
-        """Empty when Redis answers; else what is wrong."""
-        try:
-            with translated("asking Redis"):
-                self._redis.ping()
-        except UnavailableError as error:
-            return str(error)
-        return ""
 
     def _stream(self, partition: int) -> str:
         return f"{self.settings.prefix}:chunks:{partition}"

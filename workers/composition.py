@@ -36,6 +36,9 @@ class Composition(Protocol):
     def open_steps(self) -> AbstractContextManager[Steps]:
         """The steps over the store of the settings; opened once a process, when the first task comes."""
 
+    def watching(self, part: str) -> AbstractContextManager[None]:
+        """Answer whoever watches this process, `worker` or `beat`, where the settings say so. Raises SettingError."""
+
 
 def installed_composition() -> Composition:
     """That of the installed distribution. Raises SettingError when there is none."""

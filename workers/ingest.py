@@ -6,6 +6,7 @@ store refuses for now waits here, however long.
 """
 
 import collections
+import contextlib
 import dataclasses
 import math
 import os
@@ -19,9 +20,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 import structlog
 
+from ingest import trace
 from ingest.errors import DejalogError, InputError, RefusedError, WorkerError
 from ingest.receive import Receiver
-from workers.chunk_record import pushed_of, record_bytes, source_of
+from workers.chunk_record import pushed_of, record_bytes, source_of, traceparent_of
 from workers.chunk_stream import ChunkStream, Delivery
 
 _log = structlog.get_logger()
@@ -59,7 +61,7 @@ class IngestCounts:
 
     def add(self, name: str, more: int = 1) -> None:
         """`settled_chunks`, `settled_lines`, `dead_letter_chunks`, `taken_over_chunks`, `store_refusals`,
-        `failed_tries`, `stream_faults`.
+        `failed_tries`, `stream_faults`; by reason `dead_lettered_…` and `store_refused_…`.
         """
         with self._lock:
             self._counts[name] += more
@@ -158,7 +160,8 @@ class IngestLane:
         held = [delivery for delivery in group if delivery.partition in self._held]
         if len(held) > 1:
             try:
-                stored = self._receiver.accept_group([pushed_of(delivery.fields) for delivery in held])
+                with _traced(held):
+                    stored = self._receiver.accept_group([pushed_of(delivery.fields) for delivery in held])
             except _FAULTS as error:  # a worker's loop: what failed will fail again, and be told of
                 _log.debug("ingest.group_failed", worker=self.name, chunks=len(held), found=type(error).__name__)
             else:
@@ -177,9 +180,10 @@ class IngestLane:
         refusals = 0
         while times <= self._settings.tries:
             try:
-                counts = self._receiver.accept_pushed(pushed_of(delivery.fields))
+                with _traced([delivery]):
+                    counts = self._receiver.accept_pushed(pushed_of(delivery.fields))
             except InputError as error:
-                return self._bury(delivery, f"the entry is no chunk: {error}")
+                return self._bury(delivery, "no_chunk", f"the entry is no chunk: {error}")
             except (RefusedError, OSError) as error:
                 self._stream.forgive(self.name, delivery)
                 times = 1
@@ -193,18 +197,20 @@ class IngestLane:
                 self._counts.add("failed_tries")
                 _log.error("ingest.failed", worker=self.name, times=times, found=where, **source_of(delivery.fields))
                 if times >= self._settings.tries:
-                    return self._bury(dataclasses.replace(delivery, times=times), reason)
+                    return self._bury(dataclasses.replace(delivery, times=times), "failed", reason)
                 if not self._pause(self._delay_s(times)):
                     return False
                 times += 1
             else:
                 self._settle([delivery], counts["stored"])
                 return True
-        return self._bury(delivery, f"{times - 1} workers that were given this chunk ended before it was stored")
+        told = f"{times - 1} workers that were given this chunk ended before it was stored"
+        return self._bury(delivery, "ended_workers", told)
 
-    def _bury(self, delivery: Delivery, reason: str) -> bool:
+    def _bury(self, delivery: Delivery, kind: str, reason: str) -> bool:
         self._stream.bury(delivery, reason)
         self._counts.add("dead_letter_chunks")
+        self._counts.add(f"dead_lettered_{kind}")
         _log.error(
             "ingest.dead_letter", worker=self.name, tries=delivery.times, reason=reason, **source_of(delivery.fields)
         )
@@ -214,6 +220,7 @@ class IngestLane:
         """Whether to go on."""
         delay_s = max(getattr(error, "retry_after_s", 0.0), self._delay_s(refusals))
         self._counts.add("store_refusals")
+        self._counts.add(f"store_refused_{getattr(error, 'reason', 'os_error')}")
         _log.warning("ingest.store_refused", worker=self.name, found=str(error), retry_in_s=round(delay_s, 2))
         return self._pause(delay_s)
 
@@ -249,6 +256,12 @@ class IngestLane:
         except RefusedError as error:
             _log.warning("ingest.left_without_word", worker=self.name, found=str(error))
         _log.info("ingest.stopped", worker=self.name, **self._counts.read())
+
+
+def _traced(deliveries: Sequence[Delivery]) -> contextlib.AbstractContextManager[object]:
+    """The storing of these chunks, in the trace of each."""
+    parents = [traceparent_of(each.fields) for each in deliveries] if trace.is_on() else ()
+    return trace.begin("chunk.store", kind="consumer", parents=parents, chunks=len(deliveries))
 
 
 def _groups(found: Sequence[Delivery]) -> Iterator[list[Delivery]]:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ class JobBoard:
         self._redis = connect(url)
         self._release = self._redis.register_script(_RELEASE)
         self._extend = self._redis.register_script(_EXTEND)
+        self._prefix = prefix
         self._key = f"{prefix}:nearline"
 
     @contextmanager
@@ -52,16 +53,33 @@ class JobBoard:
             with contextlib.suppress(RefusedError), translated("keeping a turn"):
                 self._extend(keys=[lock], args=[owner, int(lease_s * 1000)])
 
-    def write(self, step: str, state: str, **more: object) -> None:
-        """Say how a step stands: `running`, `done` or `failed`."""
+    def write(self, step: str, state: str, *, reason: str = "", **more: object) -> None:
+        """Say how a step stands: `running`, `done`, or `failed` for a reason (one word); it is counted."""
         said = {"state": state, "time": time.time(), **more}
-        with translated("writing on the board"):
-            self._redis.hset(self._key, step, json.dumps(said))
+        with translated("writing on the board"), self._redis.pipeline() as both:
+            both.hset(self._key, step, json.dumps(said))
+            both.hincrby(f"{self._key}:counts", ":".join((step, state, *([reason] if reason else []))), 1)
+            both.execute()
 
     def read(self) -> dict[str, dict[str, Any]]:
         """What was said last of each step."""
         with translated("reading the board"):
             return {step.decode(): json.loads(said) for step, said in sorted(self._redis.hgetall(self._key).items())}
+
+    def counts(self) -> dict[tuple[str, str, str], int]:
+        """How often a step was said to be in a state, by step, state and reason, since this Redis holds the board."""
+        with translated("reading the board"):
+            rows = self._redis.hgetall(f"{self._key}:counts")
+        found = {}
+        for name, count in sorted(rows.items()):
+            step, state, *reason = name.decode().split(":")
+            found[step, state, ":".join(reason)] = int(count)
+        return found
+
+    def waiting(self, queues: Sequence[str]) -> dict[str, int]:
+        """Celery's messages in each queue that no worker has taken."""
+        with translated("counting tasks"):
+            return {queue: int(self._redis.llen(f"{self._prefix}:celery:{queue}")) for queue in queues}
 
     def close(self) -> None:
         """Close the connections."""

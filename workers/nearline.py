@@ -4,6 +4,7 @@ Two threads: mining may take seconds and must not hold up the store's maintenanc
 the stored lines, so when they run decides only how fresh a result is, never what it says.
 """
 
+import collections
 import dataclasses
 import threading
 import time
@@ -22,6 +23,7 @@ from index.incident import Incident
 from index.knowledge_store import KnowledgeStore
 from index.line_store import KeptStore
 from index.vector import Embedder
+from ingest import trace
 from ingest.errors import DejalogError
 from workers.foreground import Foreground, run_in_background
 from workers.miner import MineJob, Miner, OwnMiner, SpanJob
@@ -40,7 +42,8 @@ class Progress:
 
     mined_sequence: int = -1
     runs: int = 0
-    failures: int = 0
+    failures: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    """Runs of any step that failed, by the kind of error."""
     last_run_s: float = 0.0
     last_error: str = ""
     dropped_lines: int = 0
@@ -147,9 +150,12 @@ class Nearline:
             if not anew and self._current is not None and self._current[1] == stamp:
                 return self._current[0]
             started = time.monotonic()
-            self._keep(self._build(None), stamp, started)
-            assert self._current is not None
-            return self._current[0]
+            with trace.begin("nearline.mine") as span:
+                self._keep(self._build(None), stamp, started)
+                assert self._current is not None
+                generation = self._current[0]
+                span.set(patterns=generation.patterns.patterns.height, incidents=len(generation.incidents))
+            return generation
 
     def publish(self, mined: Mined, stamp: Stamp) -> bool:
         """Publish and save what was mined elsewhere; False, with nothing done, when what is published is as new."""
@@ -228,7 +234,7 @@ class Nearline:
             self.mine()
         except (DejalogError, OSError) as failure:
             # A store that cannot be mined must still be kept within its limits; what was mined before is frozen.
-            self.progress.failures += 1
+            self.progress.failures[type(failure).__name__] += 1
             self.progress.last_error = str(failure)
             _log.error("nearline.unmined_before_retention", found=str(failure))
         high_water = self._store.high_water()
@@ -316,7 +322,7 @@ class Nearline:
             except Exception as failure:  # noqa: BLE001 - the worker loop outlives any failure of a step; it is logged and counted
                 if self._stop.is_set():
                     return
-                self.progress.failures += 1
+                self.progress.failures[type(failure).__name__] += 1
                 self.progress.last_error = str(failure)
                 _log.exception("nearline.failed", step=step.__name__)
                 pause_s = max(pause_s, 1.0)

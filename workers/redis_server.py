@@ -6,8 +6,11 @@ from typing import Any
 
 import redis
 import redis.exceptions
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ingest.errors import SettingError, StorageFullError, UnavailableError
+from ingest.trouble import Trouble
 
 TIMEOUT_S = 10.0
 """Longest wait for an answer of Redis; must be longer than a read blocks. A guess."""
@@ -17,10 +20,10 @@ _FULL_RETRY_S = 2.0
 """When to try again on a full server: a guess at how long workers need to make room."""
 
 
-def connect(url: str, **more: Any) -> Any:
+def connect(url: str, *, timeout_s: float = TIMEOUT_S, **more: Any) -> Any:
     """A client of this Redis; nothing is asked of the server yet. Raises SettingError when `url` is none of a Redis."""
     try:
-        return redis.Redis.from_url(url, protocol=2, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, **more)
+        return redis.Redis.from_url(url, protocol=2, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, **more)
     except ValueError as error:
         raise SettingError(f"the address of Redis cannot be read: {error}; e.g. redis://127.0.0.1:6379/0") from error
 
@@ -36,9 +39,49 @@ def translated(doing: str) -> Iterator[None]:
         raise UnavailableError(f"{doing}: Redis does not do it: {type(error).__name__}: {error}") from error
 
 
+def probe(url: str, *, timeout_s: float) -> Any:
+    """A client that only asks how the server stands: it waits no longer, and tries once more on a new connection, since
+    one that was kept is dead when the server was started anew.
+    """
+    return connect(url, timeout_s=timeout_s, retry=Retry(NoBackoff(), 1))
+
+
+def trouble(server: Any) -> Trouble:
+    """What is wrong with the server."""
+    try:
+        said = server.info("all")
+    except redis.exceptions.RedisError as error:
+        return Trouble(fails=f"Redis does not answer: {_kind_of(error)}")
+    if said.get("loading"):
+        return Trouble(fails="Redis is still loading what it holds")
+    if said.get("role") != "master":
+        return Trouble(refuses="Redis is a replica: it takes no writes")
+    if said.get("aof_enabled") and said.get("aof_last_write_status", "ok") != "ok":
+        return Trouble(refuses="Redis cannot write its append-only file: see its log")
+    if 0 < said.get("maxmemory", 0) <= said.get("used_memory", 0):
+        return Trouble(refuses="Redis' memory is full")
+    return Trouble()
+
+
+def _kind_of(error: redis.exceptions.RedisError) -> str:
+    """In words that name no address."""
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        return "it asks for another password"
+    if isinstance(error, redis.exceptions.TimeoutError):
+        return "it is too slow"
+    if isinstance(error, redis.exceptions.ConnectionError):
+        return "it cannot be reached"
+    return type(error).__name__
+
+
+def version_of(server: Any) -> str:
+    """As it calls itself."""
+    return str(server.info("server").get("redis_version", "0"))
+
+
 def check_version(server: Any) -> None:
     """Raises SettingError for a server that is too old."""
-    version = str(server.info("server").get("redis_version", "0"))
+    version = version_of(server)
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_VERSION:
         raise SettingError(f"Redis {version} is too old: 7.0 or newer is accepted")
 

@@ -42,7 +42,9 @@ class StreamReceiver:
         return {"received": lines, "queued": lines}
 
     def counters(self) -> Mapping[str, int]:
-        """`received_chunks`, `received_bytes`, `received_lines` (of whatever form), `refused_requests`."""
+        """`received_chunks`, `received_bytes`, `received_lines` (of whatever form), `refused_requests` and the same by
+        reason (`refused_storage_full`, …).
+        """
         with self._lock:
             return dict(sorted(self._counts.items()))
 
@@ -55,8 +57,8 @@ class StreamReceiver:
             pushed = dataclasses.replace(pushed, chunk=dataclasses.replace(pushed.chunk, source=source))
         try:
             self._stream.append(pushed)
-        except RefusedError:
-            self._count(refused_requests=1)
+        except RefusedError as error:
+            self._count(refused_requests=1, **{f"refused_{error.reason}": 1})
             raise
 
     def _count(self, **more: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from celery.signals import worker_process_shutdown, worker_shutdown
 
+from ingest import trace
 from workers.app import TASKS, app, task_name
 from workers.composition import Composition, installed_composition
 from workers.job_board import JobBoard
@@ -85,22 +86,24 @@ def run_step(task: Any, step: str) -> Outcome:
         if not is_mine:
             return NOTHING | {"because": "another worker is at it"}
         with place.steps() as steps:
-            outcome = _told(place.board, steps, step)
-            nudged = _nudge(steps) if outcome != NOTHING and step not in UPKEEP else ""
+            if step not in UPKEEP and steps.due() != step:
+                return NOTHING
+            with _traced(task, step):
+                outcome = _told(place.board, steps, step)
+                nudged = _nudge(steps) if outcome != NOTHING and step not in UPKEEP else ""
     return outcome | ({"nudged": nudged} if nudged else {})
 
 
 def _told(board: JobBoard, steps: Steps, step: str) -> Outcome:
     """Run the step; the board says that it runs and how it ended. What finds nothing to do leaves the board alone."""
-    if step not in UPKEEP and steps.due() != step:
-        return NOTHING
     if step not in UPKEEP:
         board.write(step, "running")
     began = time.monotonic()
     try:
         outcome: Outcome = getattr(steps, step)()
     except Exception as failure:
-        board.write(step, "failed", error=f"{type(failure).__name__}: {failure}"[:500])
+        reason = type(failure).__name__
+        board.write(step, "failed", reason=reason, error=f"{reason}: {failure}"[:500])
         _log.exception("job.failed", step=step)
         raise  # Celery records it as the task's state
     if outcome != NOTHING:
@@ -111,11 +114,20 @@ def _told(board: JobBoard, steps: Steps, step: str) -> Outcome:
 
 
 def _nudge(steps: Steps) -> str:
-    """Send the task of the step that is due; the step's name."""
+    """Send the task of the step that is due; the step's name. It goes on in the trace of the step before."""
     step = steps.due()
     if step:
-        app.send_task(task_name(step))
+        sent_from = trace.traceparent()
+        app.send_task(task_name(step), headers={trace.TRACEPARENT: sent_from} if sent_from else None)
     return step
+
+
+def _traced(task: Any, step: str) -> contextlib.AbstractContextManager[object]:
+    """A span, but none of the look that the store's own upkeep takes every second."""
+    if step == "maintain":
+        return contextlib.nullcontext()
+    sent_from = str((task.request.headers or {}).get(trace.TRACEPARENT, ""))
+    return trace.begin(f"step {step}", kind="consumer", parents=[sent_from])
 
 
 def _register(step: str) -> Any:

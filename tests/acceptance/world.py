@@ -69,23 +69,20 @@ class World:
     def ask(self, questions: Sequence[str], *, now_ns: int, as_of_ns: int | None = None) -> list[Asked]:
         """Ask all of them over one generation mined for it."""
         generation = self.generation(as_of_ns)
-        answers = [
-            answer_json(
-                ask(
-                    question,
-                    store=self.store,
-                    generation=generation,
-                    embedder=self._embedder,
-                    now_ns=now_ns,
-                    as_of_ns=as_of_ns,
-                )
-            )
-            for question in questions
-        ]
-        return [
-            Asked(answer, orjson.dumps({name: value for name, value in answer.items() if name != "took_ms"}))
-            for answer in answers
-        ]
+        return [self.ask_over(generation, question, now_ns=now_ns, as_of_ns=as_of_ns) for question in questions]
+
+    def ask_over(self, generation: Generation, question: str, *, now_ns: int, as_of_ns: int | None = None) -> Asked:
+        """Ask over a generation that was mined before."""
+        found = ask(
+            question,
+            store=self.store,
+            generation=generation,
+            embedder=self._embedder,
+            now_ns=now_ns,
+            as_of_ns=as_of_ns,
+        )
+        answer = answer_json(found)
+        return Asked(answer, orjson.dumps({name: value for name, value in answer.items() if name != "took_ms"}))
 
     def close(self) -> None:
         self.knowledge.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.demo import kept_in_files
+from api.keepers import kept_in_files
 from api.settings import read_settings
 from tests.ports import free_port
 from tests.reliability.processes import Program, wait_for

@@ -81,7 +81,7 @@ def test_probes_may_ask_for_the_head_alone(served: Served, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_need_no_token(guarded: httpx.Client, path: str) -> None:
-    assert guarded.get(path).json() == {"status": "ok"}
+    assert guarded.get(path).json()["status"] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.client import open_client
 from api.compose import open_dejalog
 from tests.api.conftest import LINES, SECOND, Served, serving, settings_for, shop_lines
+from tests.real.transport import requests_sent
 
 WAIT_S = 60.0
 REFUSED = 27
@@ -56,6 +58,14 @@ def test_what_one_takes_in_the_other_finds(two: tuple[Served, Served]) -> None:
     assert [line["id"] for line in found[0]["lines"]] == [line["id"] for line in found[1]["lines"]]
 
 
+def test_a_command_without_a_server_reads_the_same_lines(two: tuple[Served, Served], tmp_path: Path) -> None:
+    settings = two[0].dejalog.settings
+    store = dataclasses.replace(settings.store, data_dir=tmp_path)
+    with open_client(dataclasses.replace(settings, store=store)) as client:
+        found = client.get("/v1/search", query="refused", start=str(two[0].start_ns))
+    assert found["total"] == REFUSED
+
+
 def test_both_answer_a_question_alike(two: tuple[Served, Served]) -> None:
     _until_same_generation(two)
     asked = {"question": "How many connections were refused?", "as_of": str(two[0].start_ns + 900 * SECOND)}
@@ -66,6 +76,16 @@ def test_both_answer_a_question_alike(two: tuple[Served, Served]) -> None:
     assert answers[0]["verdict"] == "found"
     assert answers[0]["patterns"][0]["count"] == REFUSED
     assert answers[0]["citations"]
+
+
+def test_a_question_over_http_is_two_round_trips_catalogue_included(two: tuple[Served, Served]) -> None:
+    _until_same_generation(two)
+    asked = {"question": "How many connections were refused?"}
+    with requests_sent() as sent:
+        answer = two[1].http.post("/v1/ask", json=asked).json()
+    ours = [each for each in sent if not each.thread.startswith("nearline-")]
+    assert answer["verdict"] == "found"
+    assert [each.target for each in ours] == ["/_msearch", "/_msearch"]
 
 
 def test_what_somebody_says_to_one_the_other_knows(two: tuple[Served, Served]) -> None:

@@ -13,8 +13,9 @@ from elasticsearch import Elasticsearch, helpers
 
 from api import cli
 from api.app import create_worker_app
+from api.http_server import serving_app
 from api.metrics import Metrics
-from api.serve import serving_app
+from api.readiness import Readiness
 from api.setting_text import Address
 from api.settings import ServerSettings, Settings, read_settings
 from api.worker_metrics import StreamCollector
@@ -23,6 +24,7 @@ from ingest.receive import Receiver
 from tests.ingest.memory_sink import MemorySink
 from tests.redis_server import RedisServer
 from tests.workers.chunks_made import chunks
+from workers import watched
 from workers.chunk_stream import ChunkStream
 from workers.ingest import IngestCounts, IngestLane, IngestSettings
 from workers.job_board import JobBoard
@@ -36,9 +38,9 @@ def receiving(stream: ChunkStream, token: str = "") -> Iterator[httpx.Client]:
     """A receiver on a port of loopback; a client of it."""
     listener = socket.create_server(("127.0.0.1", 0))
     receiver = StreamReceiver(stream)
-    metrics = Metrics(StreamCollector(stream, receiving=receiver.counters))
+    told = StreamCollector(stream, receiving=receiver.counters)
     settings = Settings(server=ServerSettings(listen=Address(*listener.getsockname()[:2]), token=token))
-    app = create_worker_app(settings, metrics, stream.ready, receiver=receiver)
+    app = create_worker_app(settings, told, Readiness(), receiver=receiver)
     with serving_app(app, listener), contextlib.closing(listener):
         host, port = listener.getsockname()[:2]
         with httpx.Client(base_url=f"http://{host}:{port}", timeout=30, trust_env=False) as http:
@@ -146,3 +148,14 @@ def test_the_address_of_redis_is_read_by_the_name_that_everybody_uses(tmp_path: 
         read_settings({}, {"REDIS_URL": "http://:password@redis"})
     with pytest.raises(SettingError, match="token"):
         read_settings({}, {"DEJALOG_WORKER_LISTEN": "0.0.0.0:8902"})
+
+
+def test_celery_does_not_start_where_it_cannot_be_watched(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("REDIS_URL", redis_url)
+        monkeypatch.setenv("DEJALOG_DATA_DIR", str(tmp_path))
+        monkeypatch.setenv("DEJALOG_WORKER_LISTEN", f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(SystemExit, match="cannot listen on"):
+            watched._begin("worker")

@@ -389,6 +389,63 @@ class LineStoreContract:
         )
         assert store.high_water(before_ns=START_NS) == HighWater(0, None, None)
 
+    def test_a_batch_reads_what_single_reads_do(self, store: LineStore) -> None:
+        lines = self.fill(store, *self.three_frames())
+        cut = LineFilter(start_ns=START_NS + STEP_NS // 2, end_ns=lines["time_ns"][-1])
+        wheres = [LineFilter(), LineFilter("order"), cut, LineFilter("/ord.r/"), LineFilter(signatures=(2**63 + 1,))]
+        ids = [(AA, 0), (BB, int(lines.filter(pl.col("source") == BB)["position"][0])), ("f" * 16, 9)]
+        batch = store.batch()
+        pages = [batch.search(where, limit=7, order=order) for where in wheres for order in ("newest", "oldest")]
+        counts = [batch.count(where) for where in wheres]
+        read, high = batch.read(ids), batch.high_water(before_ns=START_NS + 10 * STEP_NS)
+        with pytest.raises(LookupError):
+            _ = read.value
+        batch.run()
+        singles = [store.search(where, limit=7, order=order) for where in wheres for order in ("newest", "oldest")]
+        for page, single in zip(pages, singles, strict=True):
+            assert page.value.lines.equals(single.lines)
+            assert (page.value.total, page.value.cursor) == (single.total, single.cursor)
+            assert (page.value.total_exact, page.value.partial) == (True, False)
+        assert [count.value for count in counts] == [store.search(where).total for where in wheres]
+        assert read.value.equals(store.read(ids))
+        assert high.value == store.high_water(before_ns=START_NS + 10 * STEP_NS)
+
+    def test_a_batch_tallies_by_service_and_signature(self, store: LineStore) -> None:
+        self.fill(store, *self.three_frames())
+        start_ns, end_ns = START_NS + STEP_NS // 2, START_NS + 40 * STEP_NS
+        batch = store.batch()
+        found = batch.tally(LineFilter(start_ns=start_ns, end_ns=end_ns, signatures=(2**63 + 1, 2**63 + 3)))
+        batch.run()
+        rows = store.tally(start_ns=start_ns, end_ns=end_ns).filter(pl.col("signature").is_in([2**63 + 1, 2**63 + 3]))
+        expected = rows.group_by("service", "signature").agg(pl.col("count").sum()).sort("service", "signature")
+        assert found.value.equals(expected)
+        assert found.value.height
+
+    def test_a_batch_finds_the_carriers_of_an_id(self, store: LineStore) -> None:
+        text = "0af7651916cd43dd8448eb211c80319c"
+        attributes = [
+            f'{{"trace":"{text}"}}',
+            f'{{"a":{{"trace":["x","{text}"]}}}}',
+            f'{{"trace":"{text}","said":"\\"yes\\""}}',
+            f'{{"trace":"x{text}"}}',
+            None,
+        ]
+        lines = made_lines(50).with_columns(pl.Series("attributes", attributes * 10))
+        is_said = pl.int_range(pl.len()) % 10 == 5
+        said = lines.with_columns(pl.when(is_said).then(pl.lit(f"got {text}")).otherwise("message").alias("message"))
+        self.fill(store, said)
+        batch = store.batch()
+        found = batch.carriers(text, LineFilter(f'-"{text}"'), limit=3)
+        none = batch.carriers(text, LineFilter(f'-"{text}"', end_ns=START_NS), limit=3)
+        batch.run()
+        assert found.value != "late"
+        assert found.value.total == 25
+        assert found.value.lines["position"].to_list() == sorted(found.value.lines["position"], reverse=True)
+        newest = store.search(LineFilter(f'-"{text}"'), limit=10).lines
+        assert found.value.lines.equals(newest.filter(pl.col("attributes").str.contains(f'"{text}"')).head(3))
+        assert none.value != "late"
+        assert (none.value.total, none.value.lines.height) == (0, 0)
+
     def test_old_partitions_are_dropped_whole_with_their_counts(self, store: LineStore) -> None:
         old, new = made_lines(100), made_lines(100, first=100, start_ns=START_NS + 3 * DAY_NS)
         self.fill(store, old, new)

@@ -75,7 +75,7 @@ class Pair(NamedTuple):
 def pair(elastic: Elastic, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     embedded = ParquetStore.open(tmp_path_factory.mktemp("pair"))
     with fresh_prefix(elastic) as prefix:
-        both = Pair(embedded, ElasticsearchStore(elastic, ElasticSettings(prefix=prefix)))
+        both = Pair(embedded, ElasticsearchStore(elastic, ElasticSettings(prefix=prefix, shards=3)))
         lines = hard_lines(600, seed=5)
         for store in both:
             store.append(lines, [SourceRange(source, 0, 6_000) for source in sorted(set(lines["source"]))])

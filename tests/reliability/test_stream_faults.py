@@ -159,7 +159,7 @@ def test_a_full_stream_is_answered_429_until_a_worker_has_made_room(tmp_path: Pa
                 assert worker.stop() == 0
             metrics = http.get("/metrics").text
     assert "dejalog_stream_held_bytes 0.0" in metrics
-    assert "dejalog_refused_total 0.0" not in metrics
+    assert 'dejalog_refused_total{reason="storage_full"}' in metrics
     with contextlib.closing(held_lines(tmp_path / "data")) as store:
         assert_each_once(numbers_held(store), {1: (sent + 1) * 5})
 
@@ -175,6 +175,7 @@ def test_a_receiver_without_redis_refuses_and_says_which_part_is_away(tmp_path: 
     with running(server, receiver):
         wait_until(lambda: answers(url), timeout_s=60)
         server.kill()
+        wait_until(lambda: not answers(url))  # what /readyz tells may be a second old
         ready = httpx.get(f"{url}/readyz")
         assert (ready.status_code, "Redis" in ready.json()["error"]["message"]) == (503, True)
         with httpx.Client(base_url=url) as http:

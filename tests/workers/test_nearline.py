@@ -16,6 +16,7 @@ from ingest.line import split_line_id
 from ingest.receive import Receiver
 from ingest.simulate import simulate
 from tests.acceptance.world import chunks_of
+from tests.workers.chunks_made import wait_until
 from workers.nearline import Nearline
 from workers.settings import NearlineSettings
 
@@ -80,6 +81,17 @@ def test_waiting_gives_up_after_its_time_when_nothing_mines(process: Process) ->
     started = time.monotonic()
     assert not process.nearline.wait_until_mined(0.2)
     assert time.monotonic() - started < 10
+
+
+def test_a_run_that_fails_is_counted_by_its_kind_of_error_and_made_again(process: Process, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "data" / "generation.new"
+    in_the_way.write_text("a file where a folder should be")
+    push(process.store, "the cart is full")
+    process.nearline.start()
+    wait_until(lambda: process.nearline.progress.failures)
+    assert set(process.nearline.progress.failures) == {"FileExistsError"}
+    in_the_way.unlink()
+    assert process.nearline.wait_until_mined(60)
 
 
 def test_the_next_process_takes_up_the_saved_generation_without_mining(tmp_path: Path, embedder: Embedder) -> None:

@@ -14,6 +14,8 @@ import pytest
 import redis
 from celery.contrib.testing.worker import start_worker
 
+from ingest import trace
+from tests.real.trace_receiver import trace_receiver
 from tests.redis_server import RedisServer
 from tests.workers.chunks_made import wait_until
 from tests.workers.test_steps import Process
@@ -40,6 +42,9 @@ class TestComposition:
 
     def job_settings(self) -> JobSettings:
         return self._settings
+
+    def watching(self, part: str) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     @contextmanager
     def open_steps(self) -> Iterator[Steps]:
@@ -148,6 +153,28 @@ def test_a_step_that_fails_is_shown_and_tried_at_the_next_nudge(place: Workplace
     (tmp_path / "data" / "drafts").unlink()
     app.send_task(task_name("advance"))
     wait_until(lambda: states(place.board).get("publish") == "done")
+
+
+def test_the_steps_of_a_generation_are_one_trace(place: Workplace) -> None:
+    with trace_receiver() as receiver:
+        with trace.exporting(receiver.url, service="jobs"):
+            app.send_task(task_name("advance"))
+            wait_until(lambda: states(place.board).get("publish") == "done")
+            with place.steps():  # the last step's span has ended
+                pass
+        steps = {span.name: span for span in receiver.spans() if span.name.startswith("step ")}
+    assert list(steps) == ["step patterns", "step incidents", "step embed", "step publish"]
+    assert len({span.trace for span in steps.values()}) == 1
+    parents = [span.parent for span in steps.values()]
+    assert parents == ["", *(span.id for span in list(steps.values())[:-1])]
+
+
+def test_the_board_counts_what_was_done_and_what_failed(place: Workplace) -> None:
+    place.board.write("embed", "failed", reason="ValueError", error="ValueError: it broke")
+    place.board.write("embed", "failed", reason="ValueError", error="ValueError: it broke")
+    place.board.write("embed", "done", seconds=1.0)
+    assert place.board.counts() == {("embed", "done", ""): 1, ("embed", "failed", "ValueError"): 2}
+    assert set(place.board.waiting(QUEUES)) == set(QUEUES)
 
 
 def test_upkeep_is_done_and_the_store_is_opened_once(place: Workplace) -> None:
