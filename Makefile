@@ -40,7 +40,7 @@ imports: setup-test
 unit: setup-test
 	$(BIN)/python -m pytest -m "not campaign"
 
-campaign: setup-test ## the long fault tests (minutes to an hour); results go to docs/reliability.md
+campaign: setup-test ## the long fault tests (an hour or two); results go to docs/reliability.md
 	$(BIN)/python -m pytest -m campaign --timeout 3600 -s
 
 cluster: setup-test ## the distributed mode as processes of this machine answers the demo's questions: make cluster LINES=200000

@@ -24,7 +24,7 @@ from workers.stream_receiver import StreamReceiver
 _log = structlog.get_logger()
 _MAINTAIN_EVERY_S = 0.25
 _RETRY_S = 1.0
-"""Between two attempts at a Redis that is not up yet."""
+"""Between two attempts at a Redis or an Elasticsearch that is not up yet."""
 
 
 def receive(settings: Settings) -> None:
@@ -52,7 +52,9 @@ def ingest(settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(trace.exporting(settings.watch.trace_endpoint, service="dejalog-ingest"))
         stream = stack.enter_context(contextlib.closing(_stream(settings)))
-        store = stack.enter_context(_opened_store(settings))
+        store = _store_once_there(stack, settings, stop)
+        if store is None:
+            return
         receiver = Receiver(store, zone=settings.collect.zone)
         counts = IngestCounts()
         told = StreamCollector(stream, storing=receiver.counters, ingesting=counts.read, documents=store.counters)
@@ -95,6 +97,17 @@ def _prepared(stream: ChunkStream) -> bool:
     for loss in losses:
         _log.warning("stream.can_lose_chunks", found=loss)
     return True
+
+
+def _store_once_there(stack: contextlib.ExitStack, settings: Settings, stop: threading.Event) -> KeptStore | None:
+    """The store, open until the stack ends; waits while its server is away. None when `stop` is set first."""
+    while not stop.is_set():
+        try:
+            return stack.enter_context(_opened_store(settings))
+        except RefusedError as error:
+            _log.warning("store.away", found=str(error), retry_in_s=_RETRY_S)
+        stop.wait(_RETRY_S)
+    return None
 
 
 @contextlib.contextmanager

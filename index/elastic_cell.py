@@ -25,13 +25,17 @@ class Cell:
 
     def put(self, content: Json, was: Versioned | None) -> Versioned | None:
         """Write it in place of the state `was` (None: of nothing); None, with nothing changed, when it is another."""
+        return self.put_beside(content, was, b"")[0]
+
+    def put_beside(self, content: Json, was: Versioned | None, items: bytes) -> tuple[Versioned | None, list[Json]]:
+        """As `put`, in one request with items for the same index that do not depend on it; what became of them, too."""
         body = action("create" if was is None else "index", self._document, was) + orjson.dumps(content) + b"\n"
-        item = self._client.bulk(self._index, body, fields="items")[0]
+        item, *others = self._client.bulk(self._index, body + items, fields="items")
         if item["status"] in {200, 201}:
-            return Versioned(content, item["_seq_no"], item["_primary_term"])
+            return Versioned(content, item["_seq_no"], item["_primary_term"]), others
         if item["status"] != 409:
             raise RefusedError(f"writing {self._document}: {item.get('error')}")
-        return None
+        return None, others
 
     def change(self, change: Callable[[Json | None], Json | None]) -> tuple[Json | None, Json | None]:
         """Write what `change` makes of the content; it may be called again with what another process wrote, and returns

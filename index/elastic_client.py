@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import elastic_transport
 import elasticsearch
 import orjson
+import urllib3
 from elastic_transport.client_utils import DEFAULT
 from elasticsearch.serializer import OrjsonSerializer
 
@@ -20,6 +21,8 @@ from ingest.errors import EngineError, RefusedError, SettingError, StorageFullEr
 JSON = {"accept": "application/json", "content-type": "application/json"}
 NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
 _OVERLOADED = frozenset({429, 502, 503, 504})
+_UNAUTHORIZED = frozenset({401, 403})
+"""A password that was changed may be right again; what is sent is not at fault."""
 PIT_KEEP_ALIVE = "2m"
 """How long a point in time outlives the last request that used it."""
 PAGE_HITS = 10_000
@@ -57,8 +60,10 @@ class Elastic:
         trusted instead of the common ones. Raises SettingError when it cannot be read as such.
         """
         self._timeout_s = timeout_s
+        nodes = url.split(",")
+        self._nodes = len(nodes)
         self._client = elasticsearch.Elasticsearch(
-            url.split(","),
+            nodes,
             ca_certs=_trusted(ca),
             serializer=OrjsonSerializer(),
             connections_per_node=connections,
@@ -88,7 +93,7 @@ class Elastic:
         headers = NDJSON if isinstance(body, bytes) else JSON
         try:
             with trace.span(f"elasticsearch {_operation(path)}", kind="client"):
-                reply = client.perform_request(method, path, params=params, headers=headers, body=body)
+                reply = self._perform(client, method, path, params=params, headers=headers, body=body)
         except elasticsearch.ApiError as fault:
             if fault.status_code in allowed:
                 return fault.body if isinstance(fault.body, dict) else {}
@@ -103,6 +108,19 @@ class Elastic:
             raise UnavailableError(f"Elasticsearch cannot be reached: {fault.message}", retry_after_s=5.0) from fault
         found: Json = reply.body if isinstance(reply.body, dict) else {}
         return found
+
+    def _perform(self, client: elasticsearch.Elasticsearch, method: str, path: str, **how: Any) -> Any:
+        """One request. Where a node cannot be connected to the next is asked, since nothing was asked of the first. Any
+        other failure is the caller's: what was asked may be done.
+        """
+        tried = 1
+        while True:
+            try:
+                return client.perform_request(method, path, **how)
+            except elastic_transport.ConnectionError as fault:
+                if tried == self._nodes or not isinstance(fault.__cause__, urllib3.exceptions.NewConnectionError):
+                    raise
+            tried += 1
 
     def search(self, index: str, body: Mapping[str, object], *, timeout_s: float | None = None) -> Json:
         """One search over an index, a pattern (which nothing need fit), or the point in time that `body` has."""
@@ -240,4 +258,6 @@ def _refused_or_broken(status: int, reason: str) -> RefusedError | EngineError:
         return StorageFullError(f"Elasticsearch takes no more: {reason}", retry_after_s=10.0)
     if status in _OVERLOADED or "cluster_block_exception" in reason:
         return RefusedError(f"Elasticsearch answered {status}: {reason}", retry_after_s=1.0)
+    if status in _UNAUTHORIZED:
+        return RefusedError(f"Elasticsearch answered {status}, the user may not: {reason}", retry_after_s=10.0)
     return EngineError(f"Elasticsearch answered {status}: {reason}")

@@ -2,20 +2,22 @@
 
 A day is closed to writers before it is looked at, so that no line comes in between the look and the deletion; writers
 that meet a closed day wait, and write to a new index of that day once it is gone. One process at a time drops days: it
-holds a lease, and opens what one that died left closed.
+holds a lease, and opens what one that died left closed; so does a writer that waits for a closed day in vain.
 """
 
 import dataclasses
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import orjson
 import structlog
 
-from index.elastic_client import Elastic, action
+from index.elastic_cell import Cell
+from index.elastic_client import Elastic, Json
 from index.elastic_query import either, span_query
 from index.elastic_template import Names
+from ingest.errors import RefusedError
 
 LEASE_S = 60.0
 """How long a process that drops days may say nothing before another one takes over. A guess: a day takes a second."""
@@ -49,13 +51,8 @@ def days(client: Elastic, names: Names) -> list[Day]:
 
 def drop_before(client: Elastic, names: Names, cutoff_ns: int) -> int:
     """See `LineStore.drop_before`; a partition is a day. Drops nothing while another process is at it."""
-    dropped = 0
-    if _take_lease(client, names):
-        for day in days(client, names):
-            dropped += _drop_if_old(client, day.index, cutoff_ns)
-            _take_lease(client, names, again=True)
-        _end_lease(client, names)
-    return dropped
+    with _leased(client, names) as lease:
+        return 0 if lease is None else sum(_drop_if_old(client, day, cutoff_ns, lease) for day in days(client, names))
 
 
 def drop_to_size(client: Elastic, names: Names, max_bytes: int) -> int:
@@ -63,16 +60,23 @@ def drop_to_size(client: Elastic, names: Names, max_bytes: int) -> int:
     dropped = 0
     held = days(client, names)
     excess = sum(day.bytes for day in held) - max_bytes
-    if excess > 0 and _take_lease(client, names):
+    if excess <= 0:
+        return 0
+    with _leased(client, names) as lease:
         for day in held:
-            if excess <= 0:
+            if excess <= 0 or lease is None:
                 break
             with _closed(client, day.index):
-                dropped += _delete(client, day.index)
+                dropped += _delete(client, day.index, lease)
             excess -= day.bytes
-            _take_lease(client, names, again=True)
-        _end_lease(client, names)
     return dropped
+
+
+def open_left_closed(client: Elastic, names: Names) -> None:
+    """Open the days that a process which died while it dropped days left closed, unless another is at it."""
+    if _closed_days(client, names):
+        with _leased(client, names):
+            pass
 
 
 def has_expired(client: Elastic, names: Names, cutoff_ns: int) -> bool:
@@ -80,40 +84,66 @@ def has_expired(client: Elastic, names: Names, cutoff_ns: int) -> bool:
     return any(not _has_young(client, day.index, cutoff_ns) for day in days(client, names))
 
 
-def _take_lease(client: Elastic, names: Names, *, again: bool = False) -> bool:
-    """Whether this process is the one that drops days now; `again`: it is, and goes on."""
-    held = client.get(names.state, _DOCUMENT)
-    if held is not None and held.source["expires"] > time.time() and not again:
-        return False
-    body = action("create" if held is None else "index", _DOCUMENT, held)
-    body += orjson.dumps({"expires": time.time() + LEASE_S}) + b"\n"
-    is_taken = client.bulk(names.state, body)[0]["status"] in {200, 201}
-    if is_taken and not again:
-        _open_all(client, names)
-    return is_taken
+class _Lease:
+    """The right to drop days, which one process has at a time and loses when it says nothing for LEASE_S."""
+
+    def __init__(self, client: Elastic, names: Names) -> None:
+        self._cell = Cell(client, names.state, _DOCUMENT)
+        self._owner = secrets.token_hex(8)
+
+    def take(self) -> bool:
+        """Whether it is ours now."""
+
+        def taken(held: Json | None) -> Json | None:
+            return None if held is not None and held["expires"] > time.time() else self._claim()
+
+        return self._cell.change(taken)[1] is not None
+
+    def keep(self) -> None:
+        """Have it for another while. Raises RefusedError when another process has taken over."""
+        if self._cell.change(lambda held: self._claim() if self._is_ours(held) else None)[1] is None:
+            raise RefusedError("another process has taken over dropping days: this one said nothing for too long")
+
+    def end(self) -> None:
+        """Others may take it at once."""
+        self._cell.change(lambda held: {"expires": 0} if self._is_ours(held) else None)
+
+    def _claim(self) -> Json:
+        return {"owner": self._owner, "expires": time.time() + LEASE_S}
+
+    def _is_ours(self, held: Json | None) -> bool:
+        return held is not None and held.get("owner") == self._owner
 
 
-def _end_lease(client: Elastic, names: Names) -> None:
-    client.bulk(names.state, action("index", _DOCUMENT) + orjson.dumps({"expires": 0}) + b"\n")
+@contextmanager
+def _leased(client: Elastic, names: Names) -> Iterator[_Lease | None]:
+    """The right to drop days; None while another process has it. Days that one which died left closed are opened."""
+    lease = _Lease(client, names)
+    if not lease.take():
+        yield None
+        return
+    _open_all(client, names)
+    yield lease
+    lease.end()  # not after a failure: what is half done is looked after by whoever takes over
 
 
 def _open_all(client: Elastic, names: Names) -> None:
-    """Open the days that a process which died left closed."""
-    found = client.request(
-        "GET",
-        f"/{names.lines}/_settings",
-        params={"filter_path": "*.settings.index.blocks.write", "flat_settings": "false"},
-    )
-    for index in found:
+    for index in _closed_days(client, names):
         _open(client, index)
 
 
-def _drop_if_old(client: Elastic, index: str, cutoff_ns: int) -> int:
-    if _has_young(client, index, cutoff_ns):
+def _closed_days(client: Elastic, names: Names) -> list[str]:
+    path, wanted = f"/{names.lines}/_settings", "*.settings.index.blocks.write"
+    return list(client.request("GET", path, params={"filter_path": wanted, "flat_settings": "false"}))
+
+
+def _drop_if_old(client: Elastic, day: Day, cutoff_ns: int, lease: _Lease) -> int:
+    lease.keep()
+    if _has_young(client, day.index, cutoff_ns):
         return 0
-    with _closed(client, index):
-        client.refresh(index)
-        return 0 if _has_young(client, index, cutoff_ns) else _delete(client, index)
+    with _closed(client, day.index):
+        client.refresh(day.index)
+        return 0 if _has_young(client, day.index, cutoff_ns) else _delete(client, day.index, lease)
 
 
 def _has_young(client: Elastic, index: str, cutoff_ns: int) -> bool:
@@ -137,11 +167,12 @@ def _open(client: Elastic, index: str) -> None:
     client.request("PUT", f"/{index}/_settings", {"index.blocks.write": None}, allowed=(404,))
 
 
-def _delete(client: Elastic, index: str) -> int:
+def _delete(client: Elastic, index: str, lease: _Lease) -> int:
     """Delete a closed index; returns the lines it had."""
     client.refresh(index)
     body = {"query": {"match_all": {}}, "size": 0, "track_total_hits": True}
     lines = int(client.search(index, body)["hits"]["total"]["value"])
+    lease.keep()  # who has taken over has opened the day, and it may hold lines by now that nobody has looked at
     client.request("DELETE", f"/{index}", allowed=(404,))
     _log.info("store.dropped", index=index, lines=lines)
     return lines

@@ -37,8 +37,10 @@ class Sequence:
         self._lock = threading.Lock()
         self._known: Versioned | None = None
 
-    def reserve(self, count: int) -> "Block":
-        """The next `count` numbers. Raises RefusedError when too many others want some at once."""
+    def reserve(self, count: int, *, beside: bytes = b"") -> "Block":
+        """The next `count` numbers; items of a bulk request on the same index are sent `beside`, once, and answered in
+        `Block.beside`. Raises RefusedError when too many others want some at once.
+        """
         token = secrets.token_hex(8)
 
         def take(state: State) -> int:
@@ -47,7 +49,7 @@ class Sequence:
             state["open"][token] = [start, _expiry()]
             return start
 
-        return Block(self, token, self._change(take))
+        return Block(self, token, *self._change(take, beside=beside))
 
     def renew(self, token: str) -> None:
         """Hold readers back for another lease."""
@@ -84,27 +86,32 @@ class Sequence:
         state = _state(self._cell.get())
         return int(min([state["next"], *(start for start, _ in state["open"].values())]))
 
-    def _change(self, change: Callable[[State], int]) -> int:
-        """Change the state by compare-and-set; returns what `change`, which may be called several times, returned."""
+    def _change(self, change: Callable[[State], int], *, beside: bytes = b"") -> tuple[int, list[Json]]:
+        """Change the state by compare-and-set; returns what `change`, which may be called several times, returned, and
+        what became of the items sent `beside` the first attempt.
+        """
+        items: list[Json] = []
         with self._lock:
             for _ in range(_ATTEMPTS):
                 was, self._known = self._known or self._cell.get(), None
                 state = _state(was)
                 result = change(state)
-                self._known = self._cell.put(state, was)
+                self._known, others = self._cell.put_beside(state, was, beside)
+                items, beside = items + others, b""
                 if self._known is not None:
-                    return result
+                    return result, items
         raise RefusedError(f"{_ATTEMPTS} attempts to reserve a place in the order of arrival met other writers")
 
 
 class Block:
     """Numbers from `first` on, open until `release`."""
 
-    def __init__(self, sequence: Sequence, token: str, first: int) -> None:
+    def __init__(self, sequence: Sequence, token: str, first: int, beside: list[Json]) -> None:
         self._sequence = sequence
         self._token = token
         self._renewed = time.monotonic()
         self.first = first
+        self.beside = beside
 
     def keep(self) -> None:
         """Tell that the writer is at work; cheap unless the lease grows old."""

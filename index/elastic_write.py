@@ -12,6 +12,7 @@ import structlog
 
 from index.elastic_client import Elastic, Json, action, is_full
 from index.elastic_documents import Documents, body_of
+from index.elastic_retain import open_left_closed
 from index.elastic_template import Names
 from ingest.errors import EngineError, RefusedError, StorageFullError
 
@@ -20,6 +21,10 @@ _TAKEN = frozenset({200, 201, 409})
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _FIELDS = "items.*.status,items.*.error.type,items.*.error.reason"
 _BLOCKED = "cluster_block_exception"
+_SERVERS_FAULTS = frozenset({"validation_exception", "index_not_found_exception", "security_exception"})
+"""No line is at fault where its day's index cannot be made (as many shards as the cluster may have, nobody may make
+indices by writing to them) or we may not write to it: any other line of the day would be refused as well.
+"""
 FIRST_PAUSE_S = 0.1
 MOST_PAUSE_S = 2.0
 """Pauses between attempts double from one to the other: guesses."""
@@ -72,6 +77,7 @@ class LineWriter:
             if not len(texts):
                 return
             if time.monotonic() + pause > end:
+                open_left_closed(self._client, self._names)
                 raise RefusedError(
                     f"Elasticsearch is too busy: {len(texts)} lines of {index} were not taken within "
                     f"{self._settings.retry_s} s",
@@ -115,6 +121,10 @@ class LineWriter:
         reason = str(item.get("error", {}))
         if is_full(reason):
             raise StorageFullError(f"Elasticsearch takes no more: {reason[:300]}", retry_after_s=10.0)
+        if item.get("error", {}).get("type") in _SERVERS_FAULTS:
+            raise StorageFullError(
+                f"Elasticsearch takes no lines until somebody acts: {reason[:300]}", retry_after_s=10.0
+            )
         return item["status"] in _RETRIED or _BLOCKED in reason
 
     def _bury(self, items: list[Json], texts: pl.Series) -> None:

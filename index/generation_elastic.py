@@ -5,6 +5,7 @@ misses a part was overtaken by a newer generation and begins again.
 """
 
 import base64
+import binascii
 import dataclasses
 import hashlib
 import io
@@ -55,13 +56,14 @@ class ElasticGenerations:
 
     def newest(self, *, embedder: str) -> Published | None:
         """See GenerationStore."""
+        found = self._published.get()
         for _ in range(_ATTEMPTS):
-            found = self._published.get()
             if found is None or found.source["embedder"] != embedder:
                 return None
             archive = self._read(found.source)
-            if archive is not None:
-                return _loaded(archive, found, embedder)
+            was, found = found, self._published.get() if archive is None else found
+            if archive is not None or _version(found) == _version(was):
+                return _loaded(archive, was, embedder)
         raise RefusedError(f"the published generation changed during each of {_ATTEMPTS} attempts to read it")
 
     def publish(self, generation: Generation, stamp: Stamp, *, embedder: str, over: str | None) -> str | None:
@@ -98,10 +100,11 @@ class ElasticGenerations:
         return manifest
 
     def _read(self, manifest: Json) -> bytes | None:
-        """The archive; None when a part is gone."""
+        """The archive, damaged or not; None when a part is gone."""
         found = [self._client.get(self._index, part) for part in _parts(manifest)]
-        bodies = [part.source["body"] for part in found if part is not None]
-        return b"".join(map(base64.b64decode, bodies)) if len(bodies) == len(found) else None
+        if None in found:
+            return None
+        return b"".join(_decoded(part.source.get("body", "")) for part in found if part is not None)
 
 
 def _version(found: Versioned | None) -> str | None:
@@ -110,6 +113,14 @@ def _version(found: Versioned | None) -> str | None:
 
 def _parts(manifest: Json) -> Iterator[str]:
     return (f"part-{manifest['archive']}-{number}" for number in range(manifest["parts"]))
+
+
+def _decoded(text: str) -> bytes:
+    """Nothing for what is no base64: the checksum of the whole tells."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
 
 
 def _packed(generation: Generation, stamp: Stamp, embedder: str) -> bytes:
@@ -122,10 +133,11 @@ def _packed(generation: Generation, stamp: Stamp, embedder: str) -> bytes:
     return zstandard.ZstdCompressor().compress(content.getvalue())
 
 
-def _loaded(archive: bytes, found: Versioned, embedder: str) -> Published | None:
-    """The generation of an archive; None, with an event, when it is damaged or made by other rules."""
-    if hashlib.sha256(archive).hexdigest() != found.source["sha256"]:
-        _log.error("generation.damaged", archive=found.source["archive"], reason="its checksum does not match")
+def _loaded(archive: bytes | None, found: Versioned, embedder: str) -> Published | None:
+    """The generation of an archive; None, with an event, when it is damaged, not all there, or made by other rules."""
+    if archive is None or hashlib.sha256(archive).hexdigest() != found.source["sha256"]:
+        reason = "a part of it is gone" if archive is None else "its checksum does not match"
+        _log.error("generation.damaged", archive=found.source["archive"], reason=reason)
         return None
     with tempfile.TemporaryDirectory(prefix="dejalog-generation-") as folder:
         with zipfile.ZipFile(io.BytesIO(zstandard.ZstdDecompressor().decompress(archive))) as files:

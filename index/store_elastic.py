@@ -1,7 +1,8 @@
 """The line store on Elasticsearch: one index a day, any number of processes that write and read at once.
 
-An append writes lines, then the signatures they bring, then the ranges they cover. What an interrupted append left is
-searchable but not covered: the same bytes sent again find their lines by id, add what is missing, and cover them.
+An append marks the ranges it begins with, writes lines, then the signatures they bring, then covers the ranges. What an
+interrupted append left is marked and not covered: the same bytes sent again look for their lines, add what is missing,
+and cover them.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ from index.elastic_batch import ElasticBatch
 from index.elastic_client import Elastic
 from index.elastic_documents import documents
 from index.elastic_ledger import Ledgers
+from index.elastic_leftover import without_left
 from index.elastic_query import Asked, asked
 from index.elastic_ranges import Ranges
 from index.elastic_read import Reader
@@ -79,17 +81,17 @@ class ElasticsearchStore:
         if not lines.height:
             self._ranges.add(kept, known)
             return
-        block = self._sequence.reserve(lines.height)
+        block = self._sequence.reserve(lines.height, beside=self._ranges.marks(kept, known))
         try:
-            self._write(lines, block)
+            self._write(lines, block, self._ranges.begin(kept, known, block.beside))
             self._ranges.add(kept, known, block=block)
         except BaseException:
             block.release()
             raise
 
-    def _write(self, lines: pl.DataFrame, block: Block) -> None:
-        """Have the lines searchable."""
-        days = documents(lines, block.first)
+    def _write(self, lines: pl.DataFrame, block: Block, begun: Sequence[SourceRange]) -> None:
+        """Have the lines searchable, those included that other appends which had begun these parts have left."""
+        days = documents(without_left(self._reader, lines, begun), block.first)
         for day in days:
             self._writer.write(day, step=block.keep)
         self._signatures.add(lines)

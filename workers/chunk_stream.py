@@ -185,9 +185,10 @@ class ChunkStream:
             cursor = b"0-0"
             while True:
                 cursor, rows, _ = self._redis.xautoclaim(stream, GROUP, me, int(idle_s * 1000), cursor, count=1)
-                if rows:
-                    times = self._redis.xpending_range(stream, GROUP, rows[0][0], rows[0][0], 1)[0]["times_delivered"]
-                    return Delivery(partition, rows[0][0], rows[0][1], times)
+                for entry, fields in rows:
+                    # None is pending when the worker that had it was not lost after all and has just settled it.
+                    for pending in self._redis.xpending_range(stream, GROUP, entry, entry, 1):
+                        return Delivery(partition, entry, fields, pending["times_delivered"])
                 if cursor == b"0-0":
                     return None
 

@@ -1,12 +1,17 @@
 """What is appended is stored once whatever happens on the way: interruptions, other writers, a server that refuses."""
 
+import contextlib
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
 
+from index import elastic_retain
 from index.elastic_client import Elastic
+from index.elastic_template import Names
 from index.elastic_write import WriteSettings
 from index.line_store import LineFilter
 from index.store_elastic import ElasticsearchStore, ElasticSettings
@@ -33,7 +38,10 @@ def open_store(elastic: Elastic, prefix: str, **write: float) -> ElasticsearchSt
 
 def write_without_covering(store: ElasticsearchStore, lines: pl.DataFrame) -> None:
     """What is left of an append whose process dies after the lines."""
-    store._write(lines, store._sequence.reserve(lines.height))
+    covers = covers_of(lines)
+    known = store._ranges.check(covers)
+    block = store._sequence.reserve(lines.height, beside=store._ranges.marks(covers, known))
+    store._write(lines, block, store._ranges.begin(covers, known, block.beside))
 
 
 def positions(store: ElasticsearchStore) -> list[int]:
@@ -46,7 +54,7 @@ def test_an_append_that_was_interrupted_is_repaired_by_sending_it_again(store: E
     assert store.missing(SourceRange(AA, 0, 5000)) == [SourceRange(AA, 0, 5000)]
     store.append(lines, covers_of(lines))
     assert positions(store) == [number * RECORD_BYTES for number in range(50)]
-    assert store.counters() == {"created": 50, "dead": 0, "present": 30, "retried": 0}
+    assert store.counters() == {"created": 50, "dead": 0, "present": 0, "retried": 0}
     assert store.ledger()["count"].sum() == 50
 
 
@@ -133,6 +141,29 @@ def test_a_day_that_is_closed_for_a_while_is_waited_for(elastic: Elastic, prefix
     assert len(positions(store)) == 20
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("cluster.max_shards_per_node", 1), ("action.auto_create_index", "false")],
+    ids=["too many shards", "nobody may make an index"],
+)
+def test_lines_of_a_day_that_cannot_be_opened_wait_and_are_no_dead_letters(
+    elastic: Elastic, prefix: str, setting: str, value: object
+) -> None:
+    store = open_store(elastic, prefix, retry_s=0.1)
+    first, second = made_lines(10), made_lines(10, first=10, start_ns=START_NS + DAY_NS)
+    store.append(first, covers_of(first))
+    elastic.request("POST", f"/{prefix}-dead/_doc/one", {"reason": "there is such an index"})
+    elastic.request("PUT", "/_cluster/settings", {"transient": {setting: value}})
+    try:
+        with pytest.raises(RefusedError):
+            store.append(second, covers_of(second))
+    finally:
+        elastic.request("PUT", "/_cluster/settings", {"transient": {setting: None}})
+    assert store.counters()["dead"] == 0
+    store.append(second, covers_of(second))
+    assert len(positions(store)) == 20
+
+
 def test_lines_that_are_never_taken_are_kept_with_the_reason(elastic: Elastic, prefix: str) -> None:
     store = open_store(elastic, prefix)
     odd = {"mappings": {"properties": {"host": {"type": "long", "ignore_malformed": False}}}}
@@ -172,6 +203,43 @@ def test_a_day_that_a_dead_process_left_closed_is_opened_by_the_next(elastic: El
     elastic.request("PUT", f"/{prefix}-lines-2023.11.14/_block/write")
     assert store.drop_before(START_NS) == 0
     store.append(lines.tail(10), covers_of(lines.tail(10)))
+    assert len(positions(store)) == 20
+
+
+def test_a_writer_opens_a_day_that_a_dead_process_left_closed_and_no_other(elastic: Elastic, prefix: str) -> None:
+    store = open_store(elastic, prefix, retry_s=0.1)
+    lines = made_lines(20)
+    store.append(lines.head(10), covers_of(lines.head(10)))
+    dropping = elastic_retain._Lease(elastic, Names(prefix))
+    assert dropping.take()
+    elastic.request("PUT", f"/{prefix}-lines-2023.11.14/_block/write")
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="too busy"):
+            store.append(lines.tail(10), covers_of(lines.tail(10)))
+    dropping.end()  # as if its time were over
+    with pytest.raises(RefusedError, match="too busy"):
+        store.append(lines.tail(10), covers_of(lines.tail(10)))
+    store.append(lines.tail(10), covers_of(lines.tail(10)))
+    assert len(positions(store)) == 20
+
+
+def test_a_process_that_was_silent_for_too_long_drops_nothing_any_more(
+    elastic: Elastic, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one took over and opened the day, and a line came that the first has not looked at."""
+    store = open_store(elastic, prefix)
+    lines = made_lines(20)
+    store.append(lines.head(10), covers_of(lines.head(10)))
+    slow = elastic_retain._Lease(elastic, Names(prefix))
+    monkeypatch.setattr(elastic_retain, "LEASE_S", 0.0)
+    assert slow.take()
+    monkeypatch.undo()
+    index = f"{prefix}-lines-2023.11.14"
+    with elastic_retain._closed(elastic, index):
+        assert store.drop_before(START_NS) == 0
+        store.append(lines.tail(10), covers_of(lines.tail(10)))
+        with pytest.raises(RefusedError, match="taken over"):
+            elastic_retain._delete(elastic, index, slow)
     assert len(positions(store)) == 20
 
 
@@ -234,3 +302,41 @@ def test_a_ledger_that_was_asked_for_shows_what_came_and_went_since(elastic: Ela
     assert asking.ledger(end_ns=START_NS + DAY_NS)["count"].sum() == 47
     assert writing.drop_before(START_NS + DAY_NS // 2) == 47
     assert asking.ledger()["count"].sum() == 80
+
+
+def test_a_node_that_cannot_be_reached_is_passed_over(elastic_url: str) -> None:
+    """Whenever its turn comes: nothing was asked of it, so that another may be asked."""
+    urls = [f"http://127.0.0.1:{free_port()}", elastic_url, f"http://127.0.0.1:{free_port()}"]
+    with contextlib.closing(Elastic(",".join(urls))) as client:
+        for _ in range(6):
+            assert client.request("GET", "/_cluster/health")["number_of_nodes"] == 1
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Whatever is asked, the same status is the answer."""
+
+    status = 0
+
+    def do_GET(self) -> None:
+        body = b'{"error":{"type":"an_exception","reason":"not now"}}'
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 502, 503, 504])
+def test_a_server_that_may_take_the_same_later_is_a_refusal(status: int) -> None:
+    """A password that was changed is no fault of what was sent either."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("", (Answering,), {"status": status})) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with contextlib.closing(Elastic(url)) as client, pytest.raises(RefusedError, match=str(status)):
+            client.get("any", "document")
+        server.shutdown()
+        thread.join()

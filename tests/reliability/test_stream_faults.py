@@ -14,45 +14,15 @@ import httpx
 import pytest
 
 from index.store_parquet import ParquetStore
-from ingest.chunk import Chunk
 from ingest.chunk_http import encode
-from ingest.errors import RefusedError, UnavailableError
+from ingest.errors import UnavailableError
 from ingest.push import Pushed
-from ingest.ship_http import HttpShipper
 from tests.ports import free_port
 from tests.redis_server import RedisServer
+from tests.reliability.load import load, wait_until_drained
 from tests.reliability.processes import Program
-from tests.workers.chunks_made import assert_each_once, chunks, numbered, numbers_held, wait_until
+from tests.workers.chunks_made import assert_each_once, chunks, numbers_held, wait_until
 from workers.chunk_stream import ChunkStream
-
-
-class Sender(threading.Thread):
-    """Sends numbered lines of one source as a collector does: the same chunk until it is acknowledged, in order."""
-
-    def __init__(self, number: int, url: str, stop: threading.Event) -> None:
-        super().__init__()
-        self.number = number
-        self.lines = 0
-        self._url = url
-        self._enough = stop
-
-    def run(self) -> None:
-        start = 0
-        with HttpShipper(self._url, timeout_s=5) as shipper:
-            while not self._enough.is_set():
-                chunk = numbered(self.number, self.lines, 20, start=start)
-                while not _accepted(shipper, chunk):
-                    pass
-                start, self.lines = chunk.end, self.lines + 20
-
-
-def _accepted(shipper: HttpShipper, chunk: Chunk) -> bool:
-    try:
-        shipper.accept(chunk)
-    except RefusedError:
-        time.sleep(0.05)  # a sender's own patience
-        return False
-    return True
 
 
 def programs(
@@ -105,23 +75,15 @@ def kill_under_load(folder: Path, *, kills: int, seed: int) -> None:
     watch = f"127.0.0.1:{free_port()}"
     bound = {"DEJALOG_STREAM_MAX_BYTES": "200000"}  # senders are faster: they meet refusals, too
     url, receiver, worker = programs(folder, server, bound, watch=watch)
-    enough = threading.Event()
-    senders = [Sender(number, url, enough) for number in range(2)]
     with running(server, receiver, worker):
-        for sender in senders:
-            sender.start()
-        victims: Sequence[Program | RedisServer] = [server, worker, receiver]
-        for number in range(kills):
-            wait_until(lambda: answers(url) and answers(f"http://{watch}"), timeout_s=60)
-            time.sleep(chance.random())  # the moment of the kill is what is random here
-            victims[number % 3].kill()
-            victims[number % 3].start()
-        enough.set()
-        for sender in senders:
-            sender.join()
-        with contextlib.closing(ChunkStream(server.url)) as stream:
-            wait_until(lambda: not stream.status().waiting, timeout_s=60)
-            assert stream.status().held_bytes == stream.status().dead == 0
+        with load(url, range(2)) as senders:
+            victims: Sequence[Program | RedisServer] = [server, worker, receiver]
+            for number in range(kills):
+                wait_until(lambda: answers(url) and answers(f"http://{watch}"), timeout_s=60)
+                time.sleep(chance.random())  # the moment of the kill is what is random here
+                victims[number % 3].kill()
+                victims[number % 3].start()
+        wait_until_drained(server.url)
         assert worker.stop() == 0
     with contextlib.closing(held_lines(folder / "data")) as store:
         assert_each_once(numbers_held(store), {sender.number: sender.lines for sender in senders})

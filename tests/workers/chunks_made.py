@@ -35,13 +35,13 @@ def chunks(number: int, count: int, *, lines: int = 5) -> list[Pushed]:
     return made
 
 
-def wait_until(holds: Callable[[], object], *, timeout_s: float = 30) -> None:
-    """Until `holds()` does; fails when it does not in time."""
+def wait_until(holds: Callable[[], object], *, timeout_s: float = 30, pause_s: float = 0.01) -> None:
+    """Until `holds()` does, asked again after a pause; fails when it does not in time."""
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()
     while not holds():
         assert time.monotonic() < deadline, "it did not come about in time"
-        pause.wait(0.01)
+        pause.wait(pause_s)
 
 
 def numbers_held(store: LineReader) -> dict[int, collections.Counter[int]]:

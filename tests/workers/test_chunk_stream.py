@@ -259,3 +259,21 @@ def test_workers_that_are_gone_are_forgotten_unless_they_hold_chunks(stream: Chu
     rows: list[Any] = stream._redis.xinfo_consumers(stream._stream(first.partition), "ingest")
     assert [row["name"] for row in rows] == [b"holding"]
     assert stream.pending(first.partition) == 1
+
+
+def test_an_entry_that_is_settled_while_another_takes_it_over_is_left_alone(
+    stream: ChunkStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker that had it was slow and not lost; it is done with the entry just before the other looks at it."""
+    stream.append(chunks(1, 1)[0])
+    [slow] = stream.read("slow", range(3), count=1, block_s=0.001)
+    claim = stream._redis.xautoclaim
+
+    def claim_just_before(*arguments: Any, **options: Any) -> Any:
+        found = claim(*arguments, **options)
+        stream.settle(slow)
+        return found
+
+    monkeypatch.setattr(stream._redis, "xautoclaim", claim_just_before)
+    assert stream.take_over("other", slow.partition, idle_s=0) is None
+    assert stream.status().held_bytes == stream.status().waiting == 0
