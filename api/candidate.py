@@ -10,6 +10,7 @@ from api.question import Question
 from api.recognise import PatternCandidate, proving_patterns, shown_by
 from api.retrieve import RetrievalIndex
 from api.support import (
+    IncidentTexts,
     Support,
     SupportSettings,
     best_support,
@@ -17,6 +18,7 @@ from api.support import (
     pattern_support,
     unspoken_units,
 )
+from api.uneventful import is_slight, knows_usual_course
 from index.bm25 import CONCEPT_PREFIX
 from index.incident import Incident
 from index.vector import Vectors
@@ -114,12 +116,16 @@ def _incidents(
     prominence = prominences(question.units, index.incidents.tokens, settings)
     is_shown_only = _is_shown_only(question, index)
     proving = proving_patterns(patterns, settings)
+    is_usual_known = knows_usual_course(index.generation)
+    texts = IncidentTexts(index.incidents.words, index.causes)
     for ranked in index.rank_incidents(question, vector, among):
         incident = index.incident_of[ranked.id]
         shown = shown_by(incident, proving)
-        support = incident_support(question, ranked, index.incidents.words, settings)
+        support = incident_support(question, ranked, index.said[ranked.id], texts, settings)
         if shown > support.strength and not question.kinds:
             support = Support("found", shown, ())
+        if support.verdict == "found" and is_usual_known and is_slight(incident):
+            support = dataclasses.replace(support, verdict="inconclusive")
         gravity = (_GRAVITY_OF_SIGNS if is_shown_only else _GRAVITY) * _extent(incident)
         fit = (0.0 if is_shown_only else ranked.score) + _PROMINENCE * prominence[ranked.id] + _SHOWN * shown
         found.append(IncidentCandidate(incident, fit + gravity, support))

@@ -219,11 +219,13 @@ def _deviation(feature: Feature, shown: Shown, present: set[str], templates: dic
 
 
 def _is_deployed(course: Course, span: Span, services: Sequence[str]) -> bool:
-    """Whether pods of one of these services began in the span or shortly before it."""
+    """Whether pods of one of these services began shortly before the span or in its first half: a version that breaks
+    something comes before what it breaks, one that mends it comes last.
+    """
     windows = course.windows
     new = (windows.columns["template"] == NEW_PODS) & windows.columns["service"].is_in(list(services))
     counts = windows.dense(new.arg_true().to_numpy().astype(np.int64))
-    first, last = windows.times.searchsorted([span.start_ns - DEPLOYED_NS, span.end_ns])
+    first, last = windows.times.searchsorted([span.start_ns - DEPLOYED_NS, (span.start_ns + span.end_ns) // 2])
     return bool(counts[:, first:last].sum() > 0)
 
 
