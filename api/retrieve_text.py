@@ -92,7 +92,7 @@ def incident_tokens(
     told = [deviation for deviation in incident.deviations[: settings.deviations] if deviation.kind in kinds]
     strongest = max((abs(deviation.surprise) for deviation in told), default=1.0) or 1.0
     for deviation in told:
-        share = abs(deviation.surprise) / strongest
+        share = 1.0 if deviation.is_remark else abs(deviation.surprise) / strongest
         weight = settings.deviation_floor + (1 - settings.deviation_floor) * share
         add(deviation.template.replace(WILDCARD, " "), weight)
     if any(deviation.template == RESTARTS for deviation in incident.deviations) and "deploy" not in incident.kinds:
