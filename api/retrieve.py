@@ -114,6 +114,8 @@ class RetrievalIndex:
     incidents: TextIndex
     said: Mapping[str, Mapping[str, float]]
     """By incident id the tokens of what it newly says: a fault of another line that only took longer is none of it."""
+    signs: Mapping[str, Mapping[str, float]]
+    """The same without its remarks: one line of a sign is none."""
     causes: frozenset[str]
     """Tokens of faults that few incidents name: they tell one from another."""
     incident_of: Mapping[str, Incident]
@@ -152,12 +154,20 @@ def build_retrieval(generation: Generation, glossary: Glossary, settings: Retrie
         incident.incident_id: incident_tokens(incident, notes.get(incident.incident_id, ()), glossary, settings.text)
         for incident in generation.incidents
     }
-    said = {
-        incident.incident_id: incident_tokens(
-            incident, notes.get(incident.incident_id, ()), glossary, settings.text, kinds=SAID
-        )
-        for incident in generation.incidents
-    }
+    said, signs = (
+        {
+            incident.incident_id: incident_tokens(
+                incident,
+                notes.get(incident.incident_id, ()),
+                glossary,
+                settings.text,
+                kinds=SAID,
+                with_remarks=with_remarks,
+            )
+            for incident in generation.incidents
+        }
+        for with_remarks in (True, False)
+    )
     incidents = _text_index(of_incidents, generation.incident_vectors)
     return RetrievalIndex(
         generation=generation,
@@ -167,6 +177,7 @@ def build_retrieval(generation: Generation, glossary: Glossary, settings: Retrie
         patterns=_text_index(of_patterns, generation.pattern_vectors),
         incidents=incidents,
         said=said,
+        signs=signs,
         causes=_causes(glossary, incidents.words),
         incident_of={incident.incident_id: incident for incident in generation.incidents},
         services=tuple(generation.counts["service"].unique().sort().to_list()),

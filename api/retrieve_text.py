@@ -74,6 +74,7 @@ def incident_tokens(
     settings: TextSettings,
     *,
     kinds: AbstractSet[DeviationKind] = ALL_KINDS,
+    with_remarks: bool = True,
 ) -> dict[str, float]:
     """Tokens of one incident: kinds, services, its most surprising deviations by their surprise, notes. Not its title:
     that says the same again in words of its own (then, followed), which the lines do not have. `kinds`: of deviations.
@@ -89,7 +90,11 @@ def incident_tokens(
             add_tokens(found, {CONCEPT_PREFIX + concept.id: 1.0}, settings.kind_weight)
     for place, service in enumerate(incident.services):
         add(service, settings.other_services_weight if place else settings.faulty_service_weight)
-    told = [deviation for deviation in incident.deviations[: settings.deviations] if deviation.kind in kinds]
+    told = [
+        deviation
+        for deviation in incident.deviations[: settings.deviations]
+        if deviation.kind in kinds and (with_remarks or not deviation.is_remark)
+    ]
     strongest = max((abs(deviation.surprise) for deviation in told), default=1.0) or 1.0
     for deviation in told:
         share = 1.0 if deviation.is_remark else abs(deviation.surprise) / strongest

@@ -80,16 +80,29 @@ class IncidentTexts:
     causes: frozenset[str]
 
 
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """Tokens of what one incident newly says; `bursts` without lines that were said but once or twice."""
+
+    words: Mapping[str, float]
+    bursts: Mapping[str, float]
+
+
 def incident_support(
-    question: Question, found: Ranked, said: Mapping[str, float], texts: IncidentTexts, settings: SupportSettings
+    question: Question, found: Ranked, said: Said, texts: IncidentTexts, settings: SupportSettings
 ) -> Support:
-    """What one incident is worth as evidence. `said`: tokens of what it newly says alone."""
+    """What one incident is worth as evidence."""
     if not question.units:
         return Support("inconclusive" if found.cosine >= settings.cosine_high else "not_found", 0.0, ())
     words = texts.words
-    shown, chief = ({t: w for t, w in each.items() if w >= settings.presence} for each in (found.tokens, said))
+    shown, chief, signs = (
+        {token: weight for token, weight in each.items() if weight >= settings.presence}
+        for each in (found.tokens, said.words, said.bursts)
+    )
     covered = {
-        unit: cover(unit, chief if unit.is_fault and not unit.is_kind else shown, is_incident=True, is_fault=True)
+        unit: cover(
+            unit, chief if unit.is_fault and not unit.is_kind else shown, is_incident=True, is_fault=True, signs=signs
+        )
         for unit in question.units
     }
     spread = (found.cosine - settings.cosine_low) / (settings.cosine_high - settings.cosine_low)
@@ -171,13 +184,20 @@ def _share(units: Sequence[Unit], covered: Mapping[Unit, float], words: Bm25, se
     return sum(weights[unit] * covered[unit] for unit in units) / sum(weights.values())
 
 
-def cover(unit: Unit, tokens: Mapping[str, float], *, is_incident: bool, is_fault: bool) -> float:
+def cover(
+    unit: Unit,
+    tokens: Mapping[str, float],
+    *,
+    is_incident: bool,
+    is_fault: bool,
+    signs: Mapping[str, float] | None = None,
+) -> float:
     """0 to 1: whether a text speaks of the unit. An incident also by its signs: a burst of them is the thing itself."""
     if unit.weight == "word" and len(unit.tokens) > 1:
         return sum(token in tokens for token in unit.tokens) / len(unit.tokens)
     if any(token in tokens for token in (unit.kinds if is_incident and unit.is_kind else unit.tokens)):
         return 1.0
-    if is_incident and any(sign in tokens for sign in unit.signs) and not unit.is_kind:
+    if is_incident and any(sign in (signs or ()) for sign in unit.signs) and not unit.is_kind:
         return 0.6
     return 0.5 if unit.is_fault and unit.weight == "broad" and is_fault else 0.0
 

@@ -34,6 +34,8 @@ BRIEF = {1: 2.0, 2: 1.3}
 """What shows in one window or two must exceed the bar by this factor: a stumble is no incident (a guess)."""
 DEPLOYED_NS = 10 * LEDGER_WINDOW_NS
 """A new version that fails is noticed within this time (a guess)."""
+_SAID = {"appeared", "burst"}
+"""Where the faulty service says nothing else, one rare line is too little to go by."""
 MOST_SERVICES = 20
 DEVIATIONS_EACH = 5
 MOST_DEVIATIONS = 30
@@ -156,7 +158,8 @@ def _told(
     told = [_deviation(feature, lines, present, templates) for feature, lines in zip(chosen, shown, strict=True)]
     onset = onsets(ranked, list(zip(chosen, told, strict=True)), span.start_ns)
     services = tuple(ranked[:1]) + tuple(first.service for first in onset if first.service != ranked[0])
-    once, kept = _said_once(store, patterns, course, onset, services[:1], span.end_ns)
+    complaining = services[:1] if any(d.service in services[:1] and d.kind in _SAID for d in told) else ()
+    once, kept = _said_once(store, patterns, course, onset, complaining, span.end_ns)
     told += [each for each in once if (each.service, each.pattern_id) not in {(d.service, d.pattern_id) for d in told}]
     deviations = tuple(sorted(told, key=lambda d: (-abs(d.surprise), d.service, d.kind, d.pattern_id, d.template)))
     evidence = tuple(sorted({*evidence, *kept}, key=lambda line: (line.time_ns, line.source, line.position)))

@@ -4,9 +4,10 @@ from typing import get_args
 
 import pytest
 
+from api.candidate import IncidentCandidate, doubted
 from api.question import Question, read_question
 from api.retrieve import Ranked
-from api.support import IncidentTexts, SupportSettings, Verdict, incident_support
+from api.support import IncidentTexts, Said, Support, SupportSettings, Verdict, incident_support
 from api.uneventful import SLIGHT_NS, SLIGHT_SURPRISE, is_slight
 from index.bm25 import Bm25
 from index.glossary import Glossary, parse_glossary
@@ -34,15 +35,25 @@ def read(text: str, glossary: Glossary) -> Question:
 
 
 def verdict(
-    question: Question, tokens: dict[str, float], said: dict[str, float] | None = None, causes: tuple[str, ...] = ()
+    question: Question,
+    tokens: dict[str, float],
+    said: dict[str, float] | None = None,
+    causes: tuple[str, ...] = (),
+    bursts: dict[str, float] | None = None,
 ) -> Verdict:
     texts = IncidentTexts(Bm25.build(["one", "other"], [tokens, {}]), frozenset(causes))
     found = Ranked("one", 1.0, 0.5, tokens)
-    return incident_support(question, found, tokens if said is None else said, texts, SupportSettings()).verdict
+    words = tokens if said is None else said
+    bursts = words if bursts is None else bursts
+    return incident_support(question, found, Said(words, bursts), texts, SupportSettings()).verdict
 
 
 def test_a_thing_is_found_by_its_signs(glossary: Glossary) -> None:
     assert verdict(read("was there a leak?", glossary), {COLLECTION: 1.0}) == "found"
+
+
+def test_one_line_of_a_sign_is_none(glossary: Glossary) -> None:
+    assert verdict(read("was there a leak?", glossary), {COLLECTION: 1.0}, bursts={}) == "not_found"
 
 
 @pytest.mark.parametrize(("weight", "expected"), [(0.7, "inconclusive"), (0.5, "found")])
@@ -78,6 +89,15 @@ def test_a_brief_incident_of_few_lines_is_slight() -> None:
     assert is_slight(incident(SLIGHT_NS - 1, SLIGHT_SURPRISE - 1))
     assert not is_slight(incident(SLIGHT_NS, SLIGHT_SURPRISE - 1))
     assert not is_slight(incident(SLIGHT_NS - 1, SLIGHT_SURPRISE))
+
+
+def test_slight_incidents_are_uncertain_alone_and_fit_beside_a_graver_one() -> None:
+    fits = Support("found", 0.9, ())
+    slight, grave = (IncidentCandidate(incident(length, 5.0), 1.0, fits) for length in (1, SLIGHT_NS))
+    other = IncidentCandidate(incident(1, 5.0), 1.0, Support("not_found", 0.0, ()))
+    assert [each.support.verdict for each in doubted([slight, other])] == ["inconclusive", "not_found"]
+    assert doubted([slight, grave, other]) == [slight, grave, other]
+    assert doubted([other]) == [other]
 
 
 @pytest.mark.parametrize("kind", sorted({*get_args(DeviationKind)} - {"appeared", "burst", "level"}))

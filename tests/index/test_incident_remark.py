@@ -58,6 +58,14 @@ def test_what_the_faulty_service_said_once_as_it_began_is_told_with_its_line(fol
     assert line.time_ns == remark.onset_ns < FAULT.start_ns
 
 
+def test_a_service_that_says_nothing_else_has_no_remarks(folder: Path) -> None:
+    slow = Event("slow", 210, 220)
+    frame = with_line(traffic.lines(seed=5, minutes=MINUTES, events=(slow,)), slow.start + 0.2, SAID, "payment")
+    found = mined(folder, frame)
+    assert found.services[0] == "payment"
+    assert told(found) == []
+
+
 def test_where_nothing_rare_was_said_there_is_no_remark(folder: Path, usual: pl.DataFrame) -> None:
     assert told(mined(folder, usual)) == []
 
