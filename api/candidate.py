@@ -10,6 +10,8 @@ from api.question import Question
 from api.recognise import PatternCandidate, proving_patterns, shown_by
 from api.retrieve import RetrievalIndex
 from api.support import (
+    IncidentTexts,
+    Said,
     Support,
     SupportSettings,
     best_support,
@@ -17,6 +19,7 @@ from api.support import (
     pattern_support,
     unspoken_units,
 )
+from api.uneventful import is_slight, knows_usual_course
 from index.bm25 import CONCEPT_PREFIX
 from index.incident import Incident
 from index.vector import Vectors
@@ -114,17 +117,35 @@ def _incidents(
     prominence = prominences(question.units, index.incidents.tokens, settings)
     is_shown_only = _is_shown_only(question, index)
     proving = proving_patterns(patterns, settings)
+    texts = IncidentTexts(index.incidents.words, index.causes)
     for ranked in index.rank_incidents(question, vector, among):
         incident = index.incident_of[ranked.id]
         shown = shown_by(incident, proving)
-        support = incident_support(question, ranked, index.incidents.words, settings)
+        support = incident_support(
+            question, ranked, Said(index.said[ranked.id], index.signs[ranked.id]), texts, settings
+        )
         if shown > support.strength and not question.kinds:
             support = Support("found", shown, ())
         gravity = (_GRAVITY_OF_SIGNS if is_shown_only else _GRAVITY) * _extent(incident)
         fit = (0.0 if is_shown_only else ranked.score) + _PROMINENCE * prominence[ranked.id] + _SHOWN * shown
         found.append(IncidentCandidate(incident, fit + gravity, support))
+    if knows_usual_course(index.generation):
+        found = doubted(found)
     order = {"found": 0, "inconclusive": 1, "not_found": 2}
     return sorted(found, key=lambda each: (order[each.support.verdict], -each.score, each.incident.incident_id))
+
+
+def doubted(candidates: list[IncidentCandidate]) -> list[IncidentCandidate]:
+    """Slight incidents are no yes by themselves; beside a graver one that fits they are of its kind."""
+    fitting = [each for each in candidates if each.support.verdict == "found"]
+    if not fitting or not all(is_slight(each.incident) for each in fitting):
+        return candidates
+    return [
+        dataclasses.replace(each, support=dataclasses.replace(each.support, verdict="inconclusive"))
+        if each in fitting
+        else each
+        for each in candidates
+    ]
 
 
 def _is_shown_only(question: Question, index: RetrievalIndex) -> bool:

@@ -211,8 +211,10 @@ def _span(incident: Incident, language: Language, as_of_ns: int) -> Iterator[Cla
 
 
 def _deviations(incident: Incident, evidence: Evidence, language: Language) -> Iterator[Claim]:
+    remarked = {name for each in incident.deviations if each.is_remark for name in each.evidence[:1]}
+    yield from (quote_claim(line, language) for line in incident.evidence if line.id in remarked)
     said = 0
-    for deviation in incident.deviations:
+    for deviation in (each for each in incident.deviations if not each.is_remark):
         found = _slower(incident, deviation, language) if deviation.kind == "slower" else None
         if deviation.kind in {"appeared", "burst", "vanished"}:
             found = _counted(incident, deviation, evidence, language)

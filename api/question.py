@@ -23,6 +23,7 @@ from api.question_words import (
     INTENT_PATTERNS,
     LIKE_THIS,
     QUOTED,
+    REACHED_BEFORE,
     UNABLE_AFTER,
     UNABLE_BEFORE,
     WRITTEN,
@@ -56,8 +57,13 @@ class Unit:
     """It says that something went wrong; any sign of a fault covers it in part."""
     signs: tuple[str, ...] = ()
     """Tokens that an incident shows when this happens, whether or not anybody names it."""
-    is_kind: bool = False
-    """It names an incident kind: an incident either is of that kind or is not."""
+    kinds: tuple[str, ...] = ()
+    """Those of `tokens` that name an incident kind: an incident either is of that kind or is not."""
+
+    @property
+    def is_kind(self) -> bool:
+        """Whether it names an incident kind."""
+        return bool(self.kinds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +114,9 @@ def read_question(
     rest, services_named = named_services(time.rest, services, glossary)
     like_this = bool(LIKE_THIS.search(rest))
     focus = " ".join(HAN_ASKING.sub("", WRITTEN.sub(r"\1", LIKE_THIS.sub(" ", rest))).split())
-    found = [match for match in glossary.longest(focus, "question") if not _is_cut_off(focus, match)]
-    matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS]
-    units = _units(focus, matches, {(match.start, match.end) for match in found})
+    named, taken = glossary.asked(focus)
+    matches, known = _telling_matches(focus, named, taken)
+    units = _units(focus, matches, known)
     identifiers = _identifiers(time.rest)
     named_ids = tuple(dict.fromkeys(HEX_ID.findall(text.lower())))
     intent = _intent(text)
@@ -152,9 +158,14 @@ def _is_about_anything(rest: str, units: Sequence[Unit], glossary: Glossary, *, 
     if not asked:
         return False
     left = HAN_ASKING.sub("", left)
-    found = glossary.longest(left, "question")
-    matches = [match for match in found if match.concept.id not in IGNORED_CONCEPTS and not _is_cut_off(left, match)]
-    return not _units(left, matches, {(match.start, match.end) for match in found})
+    return not _units(left, *_telling_matches(left, *glossary.asked(left)))
+
+
+def _telling_matches(text: str, named: Sequence[Match], taken: Sequence[Match]) -> tuple[list[Match], set[_Place]]:
+    """Those that say something, and all places that the glossary accounts for."""
+    whole = [match for match in named if not _is_cut_off(text, match)]
+    told = [match for match in whole if match.concept.id not in IGNORED_CONCEPTS]
+    return told, {(match.start, match.end) for match in (*whole, *taken)}
 
 
 def _is_general(units: Sequence[Unit]) -> bool:
@@ -275,23 +286,25 @@ def _with_symptoms(focus: str, found: dict[_Place, Unit]) -> dict[_Place, Unit]:
 
 def _is_symptom(focus: str, place: _Place) -> bool:
     start, end = place
-    if UNABLE_BEFORE.search(focus[:start]) or UNABLE_AFTER.match(focus, end):
+    if any(before.search(focus[:start]) for before in (UNABLE_BEFORE, REACHED_BEFORE)):
+        return True
+    if UNABLE_AFTER.match(focus, end):
         return True
     causes, consequences = list(CAUSE.finditer(focus)), list(CONSEQUENCE.finditer(focus))
-    if causes and start < causes[0].start() and not consequences:
+    if causes and start < causes[0].start():
         return True
     return bool(consequences) and start >= consequences[-1].end()
 
 
 def _concept_unit(focus: str, place: _Place, group: Sequence[Match]) -> Unit:
     text = focus[place[0] : place[1]]
-    literal = [word.stem for word in words(text) if not word.is_han]
+    literal = [word.stem for word in words(text) if not word.is_han and not any(match.beside for match in group)]
     tokens = [CONCEPT_PREFIX + match.concept.id for match in group] + (literal if len(literal) == 1 else [])
     telling = any(not match.concept.broad and not match.vague for match in group)
     is_fault = any(match.concept.group == "faults" for match in group)
-    is_kind = any(match.concept.kind for match in group)
+    kinds = tuple(CONCEPT_PREFIX + match.concept.id for match in group if match.concept.kind)
     signs = dict.fromkeys(CONCEPT_PREFIX + sign for match in group for sign in match.concept.signs)
-    return Unit(text, tuple(tokens), "telling" if telling else "broad", is_fault, tuple(signs), is_kind)
+    return Unit(text, tuple(tokens), "telling" if telling else "broad", is_fault, tuple(signs), kinds)
 
 
 def _unknown_han(focus: str, known: AbstractSet[_Place]) -> list[_Place]:

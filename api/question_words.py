@@ -63,7 +63,9 @@ CONSEQUENCE = re.compile(
 )
 """What follows is what people saw; what stands before is why."""
 
-CAUSE = re.compile(r"\b(?:since|because|due to|owing to|as a result of|after)\b|因为|由于", re.IGNORECASE)
+CAUSE = re.compile(
+    r"\b(?:since|because|due to|owing to|as a result of|after)\b|因为|由于|因(?![此而果素])", re.IGNORECASE
+)
 """What follows is why; what stands before is what people saw."""
 
 UNABLE_BEFORE = re.compile(
@@ -75,8 +77,17 @@ UNABLE_BEFORE = re.compile(
 UNABLE_AFTER = re.compile(r"\s*(?:不了|不上|不成|不出)")
 """Around something that people could not do: a symptom, which logs need not name."""
 
+REACHED_BEFORE = re.compile(
+    r"(?:\b(?:up|down|over|through|way|on|back|everybody|everyone|everything|all|spread|spreading) to(?: the| our)?"
+    r"|(?:蔓延|扩散|传导|传播|波及|涌|打|压)到(?:了)?)\s*$",
+    re.IGNORECASE,
+)
+"""Before how far something went: what came of it."""
+
 ASKS_FOR_LINES = re.compile(
-    r"\b(?:logged|written|printed|lines?|messages?|entries|entry|warnings?|logs)\b|日志|打印|写过|写出|警告|告警",
+    r"\b(?:logged|written|printed|lines?|(?:log|error|warning|such|any|these|those) messages?"
+    r"|messages? (?:saying|about|like|containing|that says?)|entries|entry|warnings?|logs)\b"
+    r"|日志|打印|写过|写出|警告|告警",
     re.IGNORECASE,
 )
 """Asked for lines, lines are the answer, whether or not they mean trouble."""

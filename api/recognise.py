@@ -38,11 +38,11 @@ def shown_by(incident: Incident, proving: Mapping[str, float]) -> float:
     """0 to 1: how surely one of the incident's chief deviations is what was asked about; 0 where none is."""
     strongest = max((abs(deviation.surprise) for deviation in incident.deviations), default=1.0)
     shown = [
-        proving[deviation.pattern_id] * math.sqrt(deviation.surprise / strongest)
+        proving[deviation.pattern_id] * (1.0 if deviation.is_remark else math.sqrt(deviation.surprise / strongest))
         for deviation in incident.deviations
         if deviation.kind in {"appeared", "burst"}
         and deviation.pattern_id in proving
-        and deviation.surprise >= CHIEF * strongest
+        and (deviation.is_remark or deviation.surprise >= CHIEF * strongest)
     ]
     return max(shown, default=0.0)
 

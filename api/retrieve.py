@@ -8,12 +8,15 @@ import polars as pl
 
 from api.fuse import Arm, fuse
 from api.question import Question
-from api.retrieve_text import TextSettings, incident_tokens, pattern_tokens
-from index.bm25 import Bm25, tokens
+from api.retrieve_text import SAID, TextSettings, incident_tokens, pattern_tokens
+from index.bm25 import CONCEPT_PREFIX, Bm25, tokens
 from index.generation import Generation
 from index.glossary import Glossary, own_glossary
 from index.incident import Incident, Note
 from index.vector import VectorIndex, Vectors
+
+CAUSE_SHARE = 0.25
+"""A fault that a greater share of the incidents names comes along with many causes (a guess)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +112,12 @@ class RetrievalIndex:
     """By pattern id; patterns that people muted, and those without a line left, are not here."""
     patterns: TextIndex
     incidents: TextIndex
+    said: Mapping[str, Mapping[str, float]]
+    """By incident id the tokens of what it newly says: a fault of another line that only took longer is none of it."""
+    signs: Mapping[str, Mapping[str, float]]
+    """The same without its remarks: one line of a sign is none."""
+    causes: frozenset[str]
+    """Tokens of faults that few incidents name: they tell one from another."""
     incident_of: Mapping[str, Incident]
     services: tuple[str, ...]
 
@@ -145,16 +154,44 @@ def build_retrieval(generation: Generation, glossary: Glossary, settings: Retrie
         incident.incident_id: incident_tokens(incident, notes.get(incident.incident_id, ()), glossary, settings.text)
         for incident in generation.incidents
     }
+    said, signs = (
+        {
+            incident.incident_id: incident_tokens(
+                incident,
+                notes.get(incident.incident_id, ()),
+                glossary,
+                settings.text,
+                kinds=SAID,
+                with_remarks=with_remarks,
+            )
+            for incident in generation.incidents
+        }
+        for with_remarks in (True, False)
+    )
+    incidents = _text_index(of_incidents, generation.incident_vectors)
     return RetrievalIndex(
         generation=generation,
         glossary=glossary,
         settings=settings,
         facts=facts,
         patterns=_text_index(of_patterns, generation.pattern_vectors),
-        incidents=_text_index(of_incidents, generation.incident_vectors),
+        incidents=incidents,
+        said=said,
+        signs=signs,
+        causes=_causes(glossary, incidents.words),
         incident_of={incident.incident_id: incident for incident in generation.incidents},
         services=tuple(generation.counts["service"].unique().sort().to_list()),
     )
+
+
+def _causes(glossary: Glossary, words: Bm25) -> frozenset[str]:
+    signs = {sign for concept in glossary.concepts for sign in concept.signs}
+    named = [
+        CONCEPT_PREFIX + concept.id
+        for concept in glossary.concepts
+        if concept.group == "faults" and not (concept.broad or concept.kind or concept.id in signs)
+    ]
+    return frozenset(token for token in named if words.share(token) <= CAUSE_SHARE)
 
 
 class _Keyed:

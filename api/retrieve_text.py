@@ -3,14 +3,19 @@
 import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import get_args
 
 from index.bm25 import CONCEPT_PREFIX, TokenSettings, add_tokens, tokens
 from index.glossary import Glossary
-from index.incident import Incident, Note
+from index.incident import DeviationKind, Incident, Note
 from index.pattern import WILDCARD
 from index.window import RESTARTS
 
 EXAMPLE_CHARACTERS = 1000
+ALL_KINDS: frozenset[DeviationKind] = frozenset(get_args(DeviationKind))
+SAID: frozenset[DeviationKind] = frozenset({"appeared", "burst", "level"})
+"""Deviations that say what went wrong: what took longer or fell silent says where."""
 REMEMBERED_TEXTS = 20_000
 """Texts whose tokens are kept for the next generation, which has nearly the same (a guess: about 100 MB)."""
 
@@ -63,10 +68,16 @@ def pattern_tokens(
 
 
 def incident_tokens(
-    incident: Incident, notes: Iterable[Note], glossary: Glossary, settings: TextSettings
+    incident: Incident,
+    notes: Iterable[Note],
+    glossary: Glossary,
+    settings: TextSettings,
+    *,
+    kinds: AbstractSet[DeviationKind] = ALL_KINDS,
+    with_remarks: bool = True,
 ) -> dict[str, float]:
     """Tokens of one incident: kinds, services, its most surprising deviations by their surprise, notes. Not its title:
-    that says the same again in words of its own (then, followed), which the lines do not have.
+    that says the same again in words of its own (then, followed), which the lines do not have. `kinds`: of deviations.
     """
     found: dict[str, float] = {}
     read_with = _Same(glossary)
@@ -79,9 +90,14 @@ def incident_tokens(
             add_tokens(found, {CONCEPT_PREFIX + concept.id: 1.0}, settings.kind_weight)
     for place, service in enumerate(incident.services):
         add(service, settings.other_services_weight if place else settings.faulty_service_weight)
-    strongest = max((abs(deviation.surprise) for deviation in incident.deviations), default=1.0) or 1.0
-    for deviation in incident.deviations[: settings.deviations]:
-        share = abs(deviation.surprise) / strongest
+    told = [
+        deviation
+        for deviation in incident.deviations[: settings.deviations]
+        if deviation.kind in kinds and (with_remarks or not deviation.is_remark)
+    ]
+    strongest = max((abs(deviation.surprise) for deviation in told), default=1.0) or 1.0
+    for deviation in told:
+        share = 1.0 if deviation.is_remark else abs(deviation.surprise) / strongest
         weight = settings.deviation_floor + (1 - settings.deviation_floor) * share
         add(deviation.template.replace(WILDCARD, " "), weight)
     if any(deviation.template == RESTARTS for deviation in incident.deviations) and "deploy" not in incident.kinds:

@@ -10,8 +10,8 @@ from index.bm25 import Bm25
 
 Verdict = Literal["found", "not_found", "inconclusive"]
 
-SIGN_PRESENCE = 1.0
-"""Weight of a sign in an incident's text from which it counts (a guess: one of its chief deviations)."""
+OTHER_CAUSE = 0.5
+"""A cause that an incident names with this share of the weight of the signs explains them (a guess)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,19 +72,62 @@ class Support:
     missing: tuple[Unit, ...]
 
 
-def incident_support(question: Question, found: Ranked, words: Bm25, settings: SupportSettings) -> Support:
+@dataclasses.dataclass(frozen=True)
+class IncidentTexts:
+    """All incidents' texts: how rare their words are, and the tokens that name a cause in few of them."""
+
+    words: Bm25
+    causes: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """Tokens of what one incident newly says; `bursts` without lines that were said but once or twice."""
+
+    words: Mapping[str, float]
+    bursts: Mapping[str, float]
+
+
+def incident_support(
+    question: Question, found: Ranked, said: Said, texts: IncidentTexts, settings: SupportSettings
+) -> Support:
     """What one incident is worth as evidence."""
     if not question.units:
         return Support("inconclusive" if found.cosine >= settings.cosine_high else "not_found", 0.0, ())
-    chief = {token: weight for token, weight in found.tokens.items() if weight >= settings.presence}
-    covered = {unit: cover(unit, chief, is_incident=True, is_fault=True) for unit in question.units}
+    words = texts.words
+    shown, chief, signs = (
+        {token: weight for token, weight in each.items() if weight >= settings.presence}
+        for each in (found.tokens, said.words, said.bursts)
+    )
+    covered = {
+        unit: cover(
+            unit, chief if unit.is_fault and not unit.is_kind else shown, is_incident=True, is_fault=True, signs=signs
+        )
+        for unit in question.units
+    }
     spread = (found.cosine - settings.cosine_low) / (settings.cosine_high - settings.cosine_low)
     by_words = settings.incident_words
     share = _share(question.units, covered, words, settings)
     strength = by_words * share + (1 - by_words) * min(max(spread, 0.0), 1.0)
     missing = tuple(unit for unit in question.units if unit.weight == "telling" and covered[unit] < 0.5)
-    cosine = max(found.cosine, settings.cosine_low)
-    return Support(_verdict(question, strength, missing, cosine, settings), strength, missing)
+    verdict = _verdict(question, strength, missing, max(found.cosine, settings.cosine_low), settings)
+    if verdict == "found" and _is_explained_otherwise(question.units, chief, texts):
+        verdict = "inconclusive"
+    return Support(verdict, strength, missing)
+
+
+def _is_explained_otherwise(units: Sequence[Unit], chief: Mapping[str, float], texts: IncidentTexts) -> bool:
+    """Whether only signs speak for a telling thing, and the incident names another cause that may have brought them."""
+    telling = [unit for unit in units if unit.weight == "telling" and unit.signs and not unit.is_kind]
+    shown = [unit for unit in telling if not any(token in chief for token in unit.tokens)]
+    if not shown:
+        return False
+    asked = {token for unit in units for token in (*unit.tokens, *unit.signs)}
+    signs = max(chief.get(sign, 0.0) for unit in shown for sign in unit.signs)
+    return any(
+        token in texts.causes and token not in asked and weight >= OTHER_CAUSE * signs
+        for token, weight in chief.items()
+    )
 
 
 def pattern_support(
@@ -141,13 +184,20 @@ def _share(units: Sequence[Unit], covered: Mapping[Unit, float], words: Bm25, se
     return sum(weights[unit] * covered[unit] for unit in units) / sum(weights.values())
 
 
-def cover(unit: Unit, tokens: Mapping[str, float], *, is_incident: bool, is_fault: bool) -> float:
+def cover(
+    unit: Unit,
+    tokens: Mapping[str, float],
+    *,
+    is_incident: bool,
+    is_fault: bool,
+    signs: Mapping[str, float] | None = None,
+) -> float:
     """0 to 1: whether a text speaks of the unit. An incident also by its signs: a burst of them is the thing itself."""
     if unit.weight == "word" and len(unit.tokens) > 1:
         return sum(token in tokens for token in unit.tokens) / len(unit.tokens)
-    if any(token in tokens for token in unit.tokens):
+    if any(token in tokens for token in (unit.kinds if is_incident and unit.is_kind else unit.tokens)):
         return 1.0
-    if is_incident and any(tokens.get(sign, 0.0) >= SIGN_PRESENCE for sign in unit.signs) and not unit.is_kind:
+    if is_incident and any(sign in (signs or ()) for sign in unit.signs) and not unit.is_kind:
         return 0.6
     return 0.5 if unit.is_fault and unit.weight == "broad" and is_fault else 0.0
 

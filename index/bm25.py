@@ -111,6 +111,10 @@ class Bm25:
         """Whether any document has the token."""
         return token in self.rows
 
+    def share(self, token: str) -> float:
+        """Of all documents those that have the token."""
+        return len(self.rows[token][0]) / len(self.ids) if token in self.rows else 0.0
+
     def rarity(self, token: str) -> float:
         """The weight a token earns by being in few documents; that of a token in none is the highest."""
         return self.idf.get(token, _idf(len(self.ids), 0))

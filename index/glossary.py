@@ -15,7 +15,7 @@ GAP = "~"
 LONGEST_GAP = 4
 LONGEST_COMPOUND = 5
 """Parts of a camelCase name that are joined again, to be looked up as one word (a guess)."""
-Side = Literal["question", "document"]
+Side = Literal["question", "document", "beside"]
 _Form = tuple[str, "Concept", bool]
 """A form, its concept, and whether it is vague."""
 
@@ -34,16 +34,21 @@ class Concept:
     """A log may well speak of it without naming it."""
     signs: tuple[str, ...] = ()
     """Ids of the concepts that logs show instead."""
+    of: tuple[str, ...] = ()
+    """Ids of the concepts that it is a fault of: beside one of these its words of the side `beside` name it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """One place where a text names a concept: `text[start:end]`. `vague`: by a form that only questions use."""
+    """One place where a text names a concept: `text[start:end]`. `vague`: by a form that only questions use; `beside`:
+    by one that names it only beside what it is a fault of.
+    """
 
     concept: Concept
     start: int
     end: int
     vague: bool = False
+    beside: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +82,27 @@ class Glossary:
 
     def longest(self, text: str, side: Side) -> list[Match]:
         """Matches that no longer match covers; of several concepts in one place all are given, in order of id."""
-        found = self.matches(text, side)
-        return [match for match in found if not any(_covers(other, match) for other in found)]
+        return _longest(self.matches(text, side))
+
+    def asked(self, text: str) -> tuple[list[Match], list[Match]]:
+        """What a question names, and the matches whose part another has: a word that names a fault beside what it is a
+        fault of ("drift" beside "clock") does so wherever in the question they stand, and both are then that fault.
+        """
+        found = self.longest(text, "question")
+        named = {match.concept.id for match in found}
+        vague = [match for match in found if match.vague]
+        beside = [m for m in (*self.matches(text, "beside"), *vague) if named.intersection(m.concept.of)]
+        faults = [
+            dataclasses.replace(match, vague=False, beside=True)
+            for match in _longest(beside)
+            if not any(_covers(other, match) and not other.concept.broad for other in found)
+        ]
+        telling = [*faults, *(match for match in found if not match.vague)]
+        subjects = {subject for match in telling for subject in match.concept.of}
+        gone = [*faults, *(match for match in found if match.concept.id in subjects)]
+        taken = [match for match in found if any(_overlap(match, other) for other in gone)]
+        kept = [match for match in found if match not in taken]
+        return sorted(kept + faults, key=lambda m: (m.start, m.start - m.end, m.concept.id)), taken
 
     def english_of(self, text: str) -> str:
         """A word-for-word English reading of a Chinese or mixed text, for models that know English only.
@@ -154,16 +178,17 @@ def load_glossary() -> Glossary:
 def parse_glossary(toml: str) -> Glossary:
     """A glossary from TOML of the shape that `glossary/faults.toml` explains in its first lines."""
     concepts: list[Concept] = []
-    forms: dict[Side, list[_Form]] = {"question": [], "document": []}
+    forms: dict[Side, list[_Form]] = {"question": [], "document": [], "beside": []}
     for group, entries in tomllib.loads(toml).items():
         for name, entry in entries.items():
             spoken = _listed(entry["en"])[0]
-            signs = tuple(_listed(entry.get("signs", "")))
-            concept = Concept(name, spoken, group, entry.get("kind", ""), entry.get("broad", False), signs)
+            signs, of = tuple(_listed(entry.get("signs", ""))), tuple(_listed(entry.get("of", "")))
+            concept = Concept(name, spoken, group, entry.get("kind", ""), entry.get("broad", False), signs, of)
             concepts.append(concept)
             shared = [(form, concept, False) for form in _listed(entry["en"]) + _listed(entry["zh"])]
             forms["question"] += shared + [(form, concept, True) for form in _listed(entry.get("ask", ""))]
             forms["document"] += shared + [(form, concept, False) for form in _listed(entry.get("log", ""))]
+            forms["beside"] += [(form, concept, False) for form in _listed(entry.get("beside", ""))]
     return Glossary(tuple(concepts), {side: _phrases(listed) for side, listed in forms.items()})
 
 
@@ -192,6 +217,14 @@ def _compounds(found: Sequence[Word]) -> Iterator[tuple[int, int, str]]:
                 break
             joined += found[end].text
             yield i, end + 1, joined
+
+
+def _longest(found: Sequence[Match]) -> list[Match]:
+    return [match for match in found if not any(_covers(other, match) for other in found)]
+
+
+def _overlap(one: Match, other: Match) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _covers(longer: Match, match: Match) -> bool:

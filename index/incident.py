@@ -5,6 +5,9 @@ from typing import Literal
 
 DeviationKind = Literal["appeared", "burst", "vanished", "slower", "level"]
 
+REMARK_BELOW = 3
+"""Fewer lines than this are never a burst (index/deviation.py, FEWEST_MORE)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class EvidenceLine:
@@ -41,6 +44,11 @@ class Deviation:
     """Ids of lines in `Incident.evidence`, first the one that shows the onset."""
     before_template: str = ""
     """For `slower` the earlier line's template."""
+
+    @property
+    def is_remark(self) -> bool:
+        """Whether it is no burst but a line or two that are hardly ever written (index/incident_remark.py)."""
+        return self.kind == "appeared" and self.observed < REMARK_BELOW
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from index.deviation_mark import Course
-from index.incident import Deviation, Incident
+from index.incident import Deviation, EvidenceLine, Incident, Onset
 from index.incident_blame import rank_by_blame
 from index.incident_course import Courses, MineCache, read_courses
 from index.incident_family import with_families
@@ -18,6 +18,7 @@ from index.incident_find import Found, Span, bar, find_spans
 from index.incident_first import is_bystander, onsets
 from index.incident_lines import Shown, copy_lines, find_lines, floor_of
 from index.incident_named import read_named
+from index.incident_remark import beginning, remarks
 from index.incident_span import Feature, features, lasting, score_of, signature
 from index.incident_title import kinds_of, severity_of, title_of
 from index.line_store import LEDGER_WINDOW_NS, LineReader
@@ -33,6 +34,8 @@ BRIEF = {1: 2.0, 2: 1.3}
 """What shows in one window or two must exceed the bar by this factor: a stumble is no incident (a guess)."""
 DEPLOYED_NS = 10 * LEDGER_WINDOW_NS
 """A new version that fails is noticed within this time (a guess)."""
+_SAID = {"appeared", "burst"}
+"""Where the faulty service says nothing else, one rare line is too little to go by."""
 MOST_SERVICES = 20
 DEVIATIONS_EACH = 5
 MOST_DEVIATIONS = 30
@@ -116,7 +119,8 @@ def _incident(
     of_them = [feature for feature in found if feature.service in set(involved)]
     floor_ns = floor_of(course, span, earlier_end_ns)
     told = _told(store, patterns, course, Span(span.start_ns, end_ns), of_them, involved, floor_ns=floor_ns)
-    return told, {name for feature in of_them for name in (feature.pattern_id, feature.before_id) if name}
+    patterns_told = {name for feature in of_them for name in (feature.pattern_id, feature.before_id)}
+    return told, {*patterns_told, *(deviation.pattern_id for deviation in told.deviations)} - {""}
 
 
 def _suffices(found: Sequence[Feature], height: float) -> bool:
@@ -152,9 +156,13 @@ def _told(
     present = {line.id for line in evidence}
     templates = dict(patterns.patterns.select("pattern_id", "template").iter_rows())
     told = [_deviation(feature, lines, present, templates) for feature, lines in zip(chosen, shown, strict=True)]
-    deviations = tuple(sorted(told, key=lambda d: (-abs(d.surprise), d.service, d.kind, d.pattern_id, d.template)))
     onset = onsets(ranked, list(zip(chosen, told, strict=True)), span.start_ns)
     services = tuple(ranked[:1]) + tuple(first.service for first in onset if first.service != ranked[0])
+    complaining = services[:1] if any(d.service in services[:1] and d.kind in _SAID for d in told) else ()
+    once, kept = _said_once(store, patterns, course, onset, complaining, span.end_ns)
+    told += [each for each in once if (each.service, each.pattern_id) not in {(d.service, d.pattern_id) for d in told}]
+    deviations = tuple(sorted(told, key=lambda d: (-abs(d.surprise), d.service, d.kind, d.pattern_id, d.template)))
+    evidence = tuple(sorted({*evidence, *kept}, key=lambda line: (line.time_ns, line.source, line.position)))
     scores = [score_of(by_service[service]) for service in ranked]
     return Incident(
         incident_id=_id(span, services),
@@ -170,6 +178,27 @@ def _told(
         signature=signature(found),
         line_count=_line_count(course, span, services),
     )
+
+
+def _said_once(
+    store: LineReader,
+    patterns: PatternSet,
+    course: Course,
+    onset: Sequence[Onset],
+    services: Sequence[str],
+    until_ns: int,
+) -> tuple[list[Deviation], tuple[EvidenceLine, ...]]:
+    """Rare lines of the faulty service at its first sign, as deviations, and copies of them."""
+    times = [each.time_ns for each in onset if each.service in services]
+    if not times:
+        return [], ()
+    where = beginning(times[0], until_ns)
+    found = remarks(course, services[0], where)
+    shown = find_lines(store, patterns, where, found, floor_ns=where.start_ns)
+    kept = copy_lines(store, patterns, _evidence_ids(shown))
+    present = {line.id for line in kept}
+    told = [_deviation(feature, lines, present, {}) for feature, lines in zip(found, shown, strict=True)]
+    return [each for each in told if each.evidence], kept
 
 
 def _without_bystanders(ranked: list[str], by_service: dict[str, list[Feature]]) -> list[str]:
@@ -219,11 +248,13 @@ def _deviation(feature: Feature, shown: Shown, present: set[str], templates: dic
 
 
 def _is_deployed(course: Course, span: Span, services: Sequence[str]) -> bool:
-    """Whether pods of one of these services began in the span or shortly before it."""
+    """Whether pods of one of these services began shortly before the span or in its first half: a version that breaks
+    something comes before what it breaks, one that mends it comes last.
+    """
     windows = course.windows
     new = (windows.columns["template"] == NEW_PODS) & windows.columns["service"].is_in(list(services))
     counts = windows.dense(new.arg_true().to_numpy().astype(np.int64))
-    first, last = windows.times.searchsorted([span.start_ns - DEPLOYED_NS, span.end_ns])
+    first, last = windows.times.searchsorted([span.start_ns - DEPLOYED_NS, (span.start_ns + span.end_ns) // 2])
     return bool(counts[:, first:last].sum() > 0)
 
 

@@ -82,6 +82,17 @@ def test_counts_in_claims_are_those_of_the_store(shop: SmallShop) -> None:
     assert any("accepted" in text and "only 0 times" in text for text in claims)
 
 
+def test_a_line_hardly_ever_written_that_began_an_incident_is_quoted(shop: SmallShop) -> None:
+    (burst,) = (each for each in shop.avalanche.deviations if each.service == "frontdoor")
+    others = tuple(each for each in shop.avalanche.deviations if each is not burst)
+    remark = dataclasses.replace(burst, kind="appeared", observed=1.0, expected=0.001, surprise=3.0)
+    incident = dataclasses.replace(shop.avalanche, deviations=(*others, remark))
+    generation = dataclasses.replace(shop.generation, id="f" * 16, incidents=(incident,))
+    said = next(line for line in incident.evidence if line.id == remark.evidence[0])
+    answer = shop.ask("Any cascading failure before?", generation=generation)
+    assert any(said.message in claim.text and claim.citations == (said.id,) for claim in answer.claims)
+
+
 def test_what_people_noted_is_told_with_their_name(shop: SmallShop) -> None:
     said = shop.ask(AVALANCHE_QUESTIONS[0]).answer
     assert "Cause, as noted by Ada: “the database ran out of file handles 3 times”" in said

@@ -243,3 +243,30 @@ def test_that_something_was_written_is_no_subject_unless_it_says_where_to(glossa
     quoted = read("How often was statement too slow written?", glossary)
     assert "written" not in {unit.text for unit in quoted.units}
     assert "written" in {unit.text for unit in read("How many blocks were written to disk?", glossary).units}
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("Did the time on a clock start to drift?", "concept:clock_skew"),
+        ("Is a volume full?", "concept:disk_full"),
+        ("内存有没有不断增长?", "concept:memory_leak"),
+        ("缓存突然失效了吗?", "concept:cache_stampede"),
+    ],
+)
+def test_a_fault_may_be_named_in_two_places(glossary: Glossary, text: str, concept: str) -> None:
+    assert [unit.tokens for unit in read(text, glossary).units if unit.weight == "telling"] == [(concept,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "symptom"),
+    [
+        ("Did failures cascade from one service up to the gateway?", "gateway"),
+        ("有没有级联故障,一直蔓延到网关的?", "网关"),
+        ("令牌因时钟偏差而被拒绝过吗?", "令牌"),
+    ],
+)
+def test_how_far_it_went_and_what_came_of_it_weigh_less(glossary: Glossary, text: str, symptom: str) -> None:
+    weights = {unit.text: unit.weight for unit in read(text, glossary).units}
+    assert weights[symptom] == "broad"
+    assert "telling" in weights.values()

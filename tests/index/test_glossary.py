@@ -10,7 +10,7 @@ import pytest
 from index.glossary import GAP, Glossary, load_glossary, parse_glossary
 from index.words import words
 
-SIDES = ("en", "zh", "ask", "log")
+SIDES = ("en", "zh", "ask", "log", "beside")
 MEANT_TWICE = {
     "business": "checkout, 下单, 信息, 站点",
     "data": "mapper, reducer, name system, stored block, 编码",
@@ -138,7 +138,40 @@ def test_a_gap_takes_a_few_words_and_no_more(glossary: Glossary, text: str, is_n
 
 def test_signs_name_concepts_that_exist(glossary: Glossary) -> None:
     known = {concept.id for concept in glossary.concepts}
-    assert all(sign in known for concept in glossary.concepts for sign in concept.signs)
+    assert all(sign in known for concept in glossary.concepts for sign in (*concept.signs, *concept.of))
+
+
+BESIDE = """
+[g]
+clock = { en = "clock", zh = "时钟" }
+skew = { en = "clock skew", zh = "时钟偏差", ask = "from the future", beside = "drift, off", of = "clock" }
+offline = { en = "off", zh = "关闭" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "taken"),
+    [
+        ("did a clock drift", ["drift"], ["clock"]),
+        ("was the clock off", ["off"], ["clock", "off"]),
+        ("the clock said it was from the future", ["from the future"], ["clock", "from the future"]),
+        ("was there clock skew, by which clock", ["clock skew"], ["clock"]),
+    ],
+)
+def test_a_word_beside_what_it_is_a_fault_of_names_that_fault_and_takes_both(
+    text: str, named: list[str], taken: list[str]
+) -> None:
+    kept, gone = parse_glossary(BESIDE).asked(text)
+    assert [text[match.start : match.end] for match in kept] == named
+    assert all(match.concept.id == "skew" and not match.vague for match in kept)
+    assert [text[match.start : match.end] for match in gone] == taken
+
+
+@pytest.mark.parametrize(("text", "named"), [("did snow drift", []), ("was the light off", ["offline"])])
+def test_without_it_the_word_means_what_it_means_elsewhere(text: str, named: list[str]) -> None:
+    kept, gone = parse_glossary(BESIDE).asked(text)
+    assert [match.concept.id for match in kept] == named
+    assert gone == []
 
 
 def test_a_form_given_twice_is_vague_only_when_no_sure_form_says_the_same() -> None:
@@ -195,7 +228,7 @@ def test_every_concept_is_told_in_both_languages_and_no_list_is_empty(
 ) -> None:
     for concepts in tables.values():
         for name, entry in concepts.items():
-            assert set(entry) <= {*SIDES, "broad", "signs", "kind"}, name
+            assert set(entry) <= {*SIDES, "broad", "signs", "of", "kind"}, name
             assert {"en", "zh"} <= set(entry), name
             assert all(forms(entry, side) and all(forms(entry, side)) for side in SIDES if side in entry), name
 

@@ -93,6 +93,16 @@ def test_an_incident_after_new_pods_of_the_faulty_service_is_one_of_a_deployment
     store.close()
 
 
+def test_new_pods_that_end_an_incident_are_no_deployment_that_caused_it(tmp_path: Path) -> None:
+    begun = traffic.beginnings("orders", (2, 117), ("orders-a", "orders-b"), "orders starting")
+    faulty = traffic.lines(seed=5, minutes=180, events=(Event("exhausted", 110, 118),))
+    store = traffic.stored(tmp_path, pl.concat([faulty, begun]))
+    (found,) = mine_incidents(store, traffic.patterns_of(store), before_ns=None)
+    assert found.end_ns > START_NS + 117 * MINUTE_NS
+    assert "deploy" not in found.kinds
+    store.close()
+
+
 def test_lines_that_stopped_are_told_as_vanished_and_show_the_last_one(incidents: list[Incident]) -> None:
     silent = incidents[0]
     vanished = next(d for d in silent.deviations if d.kind == "vanished" and "reserved" in d.template)
