@@ -88,7 +88,7 @@ def store_under(elastic: Elastic, url: str, prefix: str, stream: ChunkStream, fa
     with Edge(int(url.rpartition(":")[2])) as edge, storing(edge.url, prefix, stream) as counts:
         for pushed in work[:begin]:
             stream.append(pushed)
-        wait_until(lambda: counts.read().get("settled_chunks", 0) >= begin // 2)
+        wait_until(lambda: counts.read().get("settled_chunks", 0) >= max(1, begin // 2))
         with fault(edge, elastic, prefix, chance):
             for pushed in work[begin:end]:
                 stream.append(pushed)
