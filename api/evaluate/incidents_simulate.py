@@ -30,6 +30,8 @@ HOURS_EACH = 6.0
 LINES_A_MINUTE = 70.0
 SERVICES = 10
 """The smallest shop there is."""
+AVALANCHE_SERVICES = 3
+"""Deviations spread over so many services or more in an avalanche (the glossary)."""
 END_NS = 1_790_000_000_000_000_000 // 86_400_000_000_000 * 86_400_000_000_000
 DAY_NS = 86_400_000_000_000
 QUESTIONS = "incidents_questions.toml"
@@ -177,7 +179,7 @@ def _run_shop(
             found = detect(world, labels)
             asked = [
                 _ask(world, labels, kind, present, *said)
-                for kind in askable(faults, present)
+                for kind in askable(faults, present, labels)
                 for said in _wordings(kind)
             ]
             return ShopResult(
@@ -190,9 +192,14 @@ def _run_shop(
             )
 
 
-def askable(faults: Iterable[str], present: Sequence[str]) -> list[str]:
-    """The kinds that happened, and those that did not even as part of another: of the rest no answer is wrong."""
+def askable(faults: Iterable[str], present: Sequence[str], labels: Iterable[Label] = ()) -> list[str]:
+    """The kinds that happened, and those that did not even as part of another: of the rest no answer is wrong.
+
+    Whatever spreads over AVALANCHE_SERVICES is an avalanche too, as the glossary has it.
+    """
     shown = {kind for each in present for kind in FAULTS[each].shows}
+    if any(not label.benign and len(label.affected) >= AVALANCHE_SERVICES for label in labels):
+        shown.add("avalanche")
     return [kind for kind in faults if kind in present or kind not in shown]
 
 

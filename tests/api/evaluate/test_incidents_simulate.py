@@ -1,9 +1,11 @@
 """Simulated shops: which kinds happen, what is asked about them, and what the report says of it."""
 
+import dataclasses
 import random
 
 import pytest
 
+from api.evaluate.incidents_label import Label
 from api.evaluate.incidents_shops import question_row, report_shops
 from api.evaluate.incidents_simulate import (
     Asked,
@@ -59,6 +61,10 @@ def test_what_happened_only_as_part_of_another_fault_is_not_asked_about() -> Non
     assert askable(kinds, ["avalanche"]) == ["avalanche", "oom_kill"]
     assert askable(kinds, ["avalanche", "pool_exhaustion"]) == kinds
     assert askable(kinds, ["oom_kill"]) == kinds
+    spread = Label("oom_kill-1", 0, 1, "cart", "oom_kill", "oom_kill", affected=("cart", "orders", "gateway"))
+    assert askable(kinds, ["oom_kill"], [spread]) == ["oom_kill", "pool_exhaustion"]
+    assert askable(kinds, ["oom_kill"], [dataclasses.replace(spread, affected=("cart", "orders"))]) == kinds
+    assert askable(kinds, ["oom_kill"], [dataclasses.replace(spread, benign=True)]) == kinds
 
 
 def test_each_variant_of_what_happens_comes_twice_and_nothing_else_comes() -> None:
