@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from api.metrics import beginning, counted
 from ingest import collect
 from ingest.collect import CollectStatus
+from ingest.follow import LOSSES
 
 
 class CollectCollector(Collector):
@@ -32,7 +33,8 @@ def collected(status: CollectStatus) -> Iterator[Metric]:
     ):
         what, done = name.split("_")
         yield CounterMetricFamily(f"dejalog_collector_{done}_{what}", doc, value=counts.get(name, 0))
-    dropped = beginning("bytes_lost_", counts) | {"dead_letter": counts.get("dead_lettered_bytes", 0)}
+    lost = dict.fromkeys(LOSSES, 0) | beginning("bytes_lost_", counts)
+    dropped = lost | {"dead_letter": counts.get("dead_lettered_bytes", 0)}
     yield counted("dejalog_collector_dropped_bytes", "Bytes never to be shipped, by reason.", "reason", dropped)
     retries = {"refused": counts.get("retries_refused", 0), "failed": counts.get("retries_failed", 0)}
     yield counted("dejalog_collector_retries", "Attempts to be made again, by reason.", "reason", retries)

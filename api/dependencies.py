@@ -80,7 +80,10 @@ def _elasticsearch(settings: Settings) -> Iterator[Callable[[], Trouble]]:
     from index.elastic_template import Names  # noqa: PLC0415
 
     names = Names(settings.store.elasticsearch_prefix)
-    with closing(Elastic(settings.store.elasticsearch_url, timeout_s=LOOK_S, connections=1)) as client:
+    store = settings.store
+    with closing(
+        Elastic(store.elasticsearch_url, ca=store.elasticsearch_ca, timeout_s=LOOK_S, connections=1)
+    ) as client:
         yield lambda: elastic_health.trouble(client, names, timeout_s=LOOK_S)
 
 

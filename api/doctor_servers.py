@@ -65,7 +65,12 @@ def check_elasticsearch(settings: Settings) -> Iterator[Finding]:
         found = "ELASTICSEARCH_URL is set and its client is not installed"
         yield Finding("fail", "elasticsearch", found, _EXTRA)
         return
-    with closing(Elastic(url, timeout_s=ANSWER_S, connections=1)) as client:
+    try:
+        client = Elastic(url, ca=settings.store.elasticsearch_ca, timeout_s=ANSWER_S, connections=1)
+    except SettingError as error:
+        yield Finding("fail", "elasticsearch", str(error), "correct ELASTICSEARCH_URL or DEJALOG_ELASTICSEARCH_CA")
+        return
+    with closing(client):
         yield from _elasticsearch(client, settings.store.elasticsearch_prefix)
 
 

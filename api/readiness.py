@@ -4,6 +4,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from prometheus_client.core import GaugeMetricFamily
@@ -45,7 +46,7 @@ class Standing:
 
 
 class Readiness:
-    """Looks at the dependencies of a process; safe to ask from many threads."""
+    """Looks at the dependencies of a process, all at once; safe to ask from many threads."""
 
     def __init__(self, dependencies: Sequence[Dependency] = (), *, starting: Callable[[], str] = str) -> None:
         """`starting` tells what the process itself is not done with yet; empty when it is."""
@@ -63,7 +64,9 @@ class Readiness:
     def _look(self) -> tuple[Standing, ...]:
         with self._lock:
             if self._looked is None or time.monotonic() - self._looked[0] > LOOK_AGE_S:
-                found = tuple(_standing(each, each.look()) for each in self._dependencies)
+                with ThreadPoolExecutor(max(len(self._dependencies), 1)) as looking:
+                    troubles = looking.map(lambda each: each.look(), self._dependencies)
+                    found = tuple(map(_standing, self._dependencies, troubles))
                 self._looked = (time.monotonic(), found)
             return self._looked[1]
 

@@ -219,7 +219,7 @@ class WatchSettings:
 
     trace_endpoint: str = setting(
         "",
-        text.read_server,
+        str,
         "http://host:port",
         "Where traces are sent by OTLP over HTTP (the extra `traces`); without it none are made.",
         variable="OTEL_EXPORTER_OTLP_ENDPOINT",

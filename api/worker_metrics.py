@@ -32,7 +32,7 @@ class StreamCollector(Collector):
         self._storing = storing
         self._ingesting = ingesting
         self._documents = documents
-        self._status: tuple[float, StreamStatus] | None = None
+        self._status: tuple[float, StreamStatus | None] = (-STATUS_AGE_S, None)
 
     def collect(self) -> Iterator[Metric]:
         """Made from the counters and one status of the stream."""
@@ -45,17 +45,21 @@ class StreamCollector(Collector):
             dropped = {"blank": storing.get("blank_records", 0), "dead_letter": documents.get("dead", 0)}
             yield counted(*DROPPED, "reason", dropped)
             yield from _ingested(self._ingesting())
-        try:
-            status = self._read_status()
-        except RefusedError:
+        status = self._read_status()
+        if status is None:
             yield GaugeMetricFamily("dejalog_stream_up", "Whether Redis answers.", value=0)
             return
         yield GaugeMetricFamily("dejalog_stream_up", "Whether Redis answers.", value=1)
         yield from _stream(status)
 
-    def _read_status(self) -> StreamStatus:
-        if self._status is None or time.monotonic() - self._status[0] > STATUS_AGE_S:
-            self._status = (time.monotonic(), self._stream.status())
+    def _read_status(self) -> StreamStatus | None:
+        """None while Redis does not answer: remembered too for a while, since one that hangs is waited for."""
+        if time.monotonic() - self._status[0] > STATUS_AGE_S:
+            try:
+                status = self._stream.status()
+            except RefusedError:
+                status = None
+            self._status = (time.monotonic(), status)
         return self._status[1]
 
 

@@ -2,6 +2,7 @@
 doubtful lines, carriers of an id or counts than one page of each holds.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
@@ -26,7 +27,7 @@ from index.line_store import (
     Order,
 )
 from index.piece import Deadline
-from index.read_batch import is_carrier, summed_tally, too_late
+from index.read_batch import is_carrier, of_signatures, summed_tally, too_late
 from index.segment import STORED_SCHEMA
 from index.view import View
 
@@ -46,6 +47,7 @@ class ElasticBatch:
         self._places: dict[bytes, int] = {}
         self._searches: list[tuple[str, Json]] = []
         self._takers: list[Callable[[Sequence[Json]], None]] = []
+        self._deadline = Deadline(None)
 
     def search(self, where: LineFilter, *, limit: int, order: Order = "newest") -> Later[LinePage]:
         """See ReadBatch."""
@@ -58,9 +60,8 @@ class ElasticBatch:
             if doubt is None:
                 return page.shown(total, order, is_exact=True)
             if total_of(replies[doubt]) > DOUBTFUL_HITS:
-                deadline = Deadline(READS_S)
                 return elastic_read.search(
-                    self._reader, wanted, limit=limit, cursor=None, order=order, deadline=deadline
+                    self._reader, wanted, limit=limit, cursor=None, order=order, deadline=self._deadline
                 )
             decided = _decided(wanted, replies[doubt])
             late = page.partial or bool(replies[doubt].get("timed_out"))
@@ -84,16 +85,17 @@ class ElasticBatch:
         return self._later(taken)
 
     def tally(self, where: LineFilter) -> Later[pl.DataFrame]:
-        """See ReadBatch. The filter's query must be one that Elasticsearch decides."""
-        wanted = self._asked(where)
+        """See ReadBatch. The filter's query must be one that Elasticsearch decides; signatures are chosen here."""
+        every = self._asked(dataclasses.replace(where, signatures=None)).bounds.sure
+        near = both(every, self._asked(where).bounds.maybe)
         sources = [elastic_count.source(name) for name in _KEYS]
-        place = self._add(elastic_count.buckets_body(wanted.bounds.sure, sources))
+        place = self._add(elastic_count.buckets_body(near, sources))
 
         def taken(replies: Sequence[Json]) -> pl.DataFrame:
             rows = elastic_count.buckets_of(_in_time(replies[place]))
             if len(rows) == elastic_count.BUCKETS_AT_ONCE:
-                rows = self._all_buckets(wanted.bounds.sure, sources)
-            return self._tally(rows)
+                rows = self._all_buckets(near, sources)
+            return self._tally(rows, where.signatures)
 
         return self._later(taken)
 
@@ -122,7 +124,7 @@ class ElasticBatch:
     def read(self, ids: Sequence[tuple[str, int]]) -> Later[pl.DataFrame]:
         """See ReadBatch."""
         places = [self._add(body) for body in elastic_read.read_bodies(ids)]
-        return self._later(lambda replies: elastic_read.lines_read([replies[place] for place in places]))
+        return self._later(lambda replies: elastic_read.lines_read([_in_time(replies[place]) for place in places]))
 
     def high_water(self, *, before_ns: int) -> Later[HighWater]:
         """See ReadBatch."""
@@ -131,6 +133,7 @@ class ElasticBatch:
 
     def run(self) -> None:
         """See ReadBatch."""
+        self._deadline = Deadline(READS_S)
         replies, changed = self._replies() if self._searches else ([], [])
         for take in self._takers:
             take(replies)
@@ -168,36 +171,37 @@ class ElasticBatch:
     def _counted_apart(self, wanted: Asked) -> int:
         try:
             with self._reader.client.point_in_time(self._reader.index) as pit:
-                return elastic_read.count(self._reader, pit, wanted, Deadline(READS_S))
+                return elastic_read.count(self._reader, pit, wanted, self._deadline)
         except TimeoutError as fault:
             raise too_late() from fault
 
     def _all_buckets(self, query: Query, sources: Sequence[Json]) -> list[Json]:
         try:
             with self._reader.client.point_in_time(self._reader.index) as pit:
-                pages = elastic_count.buckets(self._reader, pit, query, sources, deadline=Deadline(READS_S))
+                pages = elastic_count.buckets(self._reader, pit, query, sources, deadline=self._deadline)
                 return [row for page in pages for row in page]
         except TimeoutError as fault:
             raise too_late() from fault
 
     def _walked(self, query: Query) -> list[pl.DataFrame]:
         with self._reader.client.point_in_time(self._reader.index) as pit:
-            pages = walk(self._reader.client, pit, query, STORED_SCHEMA.names(), deadline=Deadline(CARRIERS_S))
+            deadline = Deadline(min(CARRIERS_S, self._deadline.left))
+            pages = walk(self._reader.client, pit, query, STORED_SCHEMA.names(), deadline=deadline)
             return [STORED_SCHEMA.to_frame(), *pages]
 
-    def _tally(self, rows: Sequence[Json]) -> pl.DataFrame:
-        """Buckets counted under the signatures that the ledger shows."""
+    def _tally(self, rows: Sequence[Json], signatures: Sequence[int] | None) -> pl.DataFrame:
+        """Buckets counted under the signatures that the ledger shows, of these or of all."""
         columns = {name: [row["key"][name] or "" for row in rows] for name in _KEYS}
         counts = pl.Series("count", [row["doc_count"] for row in rows], dtype=pl.Int64)
         frame = pl.DataFrame(columns, schema=dict.fromkeys(_KEYS, pl.String)).with_columns(counts)
         numbered = frame.with_columns(pl.col(*_UNSIGNED).str.to_integer(base=16, dtype=pl.UInt64))
         table = self._signatures.table_with(())
-        return summed_tally(folded_tally(numbered, View(flushed_signatures=table).known))
+        return summed_tally(of_signatures(folded_tally(numbered, View(flushed_signatures=table).known), signatures))
 
 
 def _may_carry(text: str) -> Query:
-    """Lines among whose attributes the text may stand: as a value, as a name, or where the index does not tell."""
-    return either({"term": {"attributes": text}}, {"term": {"keys": text}}, {"term": {"odd": True}})
+    """Lines among whose attributes the text may stand as a value: where it does, or where the index does not tell."""
+    return either({"term": {"attributes": text}}, {"term": {"odd": True}})
 
 
 def _hits_body(query: Query, order: Order) -> Json:

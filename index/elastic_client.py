@@ -57,20 +57,27 @@ class Elastic:
 
     def __init__(self, url: str, *, ca: Path | None = None, timeout_s: float = 30.0, connections: int = 16) -> None:
         """`url` may hold a user and a password; several URLs are parted by commas. `ca` holds the certificates that are
-        trusted instead of the common ones. Raises SettingError when it cannot be read as such.
+        trusted instead of the common ones. Raises SettingError when it, or an address, cannot be read as such.
         """
         self._timeout_s = timeout_s
         nodes = url.split(",")
         self._nodes = len(nodes)
-        self._client = elasticsearch.Elasticsearch(
-            nodes,
-            ca_certs=_trusted(ca),
-            serializer=OrjsonSerializer(),
-            connections_per_node=connections,
-            request_timeout=timeout_s,
-            max_retries=0,
-            retry_on_status=(),
-        )
+        trusted = _trusted(ca)
+        try:
+            self._client = elasticsearch.Elasticsearch(
+                nodes,
+                ca_certs=trusted,
+                serializer=OrjsonSerializer(),
+                connections_per_node=connections,
+                request_timeout=timeout_s,
+                max_retries=0,
+                retry_on_status=(),
+            )
+        except ValueError:  # it holds the address, password and all
+            raise SettingError(
+                "an address of Elasticsearch is not one: accepted is http://user:password@host:9200, several parted by "
+                "commas, a scheme and a port in each, and %2F for a slash in a password"
+            ) from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -77,7 +77,7 @@ def asked(where: LineFilter, signatures: Callable[[], pl.DataFrame]) -> Asked:
     known += [exactly(_one_of("service", where.services))] if where.services else []
     known += [exactly(_one_of("level", [_level(level) for level in where.levels]))] if where.levels else []
     if where.signatures is not None:
-        known.append(_of_signatures(where.signatures, view.known))
+        known.append(_of_signatures(where.signatures, view))
     return Asked(_all_of([*known, bounds(parse(where.query))]), plan)
 
 
@@ -271,11 +271,13 @@ def _signature(node: Words | Holds | Matches | Same | Compared | Present) -> Bou
     return exactly({"term": {"signature": node.text.lower().rjust(16, "0")}} if is_hex else NONE)
 
 
-def _of_signatures(signatures: Sequence[int], known: pl.Series) -> Bounds:
+def _of_signatures(signatures: Sequence[int], view: View) -> Bounds:
     """As `query_polars`: a signature that equals a shape stands for all lines of that shape that are not counted by
     their own.
     """
     wanted = [f"{signature:016x}" for signature in signatures]
+    of_shapes = pl.col("shape").is_in(pl.Series(signatures, dtype=pl.UInt64).implode())
+    known = view.signatures.filter(of_shapes)["signature"] if view.known.len() else view.known
     counted = [f"{signature:016x}" for signature in known]
     if max(len(wanted), len(counted)) > MOST_TERMS:
         return Bounds(NONE, ALL)

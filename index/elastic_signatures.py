@@ -15,7 +15,8 @@ from ingest.errors import RefusedError
 
 _UNSIGNED = ("signature", "shape")
 _OVERLAP = 500
-"""Changes read once more: those that were made at the same time may become searchable in another order. A guess."""
+"""Changes read once more: those that were made at the same time may become searchable in another order. As many are
+written at once, so that none can lie further back. A guess."""
 _PAGE = 5_000
 _ATTEMPTS = 50
 
@@ -85,7 +86,9 @@ class Signatures:
                 written.append(name)
         if not items:
             return rows.clear()
-        replies = self._client.bulk(self._index, b"".join(items), refresh=True)
+        replies: list[Json] = []
+        for start in range(0, len(items), _OVERLAP):
+            replies += self._client.bulk(self._index, b"".join(items[start : start + _OVERLAP]), refresh=True)
         for reply in replies:
             if reply["status"] not in {200, 201, 409}:
                 raise RefusedError(f"remembering signatures: {reply.get('error')}")

@@ -68,17 +68,41 @@ class Names:
 
 
 def prepare(client: Elastic, names: Names, *, shards: int, replicas: int) -> None:
-    """Make templates and the small indices, unless they are there. Any number of processes may do so at once."""
-    _put_template(client, f"{names.prefix}-lines", [names.lines], _lines_template(shards, replicas, mode="logsdb"))
+    """Make templates, unless they are there and say the same. Any number of processes may do so at once.
+
+    Another number of copies is given to the indices that are there, too; another number of shards to new days only.
+    """
     small = [names.signatures, names.state, names.knowledge, names.generation, names.dead]
-    _put_template(client, f"{names.prefix}-small", small, _small_template(replicas))
+    lines = _put_template(
+        client, f"{names.prefix}-lines", [names.lines], _lines_template(shards, replicas, mode="logsdb")
+    )
+    others = _put_template(client, f"{names.prefix}-small", small, _small_template(replicas))
+    if lines or others:
+        body = {"index": {"number_of_replicas": replicas}}
+        client.request(
+            "PUT", f"/{names.prefix}-*/_settings", body, params={"ignore_unavailable": "true"}, allowed=(404,)
+        )
 
 
-def _put_template(client: Elastic, name: str, patterns: list[str], template: dict[str, Any]) -> None:
+def _put_template(client: Elastic, name: str, patterns: list[str], template: dict[str, Any]) -> bool:
+    """Whether it said something else before; false where there was none. A newer version's is left as it is."""
     found = client.request("GET", f"/_index_template/{name}", allowed=(404,))
-    held = [row["index_template"].get("version", 0) for row in found.get("index_templates", ())]
-    if held and held[0] >= TEMPLATE_VERSION:
-        return
+    held = [row["index_template"] for row in found.get("index_templates", ())]
+    version = held[0].get("version", 0) if held else 0
+    if version > TEMPLATE_VERSION or (
+        version == TEMPLATE_VERSION and _copies(held[0]["template"]) == _copies(template)
+    ):
+        return False
+    _put(client, name, patterns, template)
+    return bool(held)
+
+
+def _copies(template: dict[str, Any]) -> list[str]:
+    index = template["settings"]["index"]
+    return [str(index[name]) for name in ("number_of_shards", "number_of_replicas")]
+
+
+def _put(client: Elastic, name: str, patterns: list[str], template: dict[str, Any]) -> None:
     body = {"index_patterns": patterns, "priority": 500, "version": TEMPLATE_VERSION, "template": template}
     try:
         client.request("PUT", f"/_index_template/{name}", body)

@@ -124,8 +124,8 @@ class ReadBatch(Protocol):
         """Matching lines by service and signature: rows (`service`, `signature`, `count`), in that order."""
 
     def carriers(self, text: str, where: LineFilter, *, limit: int) -> Later[Carriers | Literal["late"]]:
-        """Of the lines of a filter those that have `text` as a string among their attributes, and do not say it in
-        their message; the newest `limit` of them. `late` when there was no time to find them all.
+        """Of the lines of a filter those that have `text` as a string value among their attributes, the newest `limit`
+        of them. `late` when there was no time to find them all.
         """
 
     def read(self, ids: Sequence[tuple[str, int]]) -> Later[pl.DataFrame]:

@@ -1,7 +1,7 @@
 """Moves the lines of an embedded store to Elasticsearch: in order of time, in steps that are marked when they are done.
 
 Ended at any moment and begun again, it goes on behind the last marked step; lines of the step that was under way are
-sent again and met by their ids. Memory holds a few batches, whatever the store holds.
+sent again and met by their ids. Memory holds a few batches; the proof (`move_proof`) holds the ledger of one day.
 """
 
 import dataclasses

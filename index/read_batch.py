@@ -1,5 +1,6 @@
 """A batch of reads where each costs no trip: they are made one after the other."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
@@ -87,11 +88,9 @@ class SerialBatch:
     def _tally(self, where: LineFilter) -> pl.DataFrame:
         self._left_s()
         rows = self._reader.ledger(start_ns=where.start_ns, end_ns=where.end_ns)
-        if where.signatures is not None:
-            rows = rows.filter(pl.col("signature").is_in(pl.Series(where.signatures, dtype=pl.UInt64).implode()))
         if where.services:
             rows = rows.filter(pl.col("service").is_in(list(where.services)))
-        return summed_tally(rows)
+        return summed_tally(of_signatures(rows, where.signatures))
 
     def _carriers(self, text: str, where: LineFilter, limit: int) -> Carriers | Literal["late"]:
         time_s = min(CARRIERS_S, self._left_s())
@@ -113,8 +112,15 @@ def _newest_first(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def is_carrier(text: str) -> pl.Expr:
-    """Lines among whose attributes the text is a string."""
-    return pl.col("attributes").str.contains(f'"{text}"', literal=True).fill_null(value=False)
+    """Lines among whose attributes the text is a value: a string that no colon follows."""
+    return pl.col("attributes").str.contains(rf'"{re.escape(text)}"\s*[,\]}}]').fill_null(value=False)
+
+
+def of_signatures(rows: pl.DataFrame, signatures: Sequence[int] | None) -> pl.DataFrame:
+    """The rows of these signatures, or of all."""
+    if signatures is None:
+        return rows
+    return rows.filter(pl.col("signature").is_in(pl.Series(signatures, dtype=pl.UInt64).implode()))
 
 
 def summed_tally(rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,8 @@ from ingest.identity import Verdict
 from ingest.tail import Patience, Tail, fill
 from ingest.tails import Moment, Tails
 
+LOSSES = ("deleted_while_closed", "deleted_and_held_too_long", "changed_before_resend")
+"""Why bytes that were never shipped are lost: each is counted as `bytes_lost_…` and told as an event."""
 _log = structlog.get_logger()
 
 

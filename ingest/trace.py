@@ -153,7 +153,7 @@ def exporting(endpoint: str, *, service: str) -> Iterator[None]:
     so: clusters set the variable for every process, and lines matter more than traces.
     """
     global _current  # noqa: PLW0603 one tracer a process, as there is one log
-    provider = _provider(endpoint, service) if endpoint else None
+    provider = _provider(endpoint, service) if _is_address(endpoint) else None
     if provider is None:
         yield
         return
@@ -163,6 +163,14 @@ def exporting(endpoint: str, *, service: str) -> Iterator[None]:
     finally:
         _current = before
         provider.shutdown()
+
+
+def _is_address(endpoint: str) -> bool:
+    """Whether spans can be sent there by HTTP; if something else is set the log says so."""
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        _log.warning("traces.not_exported", reason="OTEL_EXPORTER_OTLP_ENDPOINT is not http://… or https://…")
+        return False
+    return bool(endpoint)
 
 
 def _provider(endpoint: str, service: str) -> "TracerProvider | None":

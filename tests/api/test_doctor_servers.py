@@ -1,13 +1,17 @@
 """What the doctor says of a Redis and an Elasticsearch, over real ones."""
 
 import contextlib
+import dataclasses
+import threading
 import uuid
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
+from api.dependencies import watched
 from api.doctor import check_all
 from api.doctor_servers import check_elasticsearch, check_redis
 from api.settings import Settings, StoreSettings, StreamSettings
@@ -15,6 +19,7 @@ from index.elastic_client import Elastic
 from index.elastic_health import is_older
 from index.store_elastic import ElasticsearchStore, ElasticSettings
 from tests.ports import free_port
+from tests.real.tls_relay import tls_relay
 from tests.redis_server import RedisServer
 
 FLOODED = "disk usage exceeded flood-stage watermark, index has read-only-allow-delete block"
@@ -111,6 +116,45 @@ def test_copies_that_have_no_node_are_a_warning(elastic_url: str, elastic: Elast
     elastic.request("DELETE", f"/{name}-*")
     assert finding.state == "warn"
     assert "copies of lines are missing" in finding.found
+
+
+def test_certificates_of_an_authority_of_its_own_are_trusted_where_they_are_named(
+    elastic_url: str, prefix: str, tmp_path: Path
+) -> None:
+    with tls_relay(int(elastic_url.rpartition(":")[2]), tmp_path) as (url, certificate):
+        settings = elastic_at(url, prefix)
+        named = dataclasses.replace(settings, store=dataclasses.replace(settings.store, elasticsearch_ca=certificate))
+        with watched(named, store="writing") as readiness, watched(settings, store="writing") as other:
+            assert [each.state for each in readiness.standings()] == ["ok"]
+            assert [each.state for each in other.standings()] == ["failed"]
+        assert [each.state for each in check_elasticsearch(named)] == ["ok"]
+        assert [each.state for each in check_elasticsearch(settings)] == ["fail"]
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Refuses as Elasticsearch refuses an unknown user."""
+
+    def do_GET(self) -> None:
+        body = b'{"error":{"reason":"unable to authenticate user [ann] for REST request"},"status":401}'
+        self.send_response(401)
+        for name, value in (("content-type", "application/json"), ("x-elastic-product", "Elasticsearch")):
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_what_a_server_answered_is_not_shown_to_those_without_a_token() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = elastic_at(f"http://127.0.0.1:{server.server_port}")
+        with watched(settings, store="writing") as readiness:
+            [standing] = readiness.standings()
+        server.shutdown()
+    assert (standing.state, standing.reason) == ("failed", "Elasticsearch answered 401, the user may not")
 
 
 def test_an_elasticsearch_that_is_away_or_not_named_fails() -> None:

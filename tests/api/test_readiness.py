@@ -1,6 +1,7 @@
 """Which state of a dependency keeps a process from being ready."""
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import httpx
@@ -44,6 +45,18 @@ def test_what_was_looked_at_a_moment_ago_is_not_asked_again() -> None:
         found = readiness.standings()
     assert len(looks) == 1
     assert found[0] == Standing("start", "failed", "history is read", is_needed=True)
+
+
+def test_all_are_looked_at_at_once() -> None:
+    """Each waits for the other: one after the other they would wait for ever."""
+    together = threading.Barrier(2)
+
+    def look() -> Trouble:
+        together.wait(timeout=30)
+        return Trouble()
+
+    found = Readiness([Dependency("store", "reading", look), Dependency("redis", "writing", look)]).standings()
+    assert [(each.name, each.state) for each in found] == [("store", "ok"), ("redis", "ok")]
 
 
 def test_a_folder_without_room_refuses_and_one_that_is_gone_fails(tmp_path: Path) -> None:

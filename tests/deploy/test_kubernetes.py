@@ -203,7 +203,7 @@ def test_pods_reach_what_they_need_and_nothing_else() -> None:
     found = {
         (one, other) for one in components for other in components for port in (6379, 8900) if reaches(one, other, port)
     }
-    to_redis = {(one, "redis") for one in ("receiver", "ingest", "celery", "beat", "query")}
+    to_redis = {(one, "redis") for one in ("receiver", "ingest", "celery", "beat", "query", "doctor")}
     assert found == to_redis | {("collector", "receiver"), ("doctor", "query")}
 
 

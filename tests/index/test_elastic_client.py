@@ -34,3 +34,11 @@ def test_certificates_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> No
     for name in ("absent.pem", "empty.pem"):
         with pytest.raises(SettingError, match=name):
             Elastic("https://127.0.0.1:9", ca=tmp_path / name)
+
+
+def test_an_address_that_is_none_is_told_without_its_password() -> None:
+    for url in ("http://elastic:sec/ret@127.0.0.1:9200", "127.0.0.1:9200", "http://127.0.0.1:port"):
+        with pytest.raises(SettingError, match="an address of Elasticsearch is not one") as refused:
+            Elastic(url)
+        assert "ret" not in str(refused.value)
+        assert refused.value.__context__ is None or refused.value.__suppress_context__

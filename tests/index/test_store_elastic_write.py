@@ -340,3 +340,21 @@ def test_a_server_that_may_take_the_same_later_is_a_refusal(status: int) -> None
             client.get("any", "document")
         server.shutdown()
         thread.join()
+
+
+def test_another_number_of_copies_is_for_days_that_are_there_too_and_of_shards_for_new_ones(
+    elastic: Elastic, prefix: str
+) -> None:
+    def held() -> list[tuple[str, str]]:
+        found = elastic.request("GET", f"/{prefix}-lines-*/_settings")
+        rows = [found[name]["settings"]["index"] for name in sorted(found)]
+        return [(row["number_of_shards"], row["number_of_replicas"]) for row in rows]
+
+    day, later = made_lines(10), made_lines(10, first=10, start_ns=START_NS + 2 * 86_400_000_000_000)
+    ElasticsearchStore(elastic, ElasticSettings(prefix)).append(day, covers_of(day))
+    assert held() == [("1", "0")]
+    again = ElasticsearchStore(elastic, ElasticSettings(prefix, shards=2, replicas=1))
+    assert held() == [("1", "1")]
+    again.append(later, covers_of(later))
+    assert held() == [("1", "1"), ("2", "1")]
+    assert again.search(LineFilter()).total == 20

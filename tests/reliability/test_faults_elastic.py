@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from index.elastic_client import Elastic
@@ -14,7 +15,7 @@ from tests.redis_server import RedisServer
 from tests.reliability.edge import Edge
 from tests.reliability.load import assert_drained, mixed, opened, storing
 from tests.reliability.processes import Program
-from tests.workers.chunks_made import assert_each_once, numbers_held, wait_until
+from tests.workers.chunks_made import assert_each_once, count_line, numbers_held, wait_until
 from workers.chunk_stream import ChunkStream
 from workers.ingest import IngestCounts
 
@@ -110,11 +111,14 @@ def test_a_mapping_that_conflicts_keeps_some_lines_as_dead_letters_and_the_other
         for pushed in mixed(SOURCES, CHUNKS):
             stream.append(pushed)
         assert_drained(stream)
-    stored = sum(counter.total() for counter in numbers_held(opened(elastic, prefix)).values())
+    held = numbers_held(opened(elastic, prefix))
+    stored = sum(counter.total() for counter in held.values())
     letters = elastic.search(f"{prefix}-dead", {"size": 1_000})["hits"]["hits"]
     assert Counter(letter["_source"]["reason"] for letter in letters) == {"document_parsing_exception": len(letters)}
     assert 0 < stored < len(letters)
-    assert stored + len(letters) == SOURCES * CHUNKS * LINES
+    for letter in letters:
+        count_line(held, orjson.loads(letter["_source"]["document"])["message"])
+    assert_each_once(held, dict.fromkeys(range(SOURCES), CHUNKS * LINES))
 
 
 def test_a_worker_that_is_started_while_elasticsearch_is_away_waits_for_it(

@@ -24,8 +24,6 @@ __all__ = ["prefix"]
 SEEDS = range(10)
 LINES = 60
 DAY_NS = 86_400_000_000_000
-ANSWERS = 12
-"""Of Elasticsearch in one append of these lines, about: where it may break off."""
 
 
 def body(chance: random.Random) -> bytes:
@@ -42,18 +40,27 @@ def a_store(url: str, prefix: str, edge: Edge | None = None) -> Iterator[Elastic
         yield ElasticsearchStore(client, ElasticSettings(prefix, write=WriteSettings(bulk_bytes=8_000, retry_s=0.5)))
 
 
-def break_off(url: str, prefix: str, chunk: Chunk, *, zone: str, answers: int) -> None:
-    """Have a process store the chunk that hears no more after so many answers."""
-    left = [10_000]
+def break_off(url: str, prefix: str, chunk: Chunk, *, zone: str, chance: random.Random) -> None:
+    """Have a process store the chunk that hears no more after some of the answers that it would need."""
+    needed = hear(url, f"{prefix}-whole", chunk, zone=zone, answers=10_000)
+    assert needed > 2
+    with pytest.raises(RefusedError):
+        hear(url, prefix, chunk, zone=zone, answers=chance.randrange(needed))
+
+
+def hear(url: str, prefix: str, chunk: Chunk, *, zone: str, answers: int) -> int:
+    """Have a process store the chunk that hears at most so many answers; how many it heard. Raises RefusedError."""
+    heard, most = 0, 10_000
 
     def passes() -> bool:
-        left[0] -= 1
-        return left[0] >= 0
+        nonlocal heard
+        heard += 1
+        return heard <= most
 
     with Edge(int(url.rpartition(":")[2]), passes) as edge, a_store(url, prefix, edge) as store:
-        left[0] = answers
-        with contextlib.suppress(RefusedError):
-            Receiver(store, zone=zone).accept(chunk)
+        heard, most = 0, answers
+        Receiver(store, zone=zone).accept(chunk)
+    return heard
 
 
 def check(url: str, prefix: str) -> None:
@@ -75,7 +82,7 @@ def test_a_push_that_is_repeated_later_with_its_key_leaves_each_line_once(
         for at in (11 * 3_600_000_000_000, 11 * 3_600_000_000_000 + later_ns)
     ]
     first, again = (pushed.chunk for pushed in pushes if pushed is not None)
-    break_off(elastic_url, prefix, first, zone="", answers=chance.randrange(ANSWERS))
+    break_off(elastic_url, prefix, first, zone="", chance=chance)
     with a_store(elastic_url, prefix) as store:
         Receiver(store).accept(again)
         Receiver(store).accept(again)
@@ -90,7 +97,7 @@ def test_bytes_sent_again_after_a_change_of_the_zone_leave_each_line_once(
     chance = random.Random(seed)
     text = body(chance)
     whole = Chunk(source(1), 0, len(text), READ_NS, text)
-    break_off(elastic_url, prefix, whole, zone="-08:00", answers=chance.randrange(ANSWERS))
+    break_off(elastic_url, prefix, whole, zone="-08:00", chance=chance)
     cut = text.index(b"\n", chance.randrange(len(text) // 2)) + 1
     with a_store(elastic_url, prefix) as store:
         for part in (
@@ -125,7 +132,7 @@ def test_two_workers_with_the_same_bytes_in_other_cuts_leave_each_line_once(
     for worker in workers:
         worker.start()
     start.wait()
-    break_off(elastic_url, prefix, whole, zone="+09:00", answers=chance.randrange(ANSWERS))
+    break_off(elastic_url, prefix, whole, zone="+09:00", chance=chance)
     for worker in workers:
         worker.join()
     check(elastic_url, prefix)

@@ -49,10 +49,15 @@ def numbers_held(store: LineReader) -> dict[int, collections.Counter[int]]:
     held: dict[int, collections.Counter[int]] = collections.defaultdict(collections.Counter)
     for frame in store.scan(LineFilter(), ["message"]):
         for message in frame["message"]:
-            found = re.search(r"line (\d+) of (\d+)$", message)
-            assert found, f"not a line that was written: {message!r}"
-            held[int(found[2])][int(found[1])] += 1
+            count_line(held, message)
     return held
+
+
+def count_line(held: dict[int, collections.Counter[int]], message: str) -> None:
+    """Count one more line of its source."""
+    found = re.search(r"line (\d+) of (\d+)$", message)
+    assert found, f"not a line that was written: {message!r}"
+    held[int(found[2])][int(found[1])] += 1
 
 
 def assert_each_once(held: dict[int, collections.Counter[int]], written: dict[int, int]) -> None:
