@@ -63,7 +63,7 @@ def main() -> None:
         compare(sys.argv[1], count)
         return
     with pinned_node() as url:
-        _cold, *runs = [compare(url, count, asks=False, store_first=turn % 2 == 0) for turn in range(times + 1)]
+        _cold, *runs = [compare(url, count, asks=False, store_first=bool(turn % 2)) for turn in range(times + 1)]
     for name in ("loader", "store"):
         print(f"median {told(name, median([run[name] for run in runs]))}")
     wall = statistics.median(run["store"].lines_per_s / run["loader"].lines_per_s for run in runs)
@@ -72,8 +72,8 @@ def main() -> None:
 
 
 def compare(url: str, count: int, *, asks: bool = True, store_first: bool = False) -> dict[str, Run]:
-    """Loader and store, one after the other, into indices of their own, which are removed. Only what the store takes must
-    be searchable when it returns.
+    """Loader and store, one after the other, into indices of their own, which are removed. What the store takes must be
+    searchable when it returns; what the loader sends need not.
     """
     client = Elastic(url, timeout_s=PATIENCE_S)
     appends = list(together(chunks(count)))
