@@ -17,7 +17,7 @@ from api.plan_incident import told_onsets
 from api.plan_pattern import count_of
 from api.question import Intent, Question, describe, read_question
 from api.retrieve import RetrieveSettings, retrieval_of
-from api.sentence import quote, say
+from api.sentence import Language, quote, say
 from api.support import SupportSettings, Verdict
 from api.time_text import format_time
 from index.generation import Generation
@@ -34,6 +34,7 @@ TEMPLATE_CHARACTERS = 500
 TITLE_CHARACTERS = 300
 """How much of log text goes into citations, patterns and titles (guesses)."""
 NEXT_QUERIES = 4
+_ENDS = (".", "!", "?", ":", "。", "！", "？", "：")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,16 +209,17 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
         verdict, headline = "inconclusive", [say("verdict.inconclusive", question.reply_in)]
     if verdict == "found" and not headline and drafted.claims[0] not in checked.claims:
         headline = [say("verdict.found_incident", question.reply_in)]
+    claims = tuple(dict.fromkeys(AnsweredClaim(claim.text, claim.citations) for claim in checked.claims))
     return Answer(
         kind=question.intent,
-        answer=say("unit.sentence", question.reply_in).join([*headline, *(claim.text for claim in checked.claims)]),
+        answer=_told([*headline, *(claim.text for claim in claims)], question.reply_in),
         verdict=verdict,
         confidence=_confidence(verdict, drafted.strength, checked),
         mode="deterministic",
         start_ns=evidence.span.start_ns if evidence.span.start_ns is not None else evidence.high_water.first_ns,
         end_ns=evidence.span.end_ns,
         assumed=question.assumed,
-        claims=tuple(AnsweredClaim(claim.text, claim.citations) for claim in checked.claims),
+        claims=claims,
         citations=_in_order(checked),
         patterns=patterns,
         similar=drafted.similar if verdict != "not_found" else (),
@@ -228,6 +230,13 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
         dropped_claims=checked.dropped,
         took_ms=0,
     )
+
+
+def _told(sentences: Sequence[str], language: Language) -> str:
+    """One text; what ends in a quotation is ended as a sentence."""
+    stop = say("unit.stop", language)
+    ended = (text if text.endswith(_ENDS) else text + stop for text in sentences)
+    return say("unit.sentence", language).join(ended)
 
 
 def _in_order(checked: Checked) -> tuple[EvidenceLine, ...]:

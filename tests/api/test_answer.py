@@ -76,6 +76,16 @@ def test_the_answer_is_in_the_language_of_the_question(shop: SmallShop) -> None:
     assert not re.search(r"\b(?:the|was|usual|followed|times)\b", outside_quotes)
 
 
+@pytest.mark.parametrize(("question", "stop"), [(AVALANCHE_QUESTIONS[0], "."), (AVALANCHE_QUESTIONS[1], "。")])
+def test_each_claim_is_told_once_and_as_a_sentence(shop: SmallShop, question: str, stop: str) -> None:
+    answer = shop.ask(question)
+    texts = [claim.text for claim in answer.claims]
+    assert len(texts) == len(set(texts))
+    for text in texts:
+        assert answer.answer.count(text) == 1
+        assert text.endswith(stop) or f"{text}{stop}" in answer.answer
+
+
 def test_counts_in_claims_are_those_of_the_store(shop: SmallShop) -> None:
     claims = [claim.text for claim in shop.ask(AVALANCHE_QUESTIONS[0]).claims]
     assert any("call to billing failed" in text and " 18 times" in text for text in claims)
