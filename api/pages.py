@@ -1,4 +1,4 @@
-"""The two pages there are before the web page comes: what is here, and every route; none loads anything."""
+"""The page of every route, for people; it loads nothing."""
 
 import html
 from typing import Any
@@ -18,21 +18,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-
-
-def front_page() -> HTMLResponse:
-    """Where to go from here."""
-    return _page(
-        "Dejalog",
-        """<h1>Dejalog</h1>
-<p>A log store that remembers incidents. This server is running.</p>
-<ul>
-<li>Ask: <code>dejalog ask "Has there been a service avalanche like this lately?"</code></li>
-<li>Search: <code>dejalog search 'level:error timeout' --since 1h</code></li>
-<li><a href="/docs">Every route</a> · <a href="/openapi.json">OpenAPI</a> · <a href="/v1/status">Status</a> ·
-<a href="/metrics">Metrics</a></li>
-</ul>""",
-    )
 
 
 def docs_page(openapi: dict[str, Any]) -> HTMLResponse:
