@@ -10,7 +10,9 @@ from fastapi.responses import HTMLResponse, Response
 
 from api.content_status import status_content
 from api.models import StatusRequest
-from api.pages import docs_page
+from api.page.address import Address
+from api.page.render import page_reply
+from api.page.routes import operations
 from api.parts import Dejalog
 from api.reply import Timed
 from api.running import Running
@@ -37,7 +39,8 @@ async def get_status(request: Request, dejalog: Running, asked: Annotated[Status
 @router.get("/docs", summary="Every route, for people", tags=["status"], response_class=HTMLResponse)
 def get_docs(request: Request) -> Response:
     """The content of /openapi.json as a page that loads nothing from anywhere."""
-    return docs_page(request.app.openapi())
+    shown = operations(request.app.openapi())
+    return page_reply(request, "routes.html", Address("/docs"), operations=shown)
 
 
 async def _wait(request: Request, dejalog: Dejalog, timeout_s: float) -> bool:

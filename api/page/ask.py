@@ -20,8 +20,6 @@ SUGGESTIONS = (
     ("zh", "哪个服务内存溢出了?"),
 )
 LATEST = 5
-MOST_CITATIONS = 40
-"""Citations shown; an answer has fewer (a bound on the page, not a choice among them)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +70,6 @@ class Front:
     lines: int
     patterns: int
     incidents: int
-    first: int | None
     latest: tuple[Brief, ...]
 
 
@@ -113,14 +110,12 @@ def _next(found: Mapping[str, Any], facts: list[Mapping[str, Any]]) -> tuple[Nex
 
 def front(dejalog: Dejalog) -> Front:
     """What is held, and what happened last."""
-    held = dejalog.store.high_water()
     generation = dejalog.generation()
     latest = [incident_json(each) for each in reversed(generation.incidents[-LATEST:])]
     return Front(
-        lines=held.lines,
+        lines=dejalog.store.high_water().lines,
         patterns=generation.patterns.patterns.height,
         incidents=len(generation.incidents),
-        first=held.first_ns,
         latest=tuple(
             Brief(
                 incident=each,

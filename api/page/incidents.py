@@ -20,13 +20,6 @@ FAMILY_COLOURS = 8
 NARROWEST = 4.0
 """Least width of a mark of the timeline, so that a minute of two weeks is seen."""
 SEVERITIES = ("critical", "major", "minor")
-KIND_WORDS = {
-    "appeared": "appeared",
-    "burst": "burst",
-    "vanished": "stopped",
-    "slower": "slower",
-    "level": "level shifted",
-}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,12 +4,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
 from api.page.render import HEADERS, error_page
-from ingest.errors import DejalogError
+from ingest.errors import DejalogError, InputError
 
 
 class PageRoute(APIRoute):
@@ -24,6 +25,8 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except DejalogError as error:
                 return error_page(request, error)
+            except RequestValidationError as error:
+                return error_page(request, InputError(f"the address: {error.errors()[0]['msg']}"))
 
         return handle_and_explain
 

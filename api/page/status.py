@@ -8,8 +8,6 @@ from api.content_status import status_content
 from api.parts import Dejalog
 from api.readiness import Standing
 
-STEP_WORDS = {"patterns": "Patterns", "vectors": "Vectors", "incidents": "Incidents"}
-
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
@@ -20,8 +18,6 @@ class Shown:
     is_ready: bool
     retention_s: float
     store: str
-    dropped: int
-    marked: int
     shipping: "Shipping"
 
 
@@ -43,8 +39,6 @@ def show_status(dejalog: Dejalog, url: str) -> Shown:
         is_ready=not any(each.is_blocking for each in standings),
         retention_s=dejalog.settings.store.retention,
         store=dejalog.settings.store.store,
-        dropped=sum(status["dropped"].values()),
-        marked=sum(status["marked"].values()),
         shipping=shipping(dejalog, url),
     )
 

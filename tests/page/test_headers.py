@@ -32,7 +32,7 @@ def test_every_page_forbids_framing_sniffing_and_what_others_serve(shop: Served,
     assert reply.headers["referrer-policy"] in {"same-origin", "no-referrer"}
 
 
-@pytest.mark.parametrize("path", SCREENS[:-1])
+@pytest.mark.parametrize("path", SCREENS)
 def test_no_screen_allows_or_holds_inline_script_or_style(shop: Served, path: str) -> None:
     reply = shop.http.get(path, headers=HTML)
     assert "unsafe" not in reply.headers["content-security-policy"]

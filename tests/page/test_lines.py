@@ -125,7 +125,12 @@ def test_an_attribute_filters_its_value_in_and_out(visit: Open, shop: Served) ->
 
 
 def test_what_is_not_there_is_a_page_with_a_way_on(no_script: Page, shop: Served) -> None:
-    for path, status in (("/lines/0000000000000000-1", 404), ("/lines/x", 400), ("/incidents/none", 404)):
+    for path, status in (
+        ("/lines/0000000000000000-1", 404),
+        ("/lines/x", 400),
+        ("/incidents/none", 404),
+        ("/lines/" + "x" * 90, 400),
+    ):
         reply = no_script.goto(shop.url + path)
         assert reply is not None
         assert reply.status == status
