@@ -25,6 +25,10 @@ IN_FLIGHT_BODIES = 3
 """How many bodies of the largest size may be in memory at once. A guess, to stay under 1 GB."""
 
 
+SIGN_IN_BODY = 32_768
+"""Bytes of the form that asks for the token: a token and an address fit in."""
+
+
 class _Refused(Exception):  # noqa: N818 it carries a reply; it never leaves this file
     def __init__(self, reply: JsonReply) -> None:
         super().__init__()
@@ -71,7 +75,7 @@ class Gate:
             return None
         if self._has_page:
             if _is_for_signing_in(scope):
-                return None
+                return self._too_large() if _is_no_small_form(scope, headers) else None
             if not given and has_session(headers, self._token):
                 return None if scope["method"] in SAFE_METHODS else _foreign_form(headers)
             if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
@@ -175,6 +179,13 @@ def _is_for_signing_in(scope: Scope) -> bool:
     if scope["method"] == "POST":
         return bool(scope["path"] == SESSION_PATH)
     return scope["method"] == "GET" and bool(scope["path"].startswith(OPEN_PREFIXES))
+
+
+def _is_no_small_form(scope: Scope, headers: Headers) -> bool:
+    """Who brings no token yet may send no more than the form that asks for it."""
+    length = headers.get("content-length", "")
+    is_small = length.isascii() and length.isdigit() and int(length) <= SIGN_IN_BODY
+    return scope["method"] == "POST" and not (is_small and "content-encoding" not in headers)
 
 
 def _foreign_form(headers: Headers) -> JsonReply | None:

@@ -97,9 +97,7 @@ def test_a_line_s_page_shows_fields_context_pattern_and_goes_on_in_both_directio
     near = page.locator("ol.lines li").count()
     page.get_by_role("link", name="More before").click()
     assert page.locator("ol.lines li").count() > near
-    page.locator("dt", has_text="service").locator("..").get_by_role(
-        "link", name="Only lines with this service"
-    ).click()
+    page.locator("dt", has_text="service").locator("..").get_by_role("link", name="Only this service").click()
     assert set(page.locator("ol.lines .service").all_inner_texts()) == {line["service"]}
     visit(f"/lines/{line['id']}")
     page.locator("#pattern + p a").click()
@@ -115,12 +113,12 @@ def test_an_attribute_filters_its_value_in_and_out(visit: Open, shop: Served) ->
     )
     page = visit("/lines?service=attributes&start=1h&order=oldest")
     page.locator(".fields summary").first.click()
-    page.get_by_role("link", name="Only lines with this order.id").first.click()
+    page.get_by_role("link", name="Only this order.id").first.click()
     assert page.locator(".said-text > .message").first.inner_text() == "attribute one"
     assert total(page) == 1
     page.go_back()
     page.locator(".fields summary").first.click()
-    page.get_by_role("link", name="Lines without this order.id").first.click()
+    page.get_by_role("link", name="Not this order.id").first.click()
     assert total(page) == 1
 
 

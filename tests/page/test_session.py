@@ -1,5 +1,7 @@
 """Signing in where a token is set: in a browser, and what other sites' pages would send."""
 
+from typing import Any
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -79,6 +81,18 @@ def test_by_cookie_only_this_server_s_pages_change_something(
 def test_by_cookie_this_server_s_pages_do(signed_in: httpx.Client, guarded: Served) -> None:
     reply = signed_in.post("/v1/feedback", json={"verdict": "up"}, headers={"Origin": guarded.url})
     assert reply.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param({"data": {"token": "x" * 40_000}}, id="large"),
+        pytest.param({"content": iter([b"token=", b"x"])}, id="of no told length"),
+        pytest.param({"content": b"token=x", "headers": {"Content-Encoding": "gzip"}}, id="packed"),
+    ],
+)
+def test_who_has_not_signed_in_cannot_send_more_than_the_form(guarded: Served, sent: dict[str, Any]) -> None:
+    assert httpx.post(f"{guarded.url}/session", trust_env=False, **sent).status_code == 413
 
 
 def test_a_program_without_the_token_still_gets_json(guarded: Served) -> None:
