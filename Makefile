@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run serve test lint types imports unit cluster campaign bench acceptance scoreboard leave-one-out lock clean
+.PHONY: help setup setup-test run serve test lint types imports unit cluster campaign bench acceptance scoreboard screenshots leave-one-out lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,7 +15,7 @@ setup-test: $(VENV)/.test ## install what the tests need too
 $(VENV)/.run: locks/run.txt pyproject.toml
 	locks/install.sh $(VENV) run
 $(VENV)/.test: locks/test.txt locks/system.sh pyproject.toml tests/real/install_elasticsearch.sh
-	locks/system.sh redis-server=redis-server rsyslogd=rsyslog '/usr/lib/*/rsyslog/omelasticsearch.so=rsyslog-elasticsearch'
+	locks/system.sh redis-server=redis-server rsyslogd=rsyslog chromium=chromium '/usr/lib/*/rsyslog/omelasticsearch.so=rsyslog-elasticsearch'
 	locks/install.sh $(VENV) test
 	tests/real/install_elasticsearch.sh .servers
 
@@ -59,6 +59,9 @@ acceptance: setup-test ## labelled real logs through the real server: make accep
 
 scoreboard: setup-test ## every evaluation, and docs/scoreboard.md: make scoreboard LOGHUB=folder TRAIN_TICKET=folder
 	$(BIN)/python -m bench.scoreboard $(LOGHUB) $(TRAIN_TICKET)
+
+screenshots: setup-test ## every screen of the web page again, into docs/screenshots
+	$(BIN)/python -m bench.screenshots docs/screenshots
 
 leave-one-out: setup-test ## mining set without one system in turn, a quarter of an hour: make leave-one-out LOGHUB=folder
 	$(BIN)/python -m bench.mining_leave_one_out $(LOGHUB) docs/results/mining_leave_one_out.json

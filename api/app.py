@@ -15,6 +15,8 @@ from api import (
     routes_bulk,
     routes_health,
     routes_incidents,
+    routes_page,
+    routes_page_forms,
     routes_patterns,
     routes_read,
     routes_status,
@@ -40,6 +42,8 @@ ROUTES = (
     routes_ask,
     routes_status,
     routes_health,
+    routes_page,
+    routes_page_forms,
 )
 
 RECEIVING = (routes_write, routes_bulk)
@@ -55,7 +59,13 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     app.state.metrics = Metrics(StatusCollector(dejalog), ReadinessCollector(dejalog.readiness))
     app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
     server = dejalog.settings.server
-    app.add_middleware(Gate, token=server.token, is_loopback=server.listen.is_loopback, max_body=server.max_body)
+    app.add_middleware(
+        Gate,
+        token=server.token,
+        is_loopback=server.listen.is_loopback,
+        max_body=server.max_body,
+        has_page=True,
+    )
     app.add_middleware(RequestWatch, metrics=app.state.metrics)
     app.add_middleware(Foregrounding, foreground=dejalog.foreground)
     return app

@@ -8,8 +8,12 @@ from urllib.parse import urlsplit
 
 import zstandard
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.page.session import OPEN_PREFIXES, SAFE_METHODS, SESSION_PATH, has_session, is_same_origin
+from api.page.sign_in import sign_in_page
 from api.reply import JsonReply, error_reply
 from api.setting_text import is_loopback_host
 
@@ -21,6 +25,10 @@ IN_FLIGHT_BODIES = 3
 """How many bodies of the largest size may be in memory at once. A guess, to stay under 1 GB."""
 
 
+SIGN_IN_BODY = 32_768
+"""Bytes of the form that asks for the token: a token and an address fit in."""
+
+
 class _Refused(Exception):  # noqa: N818 it carries a reply; it never leaves this file
     def __init__(self, reply: JsonReply) -> None:
         super().__init__()
@@ -28,10 +36,14 @@ class _Refused(Exception):  # noqa: N818 it carries a reply; it never leaves thi
 
 
 class Gate:
-    """ASGI middleware. Bodies arrive at the routes whole, unpacked and at most `max_body` long."""
+    """ASGI middleware. Bodies arrive at the routes whole, unpacked and at most `max_body` long.
 
-    def __init__(self, app: ASGIApp, *, token: str, is_loopback: bool, max_body: int) -> None:
+    `has_page`: browsers may sign in, and then bring a cookie instead of the token.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, is_loopback: bool, max_body: int, has_page: bool = False) -> None:
         self._app = app
+        self._has_page = has_page
         self._token = token.encode()
         self._is_loopback = is_loopback
         self._max_body = max_body
@@ -51,7 +63,7 @@ class Gate:
             return
         await self._with_body(scope, headers, receive, send)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> JsonReply | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if self._is_loopback:
             refusal = _foreign(headers)
             if refusal is not None:
@@ -61,6 +73,13 @@ class Gate:
         given = _given_token(headers.get("authorization", ""))
         if hmac.compare_digest(given, self._token):
             return None
+        if self._has_page:
+            if _is_for_signing_in(scope):
+                return self._too_large() if _is_no_small_form(scope, headers) else None
+            if not given and has_session(headers, self._token):
+                return None if scope["method"] in SAFE_METHODS else _foreign_form(headers)
+            if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+                return sign_in_page(Request(scope))
         return error_reply(
             401,
             "unauthorized",
@@ -153,6 +172,32 @@ def _given_token(authorization: str) -> bytes:
         return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
     except binascii.Error:
         return b""
+
+
+def _is_for_signing_in(scope: Scope) -> bool:
+    """What a browser needs before it can bring a cookie: the form's target, and the files of its page."""
+    if scope["method"] == "POST":
+        return bool(scope["path"] == SESSION_PATH)
+    return scope["method"] == "GET" and bool(scope["path"].startswith(OPEN_PREFIXES))
+
+
+def _is_no_small_form(scope: Scope, headers: Headers) -> bool:
+    """Who brings no token yet may send no more than the form that asks for it."""
+    length = headers.get("content-length", "")
+    is_small = length.isascii() and length.isdigit() and int(length) <= SIGN_IN_BODY
+    return scope["method"] == "POST" and not (is_small and "content-encoding" not in headers)
+
+
+def _foreign_form(headers: Headers) -> JsonReply | None:
+    """Browsers send cookies along with what other sites make them send; their Origin tells."""
+    if is_same_origin(headers):
+        return None
+    return error_reply(
+        403,
+        "foreign_origin",
+        f"Origin {headers.get('origin', 'none')[:80]!r} is not this server",
+        hint="signed in by cookie, only this server's own pages may change something; programs send the token",
+    )
 
 
 def _busy() -> JsonReply:

@@ -55,6 +55,8 @@ def http_page() -> str:
 
 Default address `http://127.0.0.1:8900`. With `DEJALOG_TOKEN` set every route but `/healthz` and `/readyz` asks for
 `Authorization: Bearer <token>`. On a loopback address requests with a foreign `Host` or `Origin` are refused.
+Browsers sign in on the web page ([how](../how-to/page.md)) and bring a cookie instead; what changes something then
+needs an `Origin` that is this server.
 Bodies may be sent with `Content-Encoding: gzip`, `deflate` or `zstd`, up to `DEJALOG_MAX_BODY` as sent and when
 unpacked. A body that holds a JSON object is read as one whatever its `Content-Type`; the reads of lines also take
 forms (`query=*&limit=5`).
@@ -75,7 +77,7 @@ forms (`query=*&limit=5`).
 |---|---|---|
 | 400 | `bad_request`, `query_syntax`, `bad_body` | what was sent cannot be used as it is |
 | 401 | `unauthorized` | the token is absent or wrong |
-| 403 | `foreign_host`, `foreign_origin` | a page of another site asked a loopback server |
+| 403 | `foreign_host`, `foreign_origin` | a page of another site asked a loopback server, or used a browser's sign-in |
 | 404 | `not_found` | the line, pattern, incident, view or route does not exist |
 | 405 | `method_not_allowed` | the route does not take this method |
 | 413 | `too_large` | the body is larger than `DEJALOG_MAX_BODY` |

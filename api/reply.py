@@ -1,5 +1,6 @@
 """Replies: JSON as orjson writes it, and one shape for every error whatever raised it."""
 
+import dataclasses
 import math
 import time
 from http import HTTPStatus
@@ -37,11 +38,23 @@ class JsonReply(Response):
         return orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
 
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What a read found: plain values as the reply shows them, and whether time ran out before it was all."""
+
+    values: dict[str, Any]
+    partial: bool = False
+
+
 class Timed:
     """Measures `took_ms` from construction."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
+
+    def read(self, content: Content) -> JsonReply:
+        """The reply to a read."""
+        return self.reply(content.values, partial=content.partial)
 
     def reply(self, content: dict[str, Any], *, partial: bool = False, status: int = 200) -> JsonReply:
         """`content` with `took_ms` and `partial`."""

@@ -1,6 +1,5 @@
 """Routes of questions, and of what people tell Dejalog: notes, feedback, saved views."""
 
-import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -9,16 +8,14 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
+from api.content_ask import keep_feedback, keep_note, question_of
 from api.json_route import JsonRoute
 from api.line_json import note_json
 from api.models import AskRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
 from api.parts import Dejalog, Question
-from api.read_window import canonical_pattern_id
 from api.reply import Timed, dejalog_error_reply
 from api.running import Running
-from api.time_text import format_time, parse_time
-from index.incident import Note
-from ingest.errors import DejalogError, InputError, NotFoundError
+from ingest.errors import DejalogError, NotFoundError
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
@@ -29,7 +26,7 @@ async def post_ask(request: Request, dejalog: Running, asked: AskRequest) -> Res
     text/event-stream` the same comes as events: `started`, one `claim` each, `answer` with the whole, or `error`.
     """
     timed = Timed()
-    question = _question(asked)
+    question = question_of(asked)
     if "text/event-stream" in request.headers.get("accept", ""):
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(dejalog, question, timed), media_type="text/event-stream", headers=headers)
@@ -48,29 +45,14 @@ def get_notes(dejalog: Running, asked: Annotated[NotesRequest, Query()]) -> Resp
 def post_note(dejalog: Running, asked: NoteRequest) -> Response:
     """`{"note": {…}}`, when answers can use it."""
     timed = Timed()
-    if not any((asked.text, asked.name, asked.cause, asked.fix, asked.runbook)):
-        raise InputError("the note is empty", hint="give text, name, cause, fix or runbook")
-    note = Note(
-        note_id="",
-        target=_note_target(dejalog, asked.target),
-        text=asked.text,
-        name=asked.name,
-        cause=asked.cause,
-        fix=asked.fix,
-        runbook=asked.runbook,
-        author=asked.author,
-        time_ns=time.time_ns(),
-    )
-    return timed.reply({"note": note_json(dejalog.apply_note(note))}, status=201)
+    return timed.reply({"note": note_json(keep_note(dejalog, asked))}, status=201)
 
 
 @router.post("/feedback", summary="Say whether an answer helped", tags=["notes"], status_code=201)
 def post_feedback(dejalog: Running, asked: FeedbackRequest) -> Response:
     """`{"feedback": {…}}`, once kept."""
     timed = Timed()
-    now_ns = time.time_ns()
-    dejalog.knowledge.add_feedback({**asked.model_dump(), "time_ns": now_ns})
-    return timed.reply({"feedback": {**asked.model_dump(), "time": format_time(now_ns)}}, status=201)
+    return timed.reply({"feedback": keep_feedback(dejalog, asked)}, status=201)
 
 
 @router.get("/views", summary="Saved views", tags=["views"])
@@ -97,22 +79,6 @@ def delete_view(dejalog: Running, name: Annotated[str, Path(max_length=200)]) ->
     return timed.reply({"deleted": name})
 
 
-def _question(asked: AskRequest) -> Question:
-    now_ns = time.time_ns()
-    times = {
-        name: None if text is None else parse_time(text, now_ns=now_ns, name=name)
-        for name, text in (("start", asked.start), ("end", asked.end), ("as_of", asked.as_of))
-    }
-    start_ns, end_ns = times["start"], times["end"]
-    if start_ns is not None and end_ns is not None and start_ns > end_ns:
-        raise InputError("start lies after end", hint="end is exclusive; swap the two")
-    if not asked.question.strip():
-        raise InputError("question: it is empty", hint='e.g. {"question": "Has this happened before?"}')
-    if asked.mode == "llm":
-        raise InputError("mode: no language model is set up on this server", hint="auto and deterministic are accepted")
-    return Question(asked.question, start_ns, end_ns, times["as_of"], asked.mode, asked.conversation_id)
-
-
 async def _events(dejalog: Dejalog, question: Question, timed: Timed) -> AsyncIterator[bytes]:
     yield _event("started", {"question": question.text})
     try:
@@ -128,19 +94,3 @@ async def _events(dejalog: Dejalog, question: Question, timed: Timed) -> AsyncIt
 
 def _event(name: str, content: dict[str, Any]) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(content))
-
-
-def _note_target(dejalog: Dejalog, target: str) -> str:
-    """The target's id as it stands now. Raises NotFoundError."""
-    generation = dejalog.generation()
-    if any(each.incident_id == target for each in generation.incidents):
-        return target
-    try:
-        canonical = canonical_pattern_id(target, generation.patterns)
-    except InputError:
-        canonical = ""
-    if canonical and generation.patterns.patterns["pattern_id"].is_in([canonical]).any():
-        return canonical
-    raise NotFoundError(
-        f"target: there is no incident or pattern {target[:80]!r}", hint="GET /v1/incidents and /v1/patterns list them"
-    )

@@ -1,0 +1,132 @@
+"""What the first screen shows: the question, its answer with numbered citations, and what to ask when nothing is."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from api.content_ask import question_of
+from api.line_json import incident_json
+from api.models import AskRequest
+from api.page.address import Address
+from api.page.asked import asked
+from api.page.incidents import Brief, Likeness, family_colour, likeness, lines_of
+from api.parts import Dejalog
+
+SUGGESTIONS = (
+    ("en", "Has there been a service avalanche like this lately?"),
+    ("en", "Which service ran out of memory?"),
+    ("en", "Were there connection pool problems this week?"),
+    ("zh", "最近有没有类似的服务雪崩问题?"),
+    ("zh", "哪个服务内存溢出了?"),
+)
+LATEST = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Cited:
+    """A claim with the numbers of the lines that prove it."""
+
+    text: str
+    numbers: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Citation:
+    """A line that proves something, under its number."""
+
+    number: int
+    line: Mapping[str, Any]
+    link: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Next:
+    """A query to try next."""
+
+    query: str
+    link: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Answered:
+    """An answer as it is read: the opening first, then what proves it."""
+
+    answer: Mapping[str, Any]
+    lang: str
+    """Of the answer's own sentences: that of the question."""
+    opening: Cited
+    claims: tuple[Cited, ...]
+    citations: tuple[Citation, ...]
+    similar: tuple[Likeness, ...]
+    next_queries: tuple[Next, ...]
+    patterns: tuple[tuple[Mapping[str, Any], str], ...]
+    """With the link to each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Front:
+    """What there is, when nothing is asked."""
+
+    lines: int
+    patterns: int
+    incidents: int
+    latest: tuple[Brief, ...]
+
+
+def answer(dejalog: Dejalog, address: Address) -> Answered:
+    """The answer to the question of an address. Raises InputError."""
+    wanted = asked(AskRequest, question=address.q, start=address.start, end=address.end)
+    found = dejalog.ask(question_of(wanted))
+    numbers = {line["id"]: number for number, line in enumerate(found["citations"], 1)}
+    claims = [Cited(each["text"], tuple(numbers[one] for one in each["citations"])) for each in found["claims"]]
+    facts = {each.incident_id: incident_json(each) for each in dejalog.generation().incidents}
+    similar = [each for each in found["similar"] if each["incident_id"] in facts]
+    return Answered(
+        answer=found,
+        lang="zh" if any("\u4e00" <= char <= "\u9fff" for char in address.q) else "en",
+        opening=_opening(found["answer"], claims),
+        claims=tuple(claims[1:]),
+        citations=tuple(Citation(numbers[each["id"]], each, f"/lines/{each['id']}") for each in found["citations"]),
+        similar=tuple(likeness(dejalog, each, facts[each["incident_id"]]) for each in similar),
+        next_queries=_next(found, [facts[each["incident_id"]] for each in similar]),
+        patterns=tuple((each, f"/patterns/{each['pattern_id']}") for each in found["patterns"]),
+    )
+
+
+def _opening(whole: str, claims: list[Cited]) -> Cited:
+    """The first sentence: the verdict's own, and the first claim with its citations."""
+    if not claims:
+        return Cited(whole, ())
+    before, found, _ = whole.partition(claims[0].text)
+    return Cited(before + claims[0].text if found else claims[0].text, claims[0].numbers)
+
+
+def _next(found: Mapping[str, Any], facts: list[Mapping[str, Any]]) -> tuple[Next, ...]:
+    """In the time of the best incident, else in the time that was searched: as `dejalog ask` tells."""
+    window = facts[0] if facts else found["window"]
+    start, end = window["start"] or "", window["end"]
+    return tuple(Next(each, str(Address("/lines", query=each, start=start, end=end))) for each in found["next_queries"])
+
+
+def front(dejalog: Dejalog) -> Front:
+    """What is held, and what happened last."""
+    generation = dejalog.generation()
+    latest = [incident_json(each) for each in reversed(generation.incidents[-LATEST:])]
+    return Front(
+        lines=dejalog.store.high_water().lines,
+        patterns=generation.patterns.patterns.height,
+        incidents=len(generation.incidents),
+        latest=tuple(
+            Brief(
+                incident=each,
+                link=f"/incidents/{each['incident_id']}",
+                lines=lines_of(each),
+                family=family_colour(each["family_id"]),
+                family_link=str(Address("/incidents", family_id=each["family_id"])),
+                x=0,
+                width=0,
+                row=0,
+            )
+            for each in latest
+        ),
+    )

@@ -1,0 +1,305 @@
+"""What the screens of lines show: a page of lines with histogram and facets, and one line in its context."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from api.content_lines import context_content, facets_content, histogram_content, line_content, search_content
+from api.line_json import incident_json
+from api.models import ContextRequest, FacetsRequest, HistogramRequest, SearchRequest
+from api.page.address import Address
+from api.page.asked import asked
+from api.page.chart import Histogram, histogram
+from api.page.filters import ns_of, written
+from api.page.query_text import term
+from api.parts import Dejalog
+from api.time_text import SECOND_NS
+from ingest.errors import InputError, QuerySyntaxError
+
+PAGE_LINES = 100
+FACET_VALUES = 8
+MOST_FIELDS = 200
+CONTEXT_LINES = 10
+MORE_LINES = 40
+MOST_CONTEXT = 1000
+AROUND_NS = 900 * SECOND_NS
+"""Lines of a field's value are shown a quarter of an hour before and after the line (a guess)."""
+RANGES = (("15m", "15 minutes"), ("1h", "1 hour"), ("6h", "6 hours"), ("24h", "24 hours"), ("7d", "7 days"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A link with a name; `is_on` where it is what is shown."""
+
+    name: str
+    link: str
+    is_on: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class FacetValue:
+    """A value of a field; the links filter it in (or no longer) and out."""
+
+    value: str
+    count: int
+    is_on: bool
+    link_in: str
+    link_out: str
+    share: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Facet:
+    """A field with its most frequent values."""
+
+    field: str
+    values: tuple[FacetValue, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Attribute:
+    """A field of one line; links are empty where the query language cannot write it."""
+
+    name: str
+    value: str
+    link_in: str = ""
+    link_out: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line as a list shows it."""
+
+    line: Mapping[str, Any]
+    link: str
+    service_link: str
+    attributes: tuple[Attribute, ...]
+    is_here: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Why a query or a time cannot be used. `position` counts characters of the query; -1 for none."""
+
+    message: str
+    hint: str
+    position: int = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A page of lines."""
+
+    rows: tuple[Row, ...]
+    total: int
+    total_exact: bool
+    partial: bool
+    window: Mapping[str, Any]
+    histogram: Histogram
+    facets: tuple[Facet, ...]
+    next_page: str
+    earlier: str
+    later: str
+    wider: str
+    newest: str
+    """The link to the newest lines there are, where this window has none; else empty."""
+
+
+def fault_of(error: InputError) -> Fault:
+    """For the form that was filled in."""
+    position = error.position if isinstance(error, QuerySyntaxError) else -1
+    return Fault(str(error), error.hint, position)
+
+
+def ranges(dejalog: Dejalog, address: Address) -> tuple[Choice, ...]:
+    """The usual windows, and all that is held."""
+    found = [
+        Choice(name, str(address.with_(start=text, end="")), address.start == text and not address.end)
+        for text, name in RANGES
+    ]
+    first_ns = dejalog.store.high_water().first_ns
+    if first_ns is not None:
+        start = written(first_ns)
+        found.append(Choice("All", str(address.with_(start=start, end="")), address.start == start))
+    return tuple(found)
+
+
+def find_lines(dejalog: Dejalog, address: Address) -> Found:
+    """The lines of an address. Raises InputError, QuerySyntaxError."""
+    chosen = selection(address)
+    page = search_content(
+        dejalog, asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=address.order)
+    )
+    # The other two count over the very window of the page, so that `now` is the same in all three.
+    window = page.values["window"]
+    fixed = {**chosen, "start": window["start"], "end": window["end"]}
+    bars = histogram_content(dejalog, asked(HistogramRequest, **fixed))
+    facets = facets_content(dejalog, asked(FacetsRequest, **fixed, limit=FACET_VALUES))
+    start_ns, end_ns = ns_of(window["start"]), ns_of(window["end"])
+    width_ns = max(end_ns - start_ns, 1)
+    cursor = page.values["cursor"]
+    return Found(
+        rows=tuple(row(each, address) for each in page.values["lines"]),
+        total=page.values["total"],
+        total_exact=page.values["total_exact"],
+        partial=page.partial or bars.partial or facets.partial,
+        window=window,
+        histogram=histogram(bars.values),
+        facets=tuple(_facets(facets.values["facets"], address)),
+        next_page=str(address.with_(cursor=cursor)) if cursor else "",
+        earlier=_moved(address, start_ns - width_ns, start_ns),
+        later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
+        wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
+        newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
+    )
+
+
+def selection(address: Address) -> dict[str, Any]:
+    """The common parameters of an address."""
+    return {name: getattr(address, name) for name in ("query", "start", "end", "service", "level", "pattern")}
+
+
+def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
+    """One line of a list on the screen of `address`."""
+    shown = address.at("/lines", start=address.start, end=address.end)
+    return Row(
+        line=line,
+        link=f"/lines/{line['id']}",
+        service_link=str(shown.toggled("service", line["service"])),
+        attributes=tuple(attributes(line, shown)),
+        is_here=line["id"] == here,
+    )
+
+
+def attributes(line: Mapping[str, Any], address: Address) -> list[Attribute]:
+    """What a line carries beside its message, objects inside flattened, each filtered in and out by a link."""
+    found = []
+    for name, value in _flat(line["attributes"], "") if line.get("attributes") else ():
+        written_term = term(name, value) if len(value) <= 500 else ""
+        found.append(
+            Attribute(
+                name,
+                value,
+                str(address.query_with(written_term)) if written_term else "",
+                str(address.query_without(written_term)) if written_term else "",
+            )
+        )
+        if len(found) == MOST_FIELDS:
+            break
+    return found
+
+
+def _flat(value: Any, name: str) -> list[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        return [each for key, inner in value.items() for each in _flat(inner, f"{name}.{key}" if name else str(key))]
+    if isinstance(value, bool):
+        return [(name, "true" if value else "false")]
+    return [(name, value if isinstance(value, str) else "" if value is None else str(value))]
+
+
+def _facets(counted: Mapping[str, list[dict[str, Any]]], address: Address) -> list[Facet]:
+    """Fields worth a choice: not those with one value, nor one that says what the service says."""
+    found = []
+    for field, values in counted.items():
+        is_list = field in {"service", "level"}
+        if field != "service" and values == counted.get("service"):
+            continue
+        shown = [each for each in values if each["value"] or is_list]
+        if not shown or (len(shown) == 1 and not is_list):
+            continue
+        highest = max(each["count"] for each in shown)
+        found.append(Facet(field, tuple(_facet_value(field, each, address, highest) for each in shown)))
+    return found
+
+
+def _facet_value(field: str, counted: Mapping[str, Any], address: Address, highest: int) -> FacetValue:
+    value = counted["value"]
+    share = round(100 * counted["count"] / highest, 1)
+    name = value or "unknown"
+    if field in {"service", "level"} and (value or field == "level"):
+        is_on = name in getattr(address, field)
+        link_in = str(address.toggled(field, name))
+    else:
+        is_on = False
+        link_in = str(address.query_with(term(field, value)))
+    return FacetValue(value, counted["count"], is_on, link_in, str(address.query_without(term(field, value))), share)
+
+
+def _moved(address: Address, start_ns: int, end_ns: int) -> str:
+    return str(address.with_(start=written(start_ns), end=written(end_ns)))
+
+
+def _newest(dejalog: Dejalog, address: Address, end_ns: int) -> str:
+    last_ns = dejalog.store.high_water().last_ns
+    if last_ns is None or end_ns - 3600 * SECOND_NS <= last_ns < end_ns:
+        return ""
+    return _moved(address, last_ns - 3600 * SECOND_NS, last_ns + 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class OneLine:
+    """A line with what belongs to it."""
+
+    line: Mapping[str, Any]
+    kept_by: str | None
+    fields: tuple[Attribute, ...]
+    attributes: tuple[Attribute, ...]
+    context: tuple[Row, ...]
+    more_before: str
+    more_after: str
+    around: str
+    """The link to all services' lines around it."""
+    pattern_link: str
+    template: str
+    incidents: tuple[Mapping[str, Any], ...]
+    """That its pattern is a sign of, newest first."""
+
+
+def find_line(dejalog: Dejalog, line_id: str, address: Address) -> OneLine:
+    """One line. Raises InputError, NotFoundError."""
+    found = line_content(dejalog, line_id).values
+    line = found["line"]
+    before, after = _wanted(address.before), _wanted(address.after)
+    context = context_content(dejalog, line_id, ContextRequest(before=before, after=after)).values["lines"]
+    at_ns = ns_of(line["time"])
+    around = Address("/lines", start=written(at_ns - AROUND_NS), end=written(at_ns + AROUND_NS))
+    names = ("service", "level", "host", "namespace", "pod", "container", "stream")
+    place_in_context = next(number for number, each in enumerate(context) if each["id"] == line_id)
+    generation = dejalog.generation()
+    mined = generation.patterns.patterns.filter(generation.patterns.patterns["pattern_id"] == line["pattern_id"])
+    signs = [
+        incident_json(each)
+        for each in reversed(generation.incidents)
+        if any(deviation.pattern_id == line["pattern_id"] for deviation in each.deviations)
+    ]
+    return OneLine(
+        line=line,
+        kept_by=found["kept_by"],
+        fields=tuple(_built_in(name, line[name], around) for name in names if line.get(name)),
+        attributes=tuple(attributes(line, around)),
+        context=tuple(row(each, Address("/lines"), here=line_id) for each in context),
+        more_before=_more(address, before=before) if place_in_context >= before and before < MOST_CONTEXT else "",
+        more_after=_more(address, after=after)
+        if len(context) - place_in_context - 1 >= after and after < MOST_CONTEXT
+        else "",
+        around=str(around),
+        pattern_link=f"/patterns/{line['pattern_id']}",
+        template=str(mined["name"][0]) if mined.height else line["message"],
+        incidents=tuple(signs[:5]),
+    )
+
+
+def _built_in(name: str, value: str, around: Address) -> Attribute:
+    return Attribute(
+        name, value, str(around.query_with(term(name, value))), str(around.query_without(term(name, value)))
+    )
+
+
+def _wanted(text: str) -> int:
+    return min(int(text), MOST_CONTEXT) if text.isascii() and text.isdigit() and len(text) < 6 else CONTEXT_LINES
+
+
+def _more(address: Address, **numbers: int) -> str:
+    more = {name: str(min(number + MORE_LINES, MOST_CONTEXT)) for name, number in numbers.items()}
+    return str(address.with_(**more)) + "#context"

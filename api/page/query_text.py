@@ -1,0 +1,47 @@
+"""Terms of the query language as the page's links write them: a field's value filtered in or out."""
+
+import re
+
+from index.query_scan import NAMES_BUILT_IN
+
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_FIELD = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@-]*")
+
+
+def term(field: str, value: str) -> str:
+    """`field:value`; empty where the language has no way to write that field."""
+    if not _FIELD.fullmatch(field):
+        return ""
+    if field in NAMES_BUILT_IN and not value:
+        return "level:unknown" if field == "level" else f"-{field}:*"
+    return f"{field}:{value if _PLAIN.fullmatch(value) else quoted(value)}"
+
+
+def quoted(value: str) -> str:
+    """The value as a phrase."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def added(query: str, new: str) -> str:
+    """Lines of the query that match the new term, too."""
+    left = "" if query.strip() in {"", "*"} else query.strip()
+    if not left or left == new:
+        return new
+    if _holds(left, new):
+        return left
+    return f"{_grouped(left)} {new}"
+
+
+def without(query: str, old: str) -> str:
+    """Lines of the query that do not match the term."""
+    return added(query, old[1:] if old.startswith("-") else f"-{old}")
+
+
+def _holds(query: str, new: str) -> bool:
+    return f" {new} " in f" {query} "
+
+
+def _grouped(query: str) -> str:
+    """In parentheses where a term put beside it would only belong to its last part."""
+    return f"({query})" if re.search(r"\bor\b|\|\|", query, re.IGNORECASE) else query

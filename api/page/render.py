@@ -1,0 +1,85 @@
+"""Templates to replies: the environment, the headers of every page, packing, and the page of an error."""
+
+import functools
+import gzip
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from api.page import filters, text
+from api.page.address import Address
+from api.page.assets import address_of, takes_gzip
+from api.page.session import is_session
+from api.reply import ERROR_HEADER, dejalog_error_reply
+from ingest.errors import DejalogError
+from ingest.line import LEVELS
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # Not `no-referrer`: browsers would then call the origin of our own forms `null`.
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Vary": "Accept, Accept-Encoding, Cookie",
+}
+LEAST_PACKED = 1000
+"""Bytes below which packing gains nothing."""
+
+
+@functools.cache
+def environment() -> Environment:
+    """The templates, read once. A name that a template was not given is an error, and everything is escaped."""
+    made = Environment(
+        loader=PackageLoader("api.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        clock=filters.clock,
+        count=filters.count,
+        duration=filters.duration,
+        size=filters.size,
+        level_name=filters.level_name,
+        plain=text.plain,
+        one_line=text.one_line,
+        markup=text.marked_up,
+        folded=text.folded,
+    )
+    made.globals.update(asset=address_of, span=filters.span, LEVELS=LEVELS)
+    return made
+
+
+def page_reply(request: Request, template: str, address: Address, *, status: int = 200, **values: Any) -> Response:
+    """A page of this template; `values` is what the template shows."""
+    body = environment().get_template(template).render(address=address, has_session=is_session(request), **values)
+    content = body.encode("utf-8", "replace")
+    headers = dict(HEADERS)
+    if len(content) >= LEAST_PACKED and takes_gzip(request):
+        content = gzip.compress(content, compresslevel=5, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def error_page(request: Request, error: DejalogError) -> Response:
+    """What went wrong, for people, with the status that programs would get."""
+    as_json = dejalog_error_reply(error)
+    reply = page_reply(
+        request,
+        "error.html",
+        Address(request.url.path),
+        status=as_json.status_code,
+        title="Not found" if as_json.status_code == 404 else "This did not work",
+        message=str(error),
+        hint=getattr(error, "hint", ""),
+    )
+    for name in (ERROR_HEADER, "Retry-After"):
+        if name in as_json.headers:
+            reply.headers[name] = as_json.headers[name]
+    return reply

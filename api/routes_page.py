@@ -1,0 +1,125 @@
+"""Routes of the web page that read: each screen at an address that says all of its state."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from api.page import ask, incidents, lines, patterns, status
+from api.page.address import Address
+from api.page.assets import asset_reply
+from api.page.render import page_reply
+from api.page.route import PageRoute
+from api.parts import Dejalog
+from api.routes_bulk import product_info
+from api.running import Running
+from ingest.errors import InputError
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+Id = Annotated[str, Path(max_length=64)]
+
+
+@router.get("/")
+@router.head("/")
+def get_ask(request: Request, dejalog: Running) -> Response:
+    """Ask, the first screen; to a program, that this server takes what Elasticsearch takes."""
+    if "json" in request.headers.get("accept", ""):
+        return product_info()
+    address = _address(request)
+    if not address.q.strip():
+        return _front(request, dejalog, address)
+    try:
+        answered = ask.answer(dejalog, address)
+    except InputError as error:
+        return page_reply(
+            request,
+            "ask.html",
+            address,
+            status=400,
+            answered=None,
+            front=None,
+            suggestions=ask.SUGGESTIONS,
+            fault=lines.fault_of(error),
+        )
+    return page_reply(request, "ask.html", address, answered=answered, front=None, suggestions=(), fault=None)
+
+
+@router.get("/lines")
+def get_lines(request: Request, dejalog: Running) -> Response:
+    """Lines that match, over time and by value."""
+    address = _address(request)
+    choices = lines.ranges(dejalog, address)
+    try:
+        found = lines.find_lines(dejalog, address)
+    except InputError as error:
+        return page_reply(
+            request, "lines.html", address, status=400, found=None, ranges=choices, fault=lines.fault_of(error)
+        )
+    return page_reply(request, "lines.html", address, found=found, ranges=choices, fault=None)
+
+
+@router.get("/lines/{line_id}")
+def get_line(request: Request, dejalog: Running, line_id: Id) -> Response:
+    """One line: its fields, its context, its pattern, and incidents that it was a sign of."""
+    address = _address(request)
+    return page_reply(request, "line.html", address, one=lines.find_line(dejalog, line_id, address))
+
+
+@router.get("/patterns")
+def get_patterns(request: Request, dejalog: Running) -> Response:
+    """Patterns with counts that sum to the lines."""
+    address = _address(request)
+    try:
+        found = patterns.find_patterns(dejalog, address)
+    except InputError as error:
+        return page_reply(request, "patterns.html", address, status=400, found=None, fault=lines.fault_of(error))
+    return page_reply(request, "patterns.html", address, found=found, fault=None)
+
+
+@router.get("/patterns/{pattern_id}")
+def get_pattern(request: Request, dejalog: Running, pattern_id: Id) -> Response:
+    """One pattern, and what can be done to it."""
+    address = _address(request)
+    return page_reply(request, "pattern.html", address, one=patterns.find_pattern(dejalog, pattern_id, address))
+
+
+@router.get("/incidents")
+def get_incidents(request: Request, dejalog: Running) -> Response:
+    """Incidents over the days."""
+    address = _address(request)
+    try:
+        found = incidents.find_incidents(dejalog, address)
+    except InputError as error:
+        return page_reply(request, "incidents.html", address, status=400, found=None, fault=lines.fault_of(error))
+    return page_reply(request, "incidents.html", address, found=found, fault=None)
+
+
+@router.get("/incidents/{incident_id}")
+def get_incident(request: Request, dejalog: Running, incident_id: Id) -> Response:
+    """One incident; it stays when retention has dropped its lines."""
+    address = _address(request)
+    return page_reply(request, "incident.html", address, one=incidents.find_incident(dejalog, incident_id))
+
+
+@router.get("/status")
+def get_status_page(request: Request, dejalog: Running) -> Response:
+    """How far everything has come, and how to ship a first line."""
+    shown = status.show_status(dejalog, str(request.base_url))
+    return page_reply(request, "status.html", _address(request), shown=shown)
+
+
+@router.get("/assets/{digest}/{name}")
+def get_asset(request: Request, digest: Id, name: Id) -> Response:
+    """A file that the page loads."""
+    return asset_reply(request, digest, name)
+
+
+def _address(request: Request) -> Address:
+    return Address.read(request.url.path, request.query_params.multi_items())
+
+
+def _front(request: Request, dejalog: Dejalog, address: Address) -> Response:
+    shown = ask.front(dejalog)
+    if not shown.lines:
+        return page_reply(request, "first_run.html", address, shipping=status.shipping(dejalog, str(request.base_url)))
+    return page_reply(request, "ask.html", address, answered=None, front=shown, suggestions=ask.SUGGESTIONS, fault=None)

@@ -1,0 +1,63 @@
+"""Routes of the web page that change something: each does it and sends the browser on to a page that shows it."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from api.content_ask import keep_feedback, keep_note
+from api.content_patterns import keep_edit
+from api.models import EditRequest, FeedbackRequest, NoteRequest
+from api.page.address import Address
+from api.page.asked import asked
+from api.page.form import Form
+from api.page.route import PageRoute, redirect
+from api.page.session import is_right_token, is_same_origin, own_path, signed_in, signed_out
+from api.page.sign_in import sign_in_page
+from api.reply import error_reply
+from api.running import Running
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.post("/incidents/{incident_id}/notes")
+def post_incident_note(dejalog: Running, incident_id: str, form: Form) -> Response:
+    """Keep what somebody knows of an incident."""
+    names = ("text", "name", "cause", "fix", "runbook", "author")
+    keep_note(dejalog, asked(NoteRequest, target=incident_id, **{name: form.get(name, "").strip() for name in names}))
+    return redirect(str(Address(f"/incidents/{incident_id}", said="note")) + "#notes")
+
+
+@router.post("/patterns/{pattern_id}/edits")
+def post_pattern_edit(dejalog: Running, pattern_id: str, form: Form) -> Response:
+    """Rename, merge, split, mute or unmute; a pattern that was merged is shown as what it is now."""
+    edit = asked(EditRequest, action=form.get("action", ""), argument=form.get("argument", ""))
+    kept = keep_edit(dejalog, pattern_id, edit)
+    shown = kept.argument if kept.action == "merge" else kept.pattern_id
+    return redirect(str(Address(f"/patterns/{shown}", said=kept.action)))
+
+
+@router.post("/feedback")
+def post_page_feedback(dejalog: Running, form: Form) -> Response:
+    """Keep what somebody thought of an answer."""
+    names = ("verdict", "question", "target", "revision", "text")
+    keep_feedback(dejalog, asked(FeedbackRequest, **{name: form.get(name, "") for name in names}))
+    back = Address("/", q=form.get("question", ""), start=form.get("start", ""), end=form.get("end", ""))
+    return redirect(str(back.with_(said="feedback")))
+
+
+@router.post("/session")
+def post_session(request: Request, dejalog: Running, form: Form) -> Response:
+    """Sign in: the right token makes the cookie."""
+    if "origin" in request.headers and not is_same_origin(request.headers):
+        return error_reply(403, "foreign_origin", "this form was sent by another site", hint="sign in on this page")
+    token, back = dejalog.settings.server.token, own_path(form.get("back", "/"))
+    if not token:
+        return redirect(back)
+    if not is_right_token(form.get("token", ""), token):
+        return sign_in_page(request, back=back, is_wrong=True)
+    return signed_in(redirect(back), token, is_https=request.url.scheme == "https")
+
+
+@router.post("/session/end")
+def post_session_end() -> Response:
+    """Sign out."""
+    return signed_out(redirect("/"))

@@ -1,0 +1,73 @@
+"""One simulated shop behind one server, and one Chromium, for all tests of the page. Pages run no JavaScript."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from playwright.sync_api import Browser, Page
+
+from tests.page.chromium import chromium
+from tests.page.shop import Served, fill, served
+
+Open = Callable[[str], Page]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def quiet() -> Iterator[None]:
+    """The program's own log goes nowhere."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=nowhere))
+        yield
+        structlog.reset_defaults()
+
+
+@pytest.fixture(scope="package")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Two days of a shop with an avalanche that comes twice."""
+    folder = tmp_path_factory.mktemp("page")
+    with served(folder / "data") as server:
+        fill(server.dejalog, folder / "shop", seed=7, days=2, lines=40_000)
+        yield server
+
+
+@pytest.fixture(scope="package")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that holds nothing."""
+    with served(tmp_path_factory.mktemp("empty") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def no_script(browser: Browser) -> Iterator[Page]:
+    """A page of a browser in which JavaScript is off."""
+    with contextlib.closing(browser.new_context(java_script_enabled=False)) as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def visit(no_script: Page, shop: Served) -> Open:
+    """Open an address of the shop's server; it must be there."""
+
+    def open_(path: str) -> Page:
+        reply = no_script.goto(shop.url + path)
+        assert reply is not None
+        assert reply.status == 200, no_script.content()
+        return no_script
+
+    return open_
+
+
+@pytest.fixture(scope="package")
+def avalanche(shop: Served) -> str:
+    """The newest incident of the kind."""
+    found: str = shop.http.get("/v1/incidents", params={"kind": "avalanche"}).json()["incidents"][0]["incident_id"]
+    return found

@@ -1,0 +1,108 @@
+"""Lines that try to break out of the page, in a browser that would run what they bring."""
+
+import contextlib
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page
+
+from tests.page.shop import Served
+
+SERVICE = "hostile<b>"
+MESSAGES = {
+    "script": "<script>alert(1)</script><img src=x onerror=alert(2)>",
+    "quotes": "\"'><svg onload=alert(3)> {{ 7*7 }} {% raw %}",
+    "right to left": "delete \u202eelif\u2066 the\u200f index\u2069",
+    "controls": "bell\x07 null-ish\x01 back\x08 delete\x7f",
+    "ansi": "\x1b[31mred\x1b[0m \x1b]8;;javascript:alert(4)\x07link\x1b]8;;\x07 \x1b[2J\x1b[999Cfar",
+    "ansi bomb": "\x1b[1m\x1b[31m" * 20_000 + "end",
+    "long": "x" * 10_000,
+    "wide": "一" * 10_000,
+    "trace": "boom\n" + "\n".join(f"    at com.example.Class{number}.run(Class.java:{number})" for number in range(80)),
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(shop: Served) -> Served:
+    shop.push([{"message": text, "service": SERVICE, "<i>": {"a b": text[:300]}} for text in MESSAGES.values()])
+    return shop
+
+
+@pytest.fixture
+def scripted(browser: Browser) -> object:
+    """A page in which JavaScript runs; a dialog fails the test."""
+    with contextlib.closing(browser.new_context(viewport={"width": 380, "height": 800})) as context:
+        page = context.new_page()
+        page.on("dialog", _refuse)
+        yield page
+
+
+def _refuse(dialog: Dialog) -> None:
+    dialog.dismiss()
+    pytest.fail(f"a line opened a dialog: {dialog.message}")
+
+
+def test_no_line_becomes_markup_or_widens_the_page(scripted: Page, hostile: Served) -> None:
+    scripted.goto(f'{hostile.url}/lines?query=service:"{SERVICE}"&start=1h')
+    assert scripted.locator("ol.lines li").count() == len(MESSAGES)
+    scripted.locator("details").evaluate_all("all => all.forEach(each => { each.open = true })")
+    assert scripted.locator("main script, main img, main b:not(.figures b)").count() == 0
+    assert scripted.evaluate("document.documentElement.scrollWidth") == 380
+    assert "<script>alert(1)</script>" in scripted.locator("ol.lines").inner_text()
+    assert "{{ 7*7 }}" in scripted.locator("ol.lines").inner_text()
+
+
+def test_invisible_and_turning_characters_are_visible_marks(scripted: Page, hostile: Served) -> None:
+    scripted.goto(f"{hostile.url}/lines?query=delete+index&start=1h")
+    shown = scripted.locator("ol.lines").inner_text()
+    assert "[U+202E]" in shown
+    assert not set("\u202e\u2066\u2069\u200f") & set(scripted.content())
+
+
+def test_colours_are_classes_and_other_escapes_are_gone(scripted: Page, hostile: Served) -> None:
+    scripted.goto(f"{hostile.url}/lines?query=javascript&start=1h")
+    assert scripted.locator(".said-text > .message .ansi-red").inner_text() == "red"
+    assert scripted.locator(".said-text > .message").first.inner_text() == "red link far"
+    assert scripted.locator("a[href^=javascript]").count() == 0
+
+
+def test_a_stack_trace_and_a_long_line_are_folded_and_whole(scripted: Page, hostile: Served) -> None:
+    scripted.goto(f"{hostile.url}/lines?query=boom&start=1h")
+    row = scripted.locator("ol.lines li").first
+    assert row.locator(".said-text > .fold summary").inner_text() == "78 more lines"
+    row.locator(".said-text > .fold summary").click()
+    assert "Class79.run" in row.inner_text()
+    scripted.goto(f'{hostile.url}/lines?query=x*+service:"{SERVICE}"&start=1h')
+    folded = scripted.locator("ol.lines li", has_text="9\u202f400 more characters").first
+    folded.locator(".said-text > .fold > summary").click()
+    shown = folded.locator(".said-text > bdi, .said-text > .fold > bdi")
+    assert "".join(shown.evaluate_all("all => all.map(each => each.textContent)")).count("x") >= 10_000
+
+
+@pytest.mark.parametrize("path", ["/patterns?service=hostile%3Cb%3E", "/?q=alert+script+onerror", "/status"])
+def test_other_screens_show_the_same_lines_as_text(scripted: Page, hostile: Served, path: str) -> None:
+    scripted.goto(hostile.url + path)
+    assert scripted.locator("main script, main img").count() == 0
+    assert scripted.evaluate("document.documentElement.scrollWidth") == 380
+
+
+def test_a_hostile_line_s_own_page_and_pattern_hold_it_as_text(scripted: Page, hostile: Served) -> None:
+    found = hostile.http.get("/v1/search", params={"query": f'service:"{SERVICE}"', "start": "1h"}).json()["lines"]
+    for line in found:
+        for path in (f"/lines/{line['id']}", f"/patterns/{line['pattern_id']}"):
+            reply = scripted.goto(hostile.url + path)
+            assert reply is not None
+            assert reply.status == 200
+            assert scripted.locator("main script, main img").count() == 0
+            assert scripted.evaluate("document.documentElement.scrollWidth") == 380, path
+
+
+def test_what_the_address_brings_is_text_too(scripted: Page, hostile: Served) -> None:
+    for path in (
+        "/lines?query=%3Cscript%3Ealert(5)%3C/script%3E&start=1h",
+        "/lines?query=level:(%22%3E%3Cimg+src=x",
+        "/?q=%22%3E%3Cscript%3Ealert(6)%3C/script%3E",
+        "/incidents?family_id=%22%3E%3Cscript%3Ealert(7)%3C/script%3E&said=%3Cb%3E",
+        "/lines?service=%22%3E%3Cscript%3Ealert(8)%3C/script%3E&level=%3Cb%3E",
+    ):
+        scripted.goto(hostile.url + path)
+        assert scripted.locator("main script, main img").count() == 0

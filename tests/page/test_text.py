@@ -1,0 +1,100 @@
+"""Log text made harmless, terms of links, addresses and charts: without a server."""
+
+import pytest
+
+from api.page.address import Address
+from api.page.chart import histogram, sparkline
+from api.page.filters import count, duration, size
+from api.page.patterns import course_of
+from api.page.query_text import added, term, without
+from api.page.text import folded, marked_up, one_line, plain
+from index.query import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        pytest.param("<b>&", "&lt;b&gt;&amp;", id="markup"),
+        pytest.param("\x1b[1;31mred\x1b[0m!", '<span class="ansi-bold ansi-red">red</span>!', id="colours"),
+        pytest.param("\x1b[31m\x1b[32mgreen", '<span class="ansi-green">green</span>', id="the last colour counts"),
+        pytest.param("\x1b[38;5;196mmany\x1b[0m", "many", id="256 colours are left plain"),
+        pytest.param("\x1b]0;title\x07x\x1b[2K", "x", id="titles and erasing"),
+        pytest.param("a\tb\nc", "a\tb\nc", id="tabs and line ends stay"),
+    ],
+)
+def test_text_becomes_harmless_markup(text: str, markup: str) -> None:
+    assert str(marked_up(text)) == markup
+
+
+def test_an_escape_bomb_makes_no_more_spans_than_allowed() -> None:
+    assert str(marked_up("\x1b[31ma" * 100_000)).count("<span") <= 400
+
+
+def test_plain_text_says_what_cannot_be_seen() -> None:
+    assert plain("a\u202eb\x00c") == "a[U+202E]b␀c"
+    assert one_line("a\n b" * 100, 10) == "a ba ba b…"
+
+
+def test_folding_loses_nothing() -> None:
+    text = "\n".join(f"line {number}" for number in range(50))
+    fold = folded(text)
+    assert f"{fold.shown}\n{fold.rest}" == text
+    long = folded("y" * 5000)
+    assert len(long.shown) + len(long.rest) == 5000
+    assert folded("short").rest == ""
+
+
+@pytest.mark.parametrize("value", ["plain", 'with "quotes"', "back\\slash", "a b", "(", "*", "x:y", "/re/", "", "-1"])
+@pytest.mark.parametrize("query", ["", "*", "timeout", "a or b", '"not closed)"'])
+def test_a_filter_link_s_query_always_parses(query: str, value: str) -> None:
+    for name in ("service", "level", "order.id"):
+        parse(added(query, term(name, value)))
+        parse(without(query, term(name, value)))
+
+
+def test_a_field_that_the_language_cannot_write_has_no_term() -> None:
+    assert term("a b", "x") == ""
+
+
+def test_an_address_is_read_back_as_it_was_written() -> None:
+    pairs = [("query", "a=b&c"), ("service", "x"), ("service", "y"), ("start", "1h"), ("unknown", "z")]
+    address = Address.read("/lines", pairs)
+    assert address.service == ("x", "y")
+    assert str(address) == "/lines?query=a%3Db%26c&start=1h&service=x&service=y"
+    assert address.toggled("service", "x").service == ("y",)
+    assert address.with_(cursor="next").with_(order="oldest").cursor == ""
+
+
+def test_bars_stack_to_their_count_and_stand_in_their_window() -> None:
+    window = {"start": "2026-03-01T00:00:00.000Z", "end": "2026-03-01T01:00:00.000Z"}
+    bucket = {"time": "2026-03-01T00:30:00.000Z", "count": 4, "levels": {"error": 1, "info": 3}}
+    chart = histogram({"window": window, "buckets": [bucket], "step_s": 60.0})
+    bar = chart.bars[0]
+    assert bar.x == 500
+    assert [(each.level, each.height) for each in bar.segments] == [("error", 25.0), ("info", 75.0)]
+    assert chart.levels == ("error", "info")
+
+
+def test_a_sparkline_draws_only_what_is_there() -> None:
+    assert sparkline([0, 0]) == ""
+    assert sparkline([0, 2]).startswith("M1 20")
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_new", "marks"),
+    [
+        pytest.param([0] * 22 + [5, 5], True, ("new",), id="new"),
+        pytest.param([2] * 22 + [20, 20], False, ("bursting",), id="bursting"),
+        pytest.param([2] * 22 + [0, 0], False, ("silent",), id="silent"),
+        pytest.param([2] * 24, False, (), id="steady"),
+        pytest.param([0] * 20 + [1] * 4, False, (), id="too few for a burst"),
+    ],
+)
+def test_a_course_is_marked(counts: list[int], is_new: bool, marks: tuple[str, ...]) -> None:
+    assert course_of(counts, step_h=1.0, is_new=is_new).marks == marks
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert (count(1234567), count(0.25), count(12)) == ("1\u202f234\u202f567", "0.2", "12")
+    assert [duration(each) for each in (0.08, 9, 61, 3600, 90061)] == ["80 ms", "9 s", "1 min 1 s", "1 h", "1 d 1 h"]
+    assert [size(each) for each in (999, 1500, 2e9)] == ["999 B", "1.5 kB", "2.0 GB"]
