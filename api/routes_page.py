@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from api.page import ask, incidents, lines, patterns, status
 from api.page.address import Address
 from api.page.assets import asset_reply
+from api.page.line import find_line
 from api.page.render import page_reply
 from api.page.route import PageRoute
 from api.page.views import saved_views
@@ -62,7 +63,7 @@ def get_lines(request: Request, dejalog: Running) -> Response:
 def get_line(request: Request, dejalog: Running, line_id: Id) -> Response:
     """One line: its fields, its context, its pattern, and incidents that it was a sign of."""
     address = _address(request)
-    return page_reply(request, "line.html", address, one=lines.find_line(dejalog, line_id, address))
+    return page_reply(request, "line.html", address, one=find_line(dejalog, line_id, address))
 
 
 @router.get("/patterns")
