@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from api.models import AskRequest, FeedbackRequest, NoteRequest
+from api.models import AskRequest, FeedbackRequest, NoteRequest, ViewRequest
 from api.parts import Dejalog, Question
 from api.read_window import canonical_pattern_id
 from api.time_text import format_time, parse_time
@@ -51,6 +51,17 @@ def keep_feedback(dejalog: Dejalog, asked: FeedbackRequest) -> dict[str, Any]:
     now_ns = time.time_ns()
     dejalog.knowledge.add_feedback({**asked.model_dump(), "time_ns": now_ns})
     return {**asked.model_dump(), "time": format_time(now_ns)}
+
+
+def keep_view(dejalog: Dejalog, asked: ViewRequest) -> None:
+    """Keep a view, in place of an older one of the same name."""
+    dejalog.knowledge.save_view(asked.name, asked.model_dump(exclude={"name"}))
+
+
+def forget_view(dejalog: Dejalog, name: str) -> None:
+    """Raises NotFoundError where there is none."""
+    if "\x00" in name or not dejalog.knowledge.delete_view(name):
+        raise NotFoundError(f"there is no view {name!r}", hint="GET /v1/views lists them")
 
 
 def _note_target(dejalog: Dejalog, target: str) -> str:

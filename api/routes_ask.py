@@ -8,14 +8,14 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
-from api.content_ask import keep_feedback, keep_note, question_of
+from api.content_ask import forget_view, keep_feedback, keep_note, keep_view, question_of
 from api.json_route import JsonRoute
 from api.line_json import note_json
 from api.models import AskRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
 from api.parts import Dejalog, Question
 from api.reply import Timed, dejalog_error_reply
 from api.running import Running
-from ingest.errors import DejalogError, NotFoundError
+from ingest.errors import DejalogError
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
@@ -66,7 +66,7 @@ def get_views(dejalog: Running) -> Response:
 def post_view(dejalog: Running, asked: ViewRequest) -> Response:
     """`{"view": {…}}`; takes the place of an older view of the same name."""
     timed = Timed()
-    dejalog.knowledge.save_view(asked.name, asked.model_dump(exclude={"name"}))
+    keep_view(dejalog, asked)
     return timed.reply({"view": asked.model_dump()}, status=201)
 
 
@@ -74,8 +74,7 @@ def post_view(dejalog: Running, asked: ViewRequest) -> Response:
 def delete_view(dejalog: Running, name: Annotated[str, Path(max_length=200)]) -> Response:
     """`{"deleted": name}`."""
     timed = Timed()
-    if "\x00" in name or not dejalog.knowledge.delete_view(name):
-        raise NotFoundError(f"there is no view {name!r}", hint="GET /v1/views lists them")
+    forget_view(dejalog, name)
     return timed.reply({"deleted": name})
 
 

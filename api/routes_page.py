@@ -1,6 +1,6 @@
 """Routes of the web page that read: each screen at an address that says all of its state."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
@@ -8,8 +8,10 @@ from fastapi.responses import Response
 from api.page import ask, incidents, lines, patterns, status
 from api.page.address import Address
 from api.page.assets import asset_reply
+from api.page.line import find_line
 from api.page.render import page_reply
 from api.page.route import PageRoute
+from api.page.views import saved_views
 from api.parts import Dejalog
 from api.routes_bulk import product_info
 from api.running import Running
@@ -48,21 +50,20 @@ def get_ask(request: Request, dejalog: Running) -> Response:
 def get_lines(request: Request, dejalog: Running) -> Response:
     """Lines that match, over time and by value."""
     address = _address(request)
-    choices = lines.ranges(dejalog, address)
+    beside: dict[str, Any] = {"ranges": lines.ranges(dejalog, address), "views": saved_views(dejalog, address)}
     try:
         found = lines.find_lines(dejalog, address)
     except InputError as error:
-        return page_reply(
-            request, "lines.html", address, status=400, found=None, ranges=choices, fault=lines.fault_of(error)
-        )
-    return page_reply(request, "lines.html", address, found=found, ranges=choices, fault=None)
+        fault = lines.fault_of(error)
+        return page_reply(request, "lines.html", address, status=400, found=None, fault=fault, **beside)
+    return page_reply(request, "lines.html", address, found=found, fault=None, **beside)
 
 
 @router.get("/lines/{line_id}")
 def get_line(request: Request, dejalog: Running, line_id: Id) -> Response:
     """One line: its fields, its context, its pattern, and incidents that it was a sign of."""
     address = _address(request)
-    return page_reply(request, "line.html", address, one=lines.find_line(dejalog, line_id, address))
+    return page_reply(request, "line.html", address, one=find_line(dejalog, line_id, address))
 
 
 @router.get("/patterns")

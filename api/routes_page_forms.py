@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from api.content_ask import keep_feedback, keep_note
+from api.content_ask import forget_view, keep_feedback, keep_note, keep_view
 from api.content_patterns import keep_edit
 from api.models import EditRequest, FeedbackRequest, NoteRequest
 from api.page.address import Address
@@ -12,6 +12,7 @@ from api.page.form import Form
 from api.page.route import PageRoute, redirect
 from api.page.session import is_right_token, is_same_origin, own_path, signed_in, signed_out
 from api.page.sign_in import sign_in_page
+from api.page.views import view_of
 from api.reply import error_reply
 from api.running import Running
 
@@ -42,6 +43,21 @@ def post_page_feedback(dejalog: Running, form: Form) -> Response:
     keep_feedback(dejalog, asked(FeedbackRequest, **{name: form.get(name, "") for name in names}))
     back = Address("/", q=form.get("question", ""), start=form.get("start", ""), end=form.get("end", ""))
     return redirect(str(back.with_(said="feedback")))
+
+
+@router.post("/views")
+def post_page_view(dejalog: Running, form: Form) -> Response:
+    """Keep the lines shown under a name."""
+    back = own_path(form.get("back", "/lines"))
+    keep_view(dejalog, view_of(form.get("name", ""), back))
+    return redirect(back)
+
+
+@router.post("/views/forget")
+def post_page_view_forgotten(dejalog: Running, form: Form) -> Response:
+    """Forget a saved view."""
+    forget_view(dejalog, form.get("name", ""))
+    return redirect(own_path(form.get("back", "/lines")))
 
 
 @router.post("/session")

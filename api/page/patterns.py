@@ -114,9 +114,10 @@ def _courses(
     if wanted.level:
         rows = rows.filter(pl.col("level").is_in(wanted.level))
     bucket = ((pl.col("window_ns") - start_ns) // step_ns).clip(0, BUCKETS - 1).alias("bucket")
-    counted = (
-        with_pattern_ids(rows, dejalog.generation().patterns).group_by("pattern_id", bucket).agg(pl.col("count").sum())
-    )
+    # Summed by signature first: a ledger of two weeks has a million rows, and few signatures.
+    by_signature = rows.group_by("signature", bucket).agg(pl.col("count").sum())
+    counted = with_pattern_ids(by_signature, dejalog.generation().patterns)
+    counted = counted.group_by("pattern_id", "bucket").agg(pl.col("count").sum())
     shown = pl.DataFrame({"pattern_id": [each["pattern_id"] for each in patterns]}, schema={"pattern_id": pl.String})
     counts: dict[str, list[int]] = {each["pattern_id"]: [0] * BUCKETS for each in patterns}
     for pattern_id, number, count in counted.join(shown, on="pattern_id", how="semi").iter_rows():

@@ -122,6 +122,20 @@ def test_an_attribute_filters_its_value_in_and_out(visit: Open, shop: Served) ->
     assert total(page) == 1
 
 
+def test_lines_are_saved_as_a_view_shown_again_by_its_link_and_forgotten(visit: Open) -> None:
+    page = visit("/lines?query=request&start=2d&level=error&level=warn")
+    whole = total(page)
+    page.locator(".facets > summary").dispatch_event("click")
+    page.get_by_label("Name of the view").fill("<b>trouble</b>")
+    page.get_by_role("button", name="Save").click()
+    link = page.locator(".facet a", has_text="<b>trouble</b>").get_attribute("href")
+    assert link is not None
+    visit(link)
+    assert total(page) == whole
+    page.get_by_role("button", name="Forget the view <b>trouble</b>").click()
+    assert page.locator(".facet a", has_text="<b>trouble</b>").count() == 0
+
+
 def test_what_is_not_there_is_a_page_with_a_way_on(no_script: Page, shop: Served) -> None:
     for path, status in (
         ("/lines/0000000000000000-1", 404),
