@@ -4,7 +4,6 @@ import base64
 import binascii
 import hmac
 import zlib
-from urllib.parse import urlsplit
 
 import zstandard
 from starlette.datastructures import Headers
@@ -218,8 +217,11 @@ def _foreign(headers: Headers) -> JsonReply | None:
             f"Host {host[:80]!r} is not this machine",
             hint="use http://127.0.0.1 or http://localhost",
         )
+    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        refused = "requests of other sites' pages are refused"
+        return error_reply(403, "foreign_origin", "another site's page asked for this", hint=refused)
     origin = headers.get("origin")
-    if origin is None or (urlsplit(origin).netloc == host and urlsplit(origin).scheme in {"http", "https"}):
+    if origin is None or is_same_origin(headers):
         return None
     return error_reply(
         403,

@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from api.page.query_text import added, without
+from api.page.query_text import added, term, without
+from ingest.errors import InputError
 
 MOST_CHARACTERS = 8192
 """Of one value; more is cut here and refused by whatever reads it."""
+MOST_IN_ALL = 4_000
+"""Characters of an address but for the question: each of the hundreds of links of a screen repeats them (a guess)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,15 +35,22 @@ class Address:
     before: str = ""
     after: str = ""
     said: str = ""
-    """What has just been done, to be confirmed once: a key of `SAID` in api/routes_page_forms.py."""
+    """What has just been done, to be confirmed once: a key of the macro `said` in templates/_parts.html."""
 
     @classmethod
     def read(cls, path: str, pairs: Iterable[tuple[str, str]]) -> Self:
-        """From a query string's pairs; names that are not ours are left out."""
+        """From a query string's pairs; names that are not ours are left out. Raises InputError when it is too long."""
         values: dict[str, Any] = {}
+        room = MOST_IN_ALL
         for name, value in pairs:
-            if name not in _NAMES or not value.strip():
+            if name not in _NAMES or not value.strip() or (name == "q" and path != "/"):
                 continue
+            room -= 0 if name == "q" else len(name) + len(value)
+            if room < 0:
+                raise InputError(
+                    f"the address has more than {MOST_IN_ALL} characters of filters",
+                    hint="a query as long as that can be sent to POST /v1/search",
+                )
             kept = value[:MOST_CHARACTERS].replace("\x00", "")
             values[name] = (*values.get(name, ()), kept) if name in _LISTS else kept
         return cls(path, **values)
@@ -60,13 +70,19 @@ class Address:
         left = tuple(each for each in values if each != value)
         return self.with_(**{name: left if len(left) < len(values) else (*values, value)})
 
-    def query_with(self, term: str) -> Self:
-        """With one more term in the query."""
-        return self.with_(query=added(self.query, term))
+    def with_service(self, name: str) -> str:
+        """The link that filters by a service, or no longer; empty where none can be written."""
+        if is_plain_name(name):
+            return str(self.toggled("service", name))
+        return str(self.query_with(term("service", name))) if name.isprintable() else ""
 
-    def query_without(self, term: str) -> Self:
+    def query_with(self, wanted: str) -> Self:
+        """With one more term in the query."""
+        return self.with_(query=added(self.query, wanted))
+
+    def query_without(self, unwanted: str) -> Self:
         """With that term excluded."""
-        return self.with_(query=without(self.query, term))
+        return self.with_(query=without(self.query, unwanted))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Of the query string, in a fixed order; what is empty is left out."""
@@ -79,6 +95,11 @@ class Address:
     def __str__(self) -> str:
         query = urlencode(self.pairs())
         return f"{self.path}?{query}" if query else self.path
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a list of the address can hold it: these are parted at commas and stripped."""
+    return bool(name) and name == name.strip() and "," not in name and name.isprintable()
 
 
 _LISTS = frozenset({"service", "level", "pattern"})

@@ -49,7 +49,7 @@ def find_line(dejalog: Dejalog, line_id: str, address: Address) -> OneLine:
     at_ns = ns_of(line["time"])
     around = Address("/lines", start=written(at_ns - AROUND_NS), end=written(at_ns + AROUND_NS))
     names = ("service", "level", "host", "namespace", "pod", "container", "stream")
-    place_in_context = next(number for number, each in enumerate(context) if each["id"] == line_id)
+    place_in_context = next((number for number, each in enumerate(context) if each["id"] == line_id), 0)
     generation = dejalog.generation()
     mined = generation.patterns.patterns.filter(generation.patterns.patterns["pattern_id"] == line["pattern_id"])
     signs = [

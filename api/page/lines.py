@@ -7,7 +7,7 @@ from typing import Any
 
 from api.content_lines import facets_content, histogram_content, search_content
 from api.models import FacetsRequest, HistogramRequest, SearchRequest
-from api.page.address import Address
+from api.page.address import Address, is_plain_name
 from api.page.asked import asked
 from api.page.chart import Histogram, histogram
 from api.page.filters import ns_of, written
@@ -19,6 +19,10 @@ from ingest.errors import InputError, QuerySyntaxError
 PAGE_LINES = 100
 FACET_VALUES = 8
 MOST_FIELDS = 200
+ROW_FIELDS = 20
+"""Of the fields of a line in a list; all are on the line's own screen."""
+MOST_LINKED = 100
+"""Characters of a value that can be filtered by a link."""
 RANGES = (("15m", "15 minutes"), ("1h", "1 hour"), ("6h", "6 hours"), ("24h", "24 hours"), ("7d", "7 days"))
 
 
@@ -160,17 +164,17 @@ def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
     return Row(
         line=line,
         link=f"/lines/{line['id']}",
-        service_link=str(shown.toggled("service", line["service"])),
-        attributes=tuple(attributes(line, shown)),
+        service_link=shown.with_service(line["service"]),
+        attributes=tuple(attributes(line, shown, most=ROW_FIELDS)),
         is_here=line["id"] == here,
     )
 
 
-def attributes(line: Mapping[str, Any], address: Address) -> list[Attribute]:
+def attributes(line: Mapping[str, Any], address: Address, *, most: int = MOST_FIELDS) -> list[Attribute]:
     """What a line carries beside its message, objects inside flattened, each filtered in and out by a link."""
     found = []
     for name, value in _flat(line["attributes"], "") if line.get("attributes") else ():
-        written_term = term(name, value) if len(value) <= 500 else ""
+        written_term = term(name, value) if len(value) <= MOST_LINKED else ""
         found.append(
             Attribute(
                 name,
@@ -179,7 +183,7 @@ def attributes(line: Mapping[str, Any], address: Address) -> list[Attribute]:
                 str(address.query_without(written_term)) if written_term else "",
             )
         )
-        if len(found) == MOST_FIELDS:
+        if len(found) == most:
             break
     return found
 
@@ -211,7 +215,7 @@ def _facet_value(field: str, counted: Mapping[str, Any], address: Address, highe
     value = counted["value"]
     share = round(100 * counted["count"] / highest, 1)
     name = value or "unknown"
-    if field in {"service", "level"} and (value or field == "level"):
+    if field == "level" or (field == "service" and is_plain_name(value)):
         is_on = name in getattr(address, field)
         link_in = str(address.toggled(field, name))
     else:

@@ -15,6 +15,7 @@ from api.page.filters import ns_of
 from api.page.lines import Choice, Row, row, selection
 from api.parts import Dejalog
 from api.time_text import SECOND_NS
+from index.line_store import LEDGER_WINDOW_NS
 from index.pattern_count import with_pattern_ids
 
 PAGE_PATTERNS = 100
@@ -105,9 +106,11 @@ def _row(pattern: Mapping[str, Any], address: Address, window: Mapping[str, Any]
 def _courses(
     dejalog: Dejalog, patterns: Sequence[Mapping[str, Any]], window: Mapping[str, Any], wanted: PatternsRequest
 ) -> dict[str, Course]:
-    """From the ledger: of each pattern shown the counts of equal parts of the window."""
+    """From the ledger: of each pattern the counts of equal parts of the window; none where the ledger is coarser."""
     start_ns, end_ns = ns_of(window["start"]), ns_of(window["end"])
-    step_ns = max((end_ns - start_ns) // BUCKETS, 1)
+    step_ns = (end_ns - start_ns) // BUCKETS
+    if step_ns < LEDGER_WINDOW_NS:
+        return {}
     rows = dejalog.store.ledger(start_ns=start_ns, end_ns=end_ns)
     if wanted.service:
         rows = rows.filter(pl.col("service").is_in(wanted.service))
@@ -167,8 +170,7 @@ def find_pattern(dejalog: Dejalog, pattern_id: str, address: Address) -> OnePatt
         histogram=histogram({"window": window, "buckets": pattern["buckets"], "step_s": pattern["step_s"]}),
         lines=str(chosen),
         by_service=tuple(
-            (each["service"], each["count"], str(chosen.with_(service=(each["service"],))))
-            for each in pattern["by_service"]
+            (each["service"], each["count"], chosen.with_service(each["service"])) for each in pattern["by_service"]
         ),
         by_level=tuple(
             (each["level"], each["count"], str(chosen.with_(level=(each["level"] or "unknown",))))

@@ -39,7 +39,9 @@ def without(query: str, old: str) -> str:
 
 
 def _holds(query: str, new: str) -> bool:
-    return f" {new} " in f" {query} "
+    """Only told of plain conjunctions: in others the same words may mean something else."""
+    is_plain = not re.search(r"[\"'()|/{\\]|\b(or|not)\b", query.replace(new, ""), re.IGNORECASE)
+    return is_plain and f" {new} " in f" {query} "
 
 
 def _grouped(query: str) -> str:

@@ -39,7 +39,10 @@ def is_session(request: Request) -> bool:
 
 def is_same_origin(headers: Headers) -> bool:
     """Whether a page of this very server sent the request. Browsers name the origin with all that changes something."""
-    origin = urlsplit(headers.get("origin", ""))
+    try:
+        origin = urlsplit(headers.get("origin", ""))
+    except ValueError:  # `http://[`
+        return False
     return origin.scheme in {"http", "https"} and origin.netloc == headers.get("host", "")
 
 

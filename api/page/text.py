@@ -11,6 +11,10 @@ from markupsafe import Markup, escape
 
 MOST_STYLED = 400
 """Runs of colours in one text; what follows is shown plain. A guess: more is a picture, or an attack."""
+MOST_MARKS = 400
+"""Marks of control characters in one text; further ones are shown as one replacement character each run. A guess."""
+ROW_CHARACTERS = 20_000
+"""Of one message in a list, the folded part included; all of it is on the line's own screen (a guess)."""
 SHOWN_CHARACTERS = 600
 SHOWN_LINES = 4
 """What is shown of a message before it is folded (guesses: a screen holds twenty such lines)."""
@@ -24,6 +28,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_INVISIBLE_RUN = re.compile(rf"({_INVISIBLE.pattern})\1*")
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 
 
@@ -36,6 +41,8 @@ class Folded:
     """Empty where all is shown."""
     what: str
     """What the fold says that it holds."""
+    left_out: str = ""
+    """How much is not even in the fold; empty where all is."""
 
 
 def plain(text: str) -> str:
@@ -65,9 +72,14 @@ def marked_up(text: str) -> Markup:
     return Markup("").join(parts)
 
 
-def folded(text: str) -> Folded:
-    """The message with what is long folded: a stack trace after its first lines, a long line after its beginning."""
+def folded(text: str, most: int = ROW_CHARACTERS) -> Folded:
+    """The message with what is long folded: a stack trace after its first lines, a long line after its beginning. What
+    comes after `most` characters is left out.
+    """
     text = text.rstrip("\n")
+    if len(text) > most:
+        begun = folded(text[: _cut_at(text, most)], most)
+        return dataclasses.replace(begun, left_out=_more(len(text) - most, "characters"))
     lines = text.split("\n")
     if len(lines) > SHOWN_LINES and sum(map(len, lines[: SHOWN_LINES - 1])) <= SHOWN_CHARACTERS:
         head, rest = "\n".join(lines[: SHOWN_LINES - 1]), "\n".join(lines[SHOWN_LINES - 1 :])
@@ -98,11 +110,15 @@ def _run(text: str, classes: tuple[str, ...]) -> Markup:
 def _pieces(text: str) -> list[Markup]:
     pieces: list[Markup] = []
     at = 0
-    for found in _INVISIBLE.finditer(text):
+    for number, found in enumerate(_INVISIBLE_RUN.finditer(text)):
+        if number >= MOST_MARKS:
+            break
         pieces.append(escape(text[at : found.start()]))
-        pieces.append(Markup('<i class="mark" title="{}">{}</i>').format(_name(found[0]), _mark_text(found[0])))
+        times = f" ×{len(found[0])}" if len(found[0]) > 1 else ""
+        mark = Markup('<i class="mark" title="{}">{}</i>')
+        pieces.append(mark.format(_name(found[1]) + times, _mark_text(found[1]) + times))
         at = found.end()
-    pieces.append(escape(text[at:]))
+    pieces.append(escape(_INVISIBLE_RUN.sub("\ufffd", text[at:])))
     return pieces
 
 

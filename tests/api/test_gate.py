@@ -95,6 +95,8 @@ def test_probes_need_no_token(guarded: httpx.Client, path: str) -> None:
         ({"Origin": "https://evil.example"}, "foreign_origin"),
         ({"Origin": "http://localhost:3000"}, "foreign_origin"),
         ({"Origin": "null"}, "foreign_origin"),
+        ({"Origin": "http://["}, "foreign_origin"),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, "foreign_origin"),
     ],
     ids=str,
 )

@@ -106,3 +106,22 @@ def test_what_the_address_brings_is_text_too(scripted: Page, hostile: Served) ->
     ):
         scripted.goto(hostile.url + path)
         assert scripted.locator("main script, main img").count() == 0
+
+
+def test_lines_made_to_burst_the_page_leave_it_small(shop: Served) -> None:
+    fields = {f"field {number}": "é" * 480 for number in range(200)}
+    shop.push([{"message": "\x01\x02" * 100_000, "service": "bomb", **fields} for _ in range(10)])
+    found = shop.http.get("/lines", params={"service": "bomb", "start": "1h"})
+    assert found.status_code == 200
+    assert found.text.count('class="line ') == 10
+    assert len(found.content) < 3_000_000
+    for params in ({"service": ["a" * 100] * 400}, {"level": ["unknown"] * 400}):
+        assert shop.http.get("/lines", params=params).status_code == 400
+
+
+def test_services_with_odd_names_lead_to_the_lines_that_were_counted(shop: Served, scripted: Page) -> None:
+    for service in ("odd,name", " odd lead"):
+        shop.push([{"message": "an odd one", "service": service}])
+        scripted.goto(f"{shop.url}/lines?query=odd&start=1h")
+        scripted.locator("ol.lines a.service", has_text=service.strip()).first.click()
+        assert scripted.locator("ol.lines li").count() == 1

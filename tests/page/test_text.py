@@ -7,8 +7,9 @@ from api.page.chart import histogram, sparkline
 from api.page.filters import count, duration, size
 from api.page.patterns import course_of
 from api.page.query_text import added, term, without
-from api.page.text import folded, marked_up, one_line, plain
+from api.page.text import MOST_MARKS, ROW_CHARACTERS, folded, marked_up, one_line, plain
 from index.query import parse
+from ingest.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,49 @@ def test_text_becomes_harmless_markup(text: str, markup: str) -> None:
 
 def test_an_escape_bomb_makes_no_more_spans_than_allowed() -> None:
     assert str(marked_up("\x1b[31ma" * 100_000)).count("<span") <= 400
+
+
+def test_runs_of_a_control_character_are_one_mark_and_a_bomb_of_them_stays_small() -> None:
+    mark = '<i class="mark" title="U+0001 control character ×240000">␁ ×240000</i>'
+    assert marked_up("a" + "\x01" * 240_000 + "b") == f"a{mark}b"
+    bomb = marked_up("\x01\x02" * 100_000)
+    assert bomb.count("<i ") == MOST_MARKS
+    assert len(bomb) < 300_000
+
+
+def test_a_list_holds_the_beginning_of_a_line_and_says_how_much_is_left_out() -> None:
+    fold = folded("x" * 1_000_000)
+    assert len(fold.shown) + len(fold.rest) == ROW_CHARACTERS
+    assert fold.left_out == "980\u202f000 more characters"
+    assert folded("x" * ROW_CHARACTERS).left_out == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "link"),
+    [
+        ("level:error OR host:web-1", "(level:error OR host:web-1) host:web-1"),
+        ("NOT host:web-1", "NOT host:web-1 host:web-1"),
+        ('"x host:web-1 y"', '"x host:web-1 y" host:web-1'),
+        ("timeout host:web-1", "timeout host:web-1"),
+    ],
+)
+def test_a_term_is_added_unless_the_query_surely_has_it(query: str, link: str) -> None:
+    assert added(query, "host:web-1") == link
+
+
+def test_a_service_that_a_list_cannot_hold_is_filtered_by_the_query() -> None:
+    lines = Address("/lines")
+    assert lines.with_service("cart") == "/lines?service=cart"
+    assert lines.with_service("a,b") == "/lines?query=service%3A%22a%2Cb%22"
+    assert lines.with_service(" lead") == "/lines?query=service%3A%22+lead%22"
+    assert lines.with_service("") == "/lines?query=-service%3A%2A"
+    assert lines.with_service("x\x00y") == ""
+
+
+def test_an_address_that_every_link_would_repeat_is_not_endless() -> None:
+    with pytest.raises(InputError, match="4000 characters"):
+        Address.read("/lines", [("service", "a" * 100)] * 100)
+    assert Address.read("/lines", [("q", "x" * 5000), ("service", "cart")]) == Address("/lines", service=("cart",))
 
 
 def test_plain_text_says_what_cannot_be_seen() -> None:
