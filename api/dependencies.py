@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from api.keepers import elastic_client
 from api.readiness import Dependency, Need, Readiness
 from api.settings import Settings
 from ingest.trouble import Trouble
@@ -76,14 +77,10 @@ def watched_server(url: str) -> Iterator[Readiness]:
 def _elasticsearch(settings: Settings) -> Iterator[Callable[[], Trouble]]:
     # The clients are in the extra `distributed`; one process with no servers needs none of them.
     from index import elastic_health  # noqa: PLC0415
-    from index.elastic_client import Elastic  # noqa: PLC0415
     from index.elastic_template import Names  # noqa: PLC0415
 
     names = Names(settings.store.elasticsearch_prefix)
-    store = settings.store
-    with closing(
-        Elastic(store.elasticsearch_url, ca=store.elasticsearch_ca, timeout_s=LOOK_S, connections=1)
-    ) as client:
+    with closing(elastic_client(settings, timeout_s=LOOK_S, connections=1)) as client:
         yield lambda: elastic_health.trouble(client, names, timeout_s=LOOK_S)
 
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from api.finding import Finding
+from api.keepers import elastic_client
 from api.settings import Settings
 from ingest.errors import DejalogError, EngineError, RefusedError, SettingError
 
@@ -53,20 +54,17 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
 
 def check_elasticsearch(settings: Settings) -> Iterator[Finding]:
     """Nothing when neither the store is one nor an address is set."""
-    url = settings.store.elasticsearch_url
-    if not url:
+    if not settings.store.elasticsearch_url:
         if settings.store.store == "elasticsearch":
             found = "the store is elasticsearch and no address is set"
             yield Finding("fail", "elasticsearch", found, "set ELASTICSEARCH_URL, e.g. http://127.0.0.1:9200")
         return
     try:
-        from index.elastic_client import Elastic  # noqa: PLC0415 the client is in an extra
+        client = elastic_client(settings, timeout_s=ANSWER_S, connections=1)
     except ImportError:
         found = "ELASTICSEARCH_URL is set and its client is not installed"
         yield Finding("fail", "elasticsearch", found, _EXTRA)
         return
-    try:
-        client = Elastic(url, ca=settings.store.elasticsearch_ca, timeout_s=ANSWER_S, connections=1)
     except SettingError as error:
         yield Finding("fail", "elasticsearch", str(error), "correct ELASTICSEARCH_URL or DEJALOG_ELASTICSEARCH_CA")
         return

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from api.lock import DataDirLock
 from api.settings import Settings
@@ -23,6 +23,13 @@ from ingest.errors import SettingError
 if TYPE_CHECKING:
     from index.elastic_client import Elastic
     from index.store_elastic import ElasticSettings
+
+
+class ClientLimits(TypedDict, total=False):
+    """How long a client of Elasticsearch waits, and over how many connections it speaks; its own where not given."""
+
+    timeout_s: float
+    connections: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,21 +88,27 @@ def _elasticsearch(settings: Settings) -> Iterator[Keepers]:
 @contextmanager
 def connected(settings: Settings) -> Iterator[tuple["Elastic", "ElasticSettings"]]:
     """The Elasticsearch that the settings name, and what its keepers are told. Raises SettingError."""
-    url = settings.store.elasticsearch_url
-    if not url:
+    store = settings.store
+    if not store.elasticsearch_url:
         raise SettingError("Elasticsearch is asked for and ELASTICSEARCH_URL is not set, e.g. http://127.0.0.1:9200")
     try:
-        # The client is in the extra `distributed`; one process with no servers needs none of it.
-        from index.elastic_client import Elastic  # noqa: PLC0415
         from index.store_elastic import ElasticSettings  # noqa: PLC0415
     except ImportError as missing:
         raise SettingError(f"Elasticsearch needs the extra `distributed`: {missing}") from missing
-    store = settings.store
     how = ElasticSettings(
         store.elasticsearch_prefix, shards=store.elasticsearch_shards, replicas=store.elasticsearch_replicas
     )
-    with closing(Elastic(url, ca=store.elasticsearch_ca)) as client:
+    with closing(elastic_client(settings)) as client:
         yield client, how
+
+
+def elastic_client(settings: Settings, **limits: Unpack[ClientLimits]) -> "Elastic":
+    """A client of the Elasticsearch that the settings name, not asked anything yet. Raises SettingError, and
+    ImportError without the extra `distributed`: one process with no servers needs none of it.
+    """
+    from index.elastic_client import Elastic  # noqa: PLC0415
+
+    return Elastic(settings.store.elasticsearch_url, ca=settings.store.elasticsearch_ca, **limits)
 
 
 def _take_back(folder: Path, knowledge: Knowledge) -> None:
