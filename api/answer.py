@@ -11,7 +11,7 @@ import structlog
 from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
-from api.evidence import Evidence, Span, gather, phrase
+from api.evidence import Evidence, Span, gather
 from api.plan import Draft, draft
 from api.plan_incident import told_onsets
 from api.plan_pattern import count_of
@@ -24,6 +24,7 @@ from index.generation import Generation
 from index.glossary import own_glossary
 from index.incident import EvidenceLine, Incident, Similar
 from index.line_store import HighWater, LineStore
+from index.query import phrase
 from index.vector import Embedder
 from ingest import trace
 

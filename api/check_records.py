@@ -10,6 +10,7 @@ from api.claim import Claim, CountFact, ExtremeFact, Fact, SumFact, TextCountFac
 from index.generation import Generation
 from index.incident import EvidenceLine
 from index.line_store import Carriers, Later, LineFilter, LinePage, LineStore, ReadBatch
+from index.query import phrase
 from ingest.errors import InputError
 from ingest.line import split_line_id
 
@@ -107,12 +108,12 @@ class _Text:
     """How many lines hold a text: in their message, or, if it is an id, in their attributes alone."""
 
     def __init__(self, batch: ReadBatch, fact: TextCountFact) -> None:
-        escaped = fact.text.replace("\\", "\\\\").replace('"', '\\"')
+        said = phrase(fact.text)
         span = (fact.start_ns, fact.end_ns, fact.services)
-        self._page: Later[LinePage] = batch.search(LineFilter(f'"{escaped}"', *span), limit=1)
+        self._page: Later[LinePage] = batch.search(LineFilter(said, *span), limit=1)
         self._carriers: Later[Carriers | Literal["late"]] | None = None
         if fact.as_id:
-            self._carriers = batch.carriers(fact.text, LineFilter(f'-"{escaped}"', *span), limit=0)
+            self._carriers = batch.carriers(fact.text, LineFilter(f"-{said}", *span), limit=0)
 
     def total(self) -> int | None:
         page, carriers = self._page.value, None if self._carriers is None else self._carriers.value

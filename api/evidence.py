@@ -10,6 +10,7 @@ from api.question import Question
 from index.generation import Generation
 from index.incident import EvidenceLine
 from index.line_store import HighWater, Later, LineFilter, LinePage, LineStore, ReadBatch
+from index.query import phrase
 from index.segment import STORED_SCHEMA
 from ingest.line import line_id
 
@@ -203,12 +204,6 @@ def _covered_ns(generation: Generation) -> int:
     """The time right after the newest line of the generation."""
     newest_ns = generation.counts["last_ns"].max()
     return newest_ns + 1 if isinstance(newest_ns, int) else 0
-
-
-def phrase(text: str) -> str:
-    """The text as one phrase of the query language."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def signatures_of(generation: Generation, pattern_ids: Sequence[str]) -> tuple[int, ...]:

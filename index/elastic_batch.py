@@ -2,7 +2,6 @@
 doubtful lines, carriers of an id or counts than one page of each holds.
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
@@ -86,8 +85,7 @@ class ElasticBatch:
 
     def tally(self, where: LineFilter) -> Later[pl.DataFrame]:
         """See ReadBatch. The filter's query must be one that Elasticsearch decides; signatures are chosen here."""
-        every = self._asked(dataclasses.replace(where, signatures=None)).bounds.sure
-        near = both(every, self._asked(where).bounds.maybe)
+        near = self._asked(where).bounds.maybe
         sources = [elastic_count.source(name) for name in _KEYS]
         place = self._add(elastic_count.buckets_body(near, sources))
 

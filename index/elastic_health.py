@@ -58,9 +58,7 @@ def trouble(client: Elastic, names: Names, *, timeout_s: float) -> Trouble:
         return Trouble(fails=f"Elasticsearch did not answer within {timeout_s:g} s")
     except UnavailableError:
         return Trouble(fails="Elasticsearch cannot be reached")
-    except RefusedError as error:
-        return Trouble(fails=_first_words(error))
-    except EngineError as error:
+    except (RefusedError, EngineError) as error:
         return Trouble(fails=_first_words(error))
     if found.shards == "red":
         return Trouble(fails="Elasticsearch lacks shards of the lines: its status is red")

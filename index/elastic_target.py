@@ -15,7 +15,7 @@ from index.elastic_count import buckets, count_ledger
 from index.elastic_documents import DAY_NS, documents
 from index.elastic_query import Query, both, either, span_query
 from index.elastic_ranges import Ranges
-from index.elastic_read import Reader, read
+from index.elastic_read import Reader, read, total_of
 from index.elastic_sequence import Sequence as SharedSequence
 from index.elastic_signatures import Signatures
 from index.elastic_template import Names, prepare
@@ -124,7 +124,7 @@ class ElasticTarget:
         """How many there are at any time."""
         bodies = [{"query": query, "size": 0, "track_total_hits": True} for query in where.queries]
         replies = self._client.searches(self._reader.index, bodies) if bodies else []
-        return sum(int(reply["hits"]["total"]["value"]) for reply in replies)
+        return sum(map(total_of, replies))
 
     def read(self, ids: Sequence[tuple[str, int]]) -> pl.DataFrame:
         """See LineReader."""

@@ -105,6 +105,12 @@ def parse(query: str) -> Node:
     return _parsed(query)
 
 
+def phrase(text: str) -> str:
+    """The text as one phrase of the query language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _parsed(query: str) -> Node:
     items = scan(query)
     if not items:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 
@@ -34,34 +34,35 @@ class SerialBatch:
     def __init__(self, reader: LineReader) -> None:
         self._reader = reader
         self._reads: list[Callable[[], None]] = []
-        self._counts: dict[LineFilter, Later[int]] = {}
+        self._asked: dict[tuple[object, ...], Later[Any]] = {}
         self._deadline = Deadline(None)
 
     def search(self, where: LineFilter, *, limit: int, order: Order = "newest") -> Later[LinePage]:
         """See ReadBatch."""
-        return self._later(lambda: self._reader.search(where, limit=limit, order=order, deadline_s=self._left_s()))
+        return self._later(
+            ("search", where, limit, order),
+            lambda: self._reader.search(where, limit=limit, order=order, deadline_s=self._left_s()),
+        )
 
     def count(self, where: LineFilter) -> Later[int]:
         """See ReadBatch."""
-        if where not in self._counts:
-            self._counts[where] = self._later(lambda: self._count(where))
-        return self._counts[where]
+        return self._later(("count", where), lambda: self._count(where))
 
     def tally(self, where: LineFilter) -> Later[pl.DataFrame]:
         """See ReadBatch."""
-        return self._later(lambda: self._tally(where))
+        return self._later(("tally", where), lambda: self._tally(where))
 
     def carriers(self, text: str, where: LineFilter, *, limit: int) -> Later[Carriers | Literal["late"]]:
         """See ReadBatch."""
-        return self._later(lambda: self._carriers(text, where, limit))
+        return self._later(("carriers", text, where, limit), lambda: self._carriers(text, where, limit))
 
     def read(self, ids: Sequence[tuple[str, int]]) -> Later[pl.DataFrame]:
         """See ReadBatch."""
-        return self._later(lambda: self._reader.read(ids) if ids else STORED_SCHEMA.to_frame())
+        return self._later(("read", *ids), lambda: self._reader.read(ids) if ids else STORED_SCHEMA.to_frame())
 
     def high_water(self, *, before_ns: int) -> Later[HighWater]:
         """See ReadBatch."""
-        return self._later(lambda: self._reader.high_water(before_ns=before_ns))
+        return self._later(("high_water", before_ns), lambda: self._reader.high_water(before_ns=before_ns))
 
     def run(self) -> None:
         """See ReadBatch."""
@@ -69,8 +70,11 @@ class SerialBatch:
         for read in self._reads:
             read()
 
-    def _later(self, ask: Callable[[], T]) -> Later[T]:
-        later = Later[T]()
+    def _later(self, asked: tuple[object, ...], ask: Callable[[], T]) -> Later[T]:
+        """What the same was promised before, else a promise of its own."""
+        if asked in self._asked:
+            return self._asked[asked]
+        later = self._asked[asked] = Later[T]()
         self._reads.append(lambda: later.put(ask()))
         return later
 

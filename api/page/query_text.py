@@ -2,6 +2,7 @@
 
 import re
 
+from index.query import phrase
 from index.query_scan import NAMES_BUILT_IN
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -14,13 +15,7 @@ def term(field: str, value: str) -> str:
         return ""
     if field in NAMES_BUILT_IN and not value:
         return "level:unknown" if field == "level" else f"-{field}:*"
-    return f"{field}:{value if _PLAIN.fullmatch(value) else quoted(value)}"
-
-
-def quoted(value: str) -> str:
-    """The value as a phrase."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f"{field}:{value if _PLAIN.fullmatch(value) else phrase(value)}"
 
 
 def added(query: str, new: str) -> str:
