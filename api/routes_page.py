@@ -1,5 +1,6 @@
 """Routes of the web page that read: each screen at an address that says all of its state."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -50,13 +51,8 @@ def get_ask(request: Request, dejalog: Running) -> Response:
 def get_lines(request: Request, dejalog: Running) -> Response:
     """Lines that match, over time and by value."""
     address = _address(request)
-    beside: dict[str, Any] = {"ranges": lines.ranges(dejalog, address), "views": saved_views(dejalog, address)}
-    try:
-        found = lines.find_lines(dejalog, address)
-    except InputError as error:
-        fault = lines.fault_of(error)
-        return page_reply(request, "lines.html", address, status=400, found=None, fault=fault, **beside)
-    return page_reply(request, "lines.html", address, found=found, fault=None, **beside)
+    ranges, views = lines.ranges(dejalog, address), saved_views(dejalog, address)
+    return _found(request, address, dejalog, "lines.html", lines.find_lines, ranges=ranges, views=views)
 
 
 @router.get("/lines/{line_id}")
@@ -69,12 +65,7 @@ def get_line(request: Request, dejalog: Running, line_id: Id) -> Response:
 @router.get("/patterns")
 def get_patterns(request: Request, dejalog: Running) -> Response:
     """Patterns with counts that sum to the lines."""
-    address = _address(request)
-    try:
-        found = patterns.find_patterns(dejalog, address)
-    except InputError as error:
-        return page_reply(request, "patterns.html", address, status=400, found=None, fault=lines.fault_of(error))
-    return page_reply(request, "patterns.html", address, found=found, fault=None)
+    return _found(request, _address(request), dejalog, "patterns.html", patterns.find_patterns)
 
 
 @router.get("/patterns/{pattern_id}")
@@ -87,12 +78,7 @@ def get_pattern(request: Request, dejalog: Running, pattern_id: Id) -> Response:
 @router.get("/incidents")
 def get_incidents(request: Request, dejalog: Running) -> Response:
     """Incidents over the days."""
-    address = _address(request)
-    try:
-        found = incidents.find_incidents(dejalog, address)
-    except InputError as error:
-        return page_reply(request, "incidents.html", address, status=400, found=None, fault=lines.fault_of(error))
-    return page_reply(request, "incidents.html", address, found=found, fault=None)
+    return _found(request, _address(request), dejalog, "incidents.html", incidents.find_incidents)
 
 
 @router.get("/incidents/{incident_id}")
@@ -117,6 +103,23 @@ def get_asset(request: Request, digest: Id, name: Id) -> Response:
 
 def _address(request: Request) -> Address:
     return Address.read(request.url.path, request.query_params.multi_items())
+
+
+def _found(
+    request: Request,
+    address: Address,
+    dejalog: Dejalog,
+    template: str,
+    find: Callable[[Dejalog, Address], object],
+    **beside: Any,  # what the template shows besides
+) -> Response:
+    """A screen of what is found at the address, or of why it cannot be looked for."""
+    try:
+        found = find(dejalog, address)
+    except InputError as error:
+        fault = lines.fault_of(error)
+        return page_reply(request, template, address, status=400, found=None, fault=fault, **beside)
+    return page_reply(request, template, address, found=found, fault=None, **beside)
 
 
 def _front(request: Request, dejalog: Dejalog, address: Address) -> Response:

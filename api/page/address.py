@@ -76,6 +76,12 @@ class Address:
             return str(self.toggled("service", name))
         return str(self.query_with(term("service", name))) if name.isprintable() else ""
 
+    def with_services(self, names: tuple[str, ...]) -> Self:
+        """With lines of these services only, as far as they can be written."""
+        if all(map(is_plain_name, names)):
+            return self.with_(service=names)
+        return self.with_(query=" or ".join(term("service", each) for each in names if each.isprintable()))
+
     def query_with(self, wanted: str) -> Self:
         """With one more term in the query."""
         return self.with_(query=added(self.query, wanted))

@@ -7,12 +7,11 @@ from typing import Any
 from api.content_incidents import incident_content, incidents_content, similar_content
 from api.line_json import note_json
 from api.models import IncidentsRequest, SimilarRequest
-from api.page.address import Address, is_plain_name
+from api.page.address import Address
 from api.page.asked import asked
 from api.page.chart import WIDTH, place
 from api.page.filters import ns_of, written
 from api.page.lines import Choice
-from api.page.query_text import term
 from api.parts import Dejalog
 from api.time_text import SECOND_NS
 
@@ -168,9 +167,7 @@ def lines_of(incident: Mapping[str, Any]) -> str:
     """The link to the lines of its services in its time."""
     services = tuple(incident.get("services", ()))
     shown = Address("/lines", start=incident["start"], end=incident["end"], order="oldest")
-    if all(map(is_plain_name, services)):
-        return str(shown.with_(service=services))
-    return str(shown.with_(query=" or ".join(term("service", each) for each in services if each.isprintable())))
+    return str(shown.with_services(services))
 
 
 def steps_of(onset: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:

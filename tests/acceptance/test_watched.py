@@ -1,7 +1,6 @@
 """Every part as an operator watches it: its metrics are those of the page, and /readyz names what is away."""
 
 import contextlib
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +19,6 @@ from tests.workers.chunks_made import wait_until
 START_S = 120.0
 
 
-class Celery(Program):
-    """Its worker or its beat, as an operator starts them."""
-
-    def __init__(self, arguments: list[str], home: Path, log: Path, environment: dict[str, str]) -> None:
-        super().__init__(arguments, home, log, environment)
-        self._command = [sys.executable, "-m", "celery", "-A", "workers.app", *arguments]
-
-
 class Watched:
     """The parts by name, each with an address where it can be asked."""
 
@@ -38,12 +29,13 @@ class Watched:
         self._stack = contextlib.ExitStack()
         self._programs: dict[str, Program] = {}
 
-    def start(self, name: str, *arguments: str, program: type[Program] = Program) -> str:
+    def start(self, name: str, *arguments: str, command: str = "dejalog") -> str:
         """Start a part whose address goes by flag or, for Celery, by setting; returns its URL."""
         address = f"127.0.0.1:{free_port()}"
         own = {"DEJALOG_DATA_DIR": str(self._folder / name), "DEJALOG_WORKER_LISTEN": address}
-        listen = [] if program is Celery else ["--listen", address]
-        part = program([*arguments, *listen], self._folder, self._folder / f"{name}.txt", self._environment | own)
+        listen = [] if command == "celery" else ["--listen", address]
+        log, environment = self._folder / f"{name}.txt", self._environment | own
+        part = Program([*arguments, *listen], self._folder, log, environment, command=command)
         self._stack.callback(part.kill)
         part.start()
         self._programs[name] = part
@@ -115,8 +107,9 @@ def test_metrics_are_those_of_the_page_and_readyz_names_redis_when_it_is_away(tm
         parts.start("ingest", "worker", "ingest")
         parts.start("collect", "collect", str(log), "--url", receiver)
         served = parts.start("serve", "serve", "--collect", str(log))
-        parts.start("worker", "worker", "-Q", "patterns,incidents,embed,maintenance", program=Celery)
-        parts.start("beat", "beat", "-s", str(tmp_path / "schedule"), program=Celery)
+        celery = ("-A", "workers.app")
+        parts.start("worker", *celery, "worker", "-Q", "patterns,incidents,embed,maintenance", command="celery")
+        parts.start("beat", *celery, "beat", "-s", str(tmp_path / "schedule"), command="celery")
         parts.wait(**dict.fromkeys(parts.urls, 200))
         wait_until(lambda: "dejalog_ingest_settled_chunks_total 0.0" not in parts.metrics("ingest"), timeout_s=30)
         asked = httpx.post(f"{served}/v1/ask", json={"question": "How many orders were paid?"}, timeout=60)

@@ -2,23 +2,18 @@
 
 import contextlib
 import dataclasses
-import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
 import orjson
-import uvicorn
 
-from api.app import create_app
 from api.compose import Dejalog, open_dejalog
 from api.evaluate.trial import file_chunks
-from api.setting_text import Address
-from api.settings import NearlineSettings, ServerSettings, Settings, StoreSettings
 from ingest.simulate import simulate
 from ingest.simulate.plan import DAY_NS, HOUR_NS
+from tests.api.conftest import serving, settings_for
 
 FAULTS = ("avalanche:loud", "pool_exhaustion:loud", "oom_kill:trace", "avalanche:loud", "bad_deploy:loud")
 
@@ -48,14 +43,9 @@ class Served:
 @contextlib.contextmanager
 def served(data_dir: Path, *, token: str = "") -> Iterator[Served]:
     """A server over an empty folder, on a free port of loopback."""
-    settings = Settings(
-        server=ServerSettings(listen=Address("127.0.0.1", 8900), token=token),
-        store=StoreSettings(data_dir=data_dir, min_free_disk=1),
-        nearline=NearlineSettings(nearline_interval=0.2, embed_threads=1),
-    )
     with (
-        open_dejalog(settings) as dejalog,
-        _listening(dejalog) as url,
+        open_dejalog(settings_for(data_dir, token=token)) as dejalog,
+        serving(dejalog) as url,
         httpx.Client(base_url=url, timeout=60, trust_env=False) as http,
     ):
         yield Served(dejalog, url, http)
@@ -73,20 +63,3 @@ def fill(dejalog: Dejalog, folder: Path, *, seed: int, days: int, lines: int) ->
             dejalog.receiver.accept(chunk)
     dejalog.nearline.mines_when_due = True
     assert dejalog.wait_until_mined(300)
-
-
-@contextlib.contextmanager
-def _listening(dejalog: Dejalog) -> Iterator[str]:
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    config = uvicorn.Config(create_app(dejalog), log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
