@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
+NODE_BIN := .node/node_modules/.bin
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run serve test lint types imports unit cluster campaign bench acceptance scoreboard screenshots leave-one-out lock clean
@@ -14,8 +15,9 @@ setup-test: $(VENV)/.test ## install what the tests need too
 
 $(VENV)/.run: locks/run.txt pyproject.toml
 	locks/install.sh $(VENV) run
-$(VENV)/.test: locks/test.txt locks/system.sh pyproject.toml tests/real/install_elasticsearch.sh
+$(VENV)/.test: locks/test.txt locks/system.sh locks/npm/package-lock.json pyproject.toml tests/real/install_elasticsearch.sh
 	locks/system.sh redis-server=redis-server rsyslogd=rsyslog chromium=chromium '/usr/lib/*/rsyslog/omelasticsearch.so=rsyslog-elasticsearch'
+	locks/npm/install.sh .node
 	locks/install.sh $(VENV) test
 	tests/real/install_elasticsearch.sh .servers
 
@@ -30,9 +32,11 @@ test: setup-test lint types imports unit ## lint, types, import direction, tests
 lint: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	cd api/page && ../../$(NODE_BIN)/biome ci --colors=off static/js
 
 types: setup-test
 	$(BIN)/mypy
+	$(NODE_BIN)/tsc --project api/page/jsconfig.json
 
 imports: setup-test
 	$(BIN)/lint-imports
@@ -71,4 +75,4 @@ lock: setup-test ## bring the locked dependencies in line with pyproject.toml
 	$(BIN)/pip install -q uv && locks/lock.sh $(VENV)
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .servers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .node .servers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ from api.page.views import saved_views
 from api.parts import Dejalog
 from api.routes_bulk import product_info
 from api.running import Running
-from ingest.errors import InputError
+from ingest.errors import InputError, NotFoundError
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Id = Annotated[str, Path(max_length=64)]
@@ -51,8 +51,16 @@ def get_ask(request: Request, dejalog: Running) -> Response:
 def get_lines(request: Request, dejalog: Running) -> Response:
     """Lines that match, over time and by value."""
     address = _address(request)
+    part = request.query_params.get("part", "")
+    shown: dict[str, Any] = {"found": None, "fault": None, "counted": None, "part": part}
+    status_code = 200
+    try:
+        shown.update(_lines(request, dejalog, address, part))
+    except InputError as error:
+        shown["fault"], status_code = lines.fault_of(error), 400
     ranges, views = lines.ranges(dejalog, address), saved_views(dejalog, address)
-    return _found(request, address, dejalog, "lines.html", lines.find_lines, ranges=ranges, views=views)
+    template = "lines_part.html" if part else "lines.html"
+    return page_reply(request, template, address, status=status_code, ranges=ranges, views=views, **shown)
 
 
 @router.get("/lines/{line_id}")
@@ -95,10 +103,29 @@ def get_status_page(request: Request, dejalog: Running) -> Response:
     return page_reply(request, "status.html", _address(request), shown=shown)
 
 
-@router.get("/assets/{digest}/{name}")
+@router.get("/assets/{digest}/{name:path}")
 def get_asset(request: Request, digest: Id, name: Id) -> Response:
     """A file that the page loads."""
     return asset_reply(request, digest, name)
+
+
+def _lines(request: Request, dejalog: Dejalog, address: Address, part: str) -> dict[str, Any]:
+    """What the screen of lines shows, or one part of it: `rows`, `histogram` or `facets`. The latter two count over
+    `part_start` and `part_end`, the window of the rows, while their links keep what the address says.
+    """
+    window = {name: request.query_params.get(f"part_{name}", "") for name in ("start", "end")}
+    match part:
+        case "":
+            found = lines.find_lines(dejalog, address)
+            return {"found": found, "counted": lines.count_all(dejalog, address, found.window)}
+        case "rows":
+            return {"found": lines.find_lines(dejalog, address)}
+        case "histogram":
+            return {"counted": lines.count_over_time(dejalog, address, **window)}
+        case "facets":
+            return {"counted": lines.count_values(dejalog, address, **window)}
+        case _:
+            raise NotFoundError(f"there is no part {part[:40]!r} of the lines", hint="rows, histogram or facets")
 
 
 def _address(request: Request) -> Address:

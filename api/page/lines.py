@@ -86,6 +86,16 @@ class Fault:
 
 
 @dataclasses.dataclass(frozen=True)
+class Counted:
+    """Counts over the window of a page of lines; `None` and empty for what was not asked for."""
+
+    window: Mapping[str, Any]
+    histogram: Histogram | None = None
+    facets: tuple[Facet, ...] = ()
+    partial: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Found:
     """A page of lines."""
 
@@ -94,8 +104,6 @@ class Found:
     total_exact: bool
     partial: bool
     window: Mapping[str, Any]
-    histogram: Histogram
-    facets: tuple[Facet, ...]
     next_page: str
     earlier: str
     later: str
@@ -129,11 +137,7 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
     page = search_content(
         dejalog, asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=address.order)
     )
-    # The other two count over the very window of the page, so that `now` is the same in all three.
     window = page.values["window"]
-    fixed = {**chosen, "start": window["start"], "end": window["end"]}
-    bars = histogram_content(dejalog, asked(HistogramRequest, **fixed))
-    facets = facets_content(dejalog, asked(FacetsRequest, **fixed, limit=FACET_VALUES))
     start_ns, end_ns = ns_of(window["start"]), ns_of(window["end"])
     width_ns = max(end_ns - start_ns, 1)
     cursor = page.values["cursor"]
@@ -141,16 +145,35 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
         rows=tuple(row(each, address) for each in page.values["lines"]),
         total=page.values["total"],
         total_exact=page.values["total_exact"],
-        partial=page.partial or bars.partial or facets.partial,
+        partial=page.partial,
         window=window,
-        histogram=histogram(bars.values),
-        facets=tuple(_facets(facets.values["facets"], address)),
         next_page=str(address.with_(cursor=cursor)) if cursor else "",
         earlier=_moved(address, start_ns - width_ns, start_ns),
         later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
         newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
     )
+
+
+def count_over_time(dejalog: Dejalog, address: Address, start: str, end: str) -> Counted:
+    """The histogram of an address' lines over the very window of their page, so that `now` is the same in both."""
+    bars = histogram_content(dejalog, asked(HistogramRequest, **{**selection(address), "start": start, "end": end}))
+    return Counted(bars.values["window"], histogram=histogram(bars.values), partial=bars.partial)
+
+
+def count_values(dejalog: Dejalog, address: Address, start: str, end: str) -> Counted:
+    """The facets of an address' lines, over the very window of their page."""
+    chosen = {**selection(address), "start": start, "end": end}
+    counted = facets_content(dejalog, asked(FacetsRequest, **chosen, limit=FACET_VALUES))
+    facets = tuple(_facets(counted.values["facets"], address))
+    return Counted(counted.values["window"], facets=facets, partial=counted.partial)
+
+
+def count_all(dejalog: Dejalog, address: Address, window: Mapping[str, Any]) -> Counted:
+    """Both."""
+    bars = count_over_time(dejalog, address, window["start"], window["end"])
+    values = count_values(dejalog, address, window["start"], window["end"])
+    return dataclasses.replace(bars, facets=values.facets, partial=bars.partial or values.partial)
 
 
 def selection(address: Address) -> dict[str, Any]:

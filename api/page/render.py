@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.page import filters, text
 from api.page.address import Address
-from api.page.assets import address_of, takes_gzip
+from api.page.assets import address_of, styles, takes_gzip
 from api.page.session import is_session
 from api.reply import ERROR_HEADER, dejalog_error_reply
 from ingest.errors import DejalogError
@@ -52,7 +52,7 @@ def environment() -> Environment:
         markup=text.marked_up,
         folded=text.folded,
     )
-    made.globals.update(asset=address_of, span=filters.span, LEVELS=LEVELS)
+    made.globals.update(asset=address_of, styles=styles, span=filters.span, LEVELS=LEVELS)
     return made
 
 

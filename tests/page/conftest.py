@@ -1,4 +1,4 @@
-"""One simulated shop behind one server, and one Chromium, for all tests of the page. Pages run no JavaScript."""
+"""One simulated shop behind one server, and one Chromium, for all tests of the page: with JavaScript and without."""
 
 import contextlib
 import os
@@ -51,6 +51,18 @@ def no_script(browser: Browser) -> Iterator[Page]:
     """A page of a browser in which JavaScript is off."""
     with contextlib.closing(browser.new_context(java_script_enabled=False)) as context:
         yield context.new_page()
+
+
+@pytest.fixture
+def with_script(browser: Browser) -> Iterator[Page]:
+    """A page whose modules run; an error that nothing caught, or that the policy refused, fails the test."""
+    with contextlib.closing(browser.new_context()) as context:
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        yield page
+        assert not faults
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.page.shop import Served
 
@@ -124,4 +124,4 @@ def test_services_with_odd_names_lead_to_the_lines_that_were_counted(shop: Serve
         shop.push([{"message": "an odd one", "service": service}])
         scripted.goto(f"{shop.url}/lines?query=odd&start=1h")
         scripted.locator("ol.lines a.service", has_text=service.strip()).first.click()
-        assert scripted.locator("ol.lines li").count() == 1
+        expect(scripted.locator("ol.lines li")).to_have_count(1)

@@ -1,0 +1,64 @@
+"""The screen of lines where its modules run: it changes without being loaded anew, and keeps its address."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.shop import Served
+
+
+@pytest.fixture
+def lines(with_script: Page, shop: Served) -> Page:
+    """The lines of two days, with a mark that is gone when the page is loaded anew."""
+    with_script.goto(f"{shop.url}/lines?start=2d")
+    with_script.evaluate("document.documentElement.dataset.mark = 'kept'")
+    return with_script
+
+
+def is_the_same_document(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.dataset.mark === 'kept'"))
+
+
+def test_a_search_changes_rows_counts_and_address_in_place(lines: Page) -> None:
+    whole = lines.locator("#total").inner_text()
+    lines.get_by_role("searchbox").fill("level:error")
+    lines.get_by_role("searchbox").press("Enter")
+    expect(lines.locator("#total")).not_to_have_text(whole)
+    expect(lines.locator(".legend li")).to_have_text(["error"])
+    assert set(lines.locator("ol.lines .level").all_inner_texts()) == {"ERROR"}
+    assert "query=level%3Aerror" in lines.url
+    assert "start=2d" in lines.url
+    assert is_the_same_document(lines)
+
+
+def test_back_and_forward_show_what_was_there(lines: Page) -> None:
+    whole = lines.locator("#total").inner_text()
+    lines.get_by_role("link", name="6 hours", exact=True).click()
+    expect(lines.locator("#total")).not_to_have_text(whole)
+    few = lines.locator("#total").inner_text()
+    lines.go_back()
+    expect(lines.locator("#total")).to_have_text(whole)
+    lines.go_forward()
+    expect(lines.locator("#total")).to_have_text(few)
+    assert is_the_same_document(lines)
+
+
+def test_a_query_that_does_not_parse_shows_where_and_the_next_one_works(lines: Page) -> None:
+    box = lines.get_by_role("searchbox")
+    box.fill("level:(error AND")
+    box.press("Enter")
+    expect(lines.locator(".fault mark")).to_be_visible()
+    box.fill("level:error")
+    box.press("Enter")
+    expect(lines.locator(".fault")).to_have_count(0)
+    expect(lines.locator("ol.lines .level").first).to_have_text("error")
+    assert is_the_same_document(lines)
+
+
+def test_a_server_that_is_away_is_told_and_tried_again(lines: Page) -> None:
+    lines.context.set_offline(True)
+    lines.get_by_role("link", name="6 hours", exact=True).click()
+    expect(lines.locator("#notice")).to_contain_text("cannot be reached")
+    lines.context.set_offline(False)
+    lines.get_by_role("button", name="Try again").click()
+    expect(lines.locator("#notice")).to_be_empty()
+    expect(lines.locator(".choices [aria-current]", has_text="6 hours")).to_be_visible()
