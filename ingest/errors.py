@@ -12,6 +12,7 @@
     ├── RangeConflictError      part of what is appended was stored meanwhile: ask `missing` again
     ├── DamagedError            a file of ours fails its checksum or cannot be read; it was set aside
     ├── DifferenceError         what was copied and counted in both places is not the same
+    ├── ModelError              a language model is away, slow, busy or answered what cannot be used
     ├── EngineError             a server that this program stores in answered what it should not
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
@@ -86,6 +87,17 @@ class DamagedError(DejalogError):
 
 class DifferenceError(DejalogError):
     """What was copied and counted in both places is not the same."""
+
+
+class ModelError(DejalogError):
+    """A language model did not help. `reason` is what counters and answers call it: `away`, `slow`, `busy` (too many
+    questions at once), `wrong` (what it answered cannot be used), `resting` (not asked after it failed too often) or
+    `cancelled`.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class EngineError(DejalogError):
