@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import structlog
@@ -12,6 +12,7 @@ from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
 from api.evidence import Evidence, Span, gather
+from api.llm import ModelUse
 from api.plan import Draft, draft
 from api.plan_incident import told_onsets
 from api.plan_pattern import count_of
@@ -55,6 +56,25 @@ class AnsweredClaim:
 
 
 @dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """What may have happened, as a model supposes it: no claim. What speaks for it and against it are claims."""
+
+    text: str
+    speaks_for: tuple[AnsweredClaim, ...]
+    speaks_against: tuple[AnsweredClaim, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One look that a model took."""
+
+    tool: str
+    asked: str
+    found: int
+    """How many lines, patterns or incidents there were."""
+
+
+@dataclasses.dataclass(frozen=True)
 class AnsweredPattern:
     """One retrieved pattern, counted over the answer's window."""
 
@@ -77,7 +97,11 @@ class Answer:
     """What was asked for, as it was read; for whoever counts, no part of the reply."""
     verdict: Verdict
     confidence: float
-    mode: Literal["deterministic"]
+    language: Language
+    """Of its own sentences; no part of the reply."""
+    headline: tuple[str, ...]
+    """What it begins with before its claims."""
+    mode: Literal["deterministic", "llm"]
     start_ns: int | None
     end_ns: int
     assumed: bool
@@ -91,6 +115,11 @@ class Answer:
     as_of_ns: int
     dropped_claims: int
     took_ms: int
+    model: ModelUse | None = None
+    """What a language model had to do with it."""
+    hypotheses: tuple[Hypothesis, ...] = ()
+    """The likeliest first."""
+    steps: tuple[Step, ...] = ()
 
 
 def ask(
@@ -103,13 +132,11 @@ def ask(
     start_ns: int | None = None,
     end_ns: int | None = None,
     as_of_ns: int | None = None,
-    mode: Literal["auto", "deterministic", "llm"] = "auto",
     services: Sequence[str] = (),
     settings: AskSettings | None = None,
 ) -> Answer:
-    """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store.
-
-    `mode` is accepted for callers that have a model; every mode answers deterministically here.
+    """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store. No model
+    is asked: api/llm_answer.py has one tell what this answer says.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
@@ -126,7 +153,6 @@ def ask(
         verdict=answer.verdict,
         claims=len(answer.claims),
         dropped_claims=answer.dropped_claims,
-        mode=mode,
         revision=answer.revision,
     )
     return dataclasses.replace(answer, took_ms=round((time.perf_counter() - began) * 1000))
@@ -214,6 +240,8 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
     return Answer(
         kind=question.intent,
         answer=_told([*headline, *(claim.text for claim in claims)], question.reply_in),
+        language=question.reply_in,
+        headline=tuple(headline),
         verdict=verdict,
         confidence=_confidence(verdict, drafted.strength, checked),
         mode="deterministic",
@@ -231,6 +259,15 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
         dropped_claims=checked.dropped,
         took_ms=0,
     )
+
+
+def told_anew(answer: Answer, claims: tuple[AnsweredClaim, ...], lines: Iterable[EvidenceLine] = ()) -> Answer:
+    """The answer with other claims, which cite lines of its own or of `lines`."""
+    known = {line.id: line for line in (*answer.citations, *lines)}
+    supposed = [claim for each in answer.hypotheses for claim in (*each.speaks_for, *each.speaks_against)]
+    cited = dict.fromkeys(line for claim in (*claims, *supposed) for line in claim.citations)
+    text = _told([*answer.headline, *(claim.text for claim in claims)], answer.language)
+    return dataclasses.replace(answer, answer=text, claims=claims, citations=tuple(known[line] for line in cited))
 
 
 def _told(sentences: Sequence[str], language: Language) -> str:
@@ -316,7 +353,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             "end": format_time(answer.end_ns),
             "assumed": answer.assumed,
         },
-        "claims": [{"text": claim.text, "citations": list(claim.citations)} for claim in answer.claims],
+        "claims": [claim_json(claim) for claim in answer.claims],
         "citations": [_citation_json(line) for line in answer.citations],
         "patterns": [_pattern_json(pattern) for pattern in answer.patterns],
         "similar": [_similar_json(each) for each in answer.similar],
@@ -325,9 +362,40 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "revision": answer.revision,
         "as_of": format_time(answer.as_of_ns),
         "dropped_claims": answer.dropped_claims,
-        "usage": {"model_calls": 0, "tokens": 0},
+        "usage": {
+            "model_calls": answer.model.calls if answer.model else 0,
+            "tokens": answer.model.tokens if answer.model else 0,
+        },
+        **({} if answer.model is None else _model_json(answer, answer.model)),
         "took_ms": answer.took_ms,
     }
+
+
+def _model_json(answer: Answer, use: ModelUse) -> Mapping[str, Any]:
+    return {
+        "model": {
+            "name": use.model,
+            "prompt": use.prompt,
+            "parameters": dict(use.parameters),
+            "outcome": use.outcome,
+            "why": use.why,
+            "refused": dict(use.refused),
+        },
+        "hypotheses": [
+            {
+                "text": each.text,
+                "for": [claim_json(claim) for claim in each.speaks_for],
+                "against": [claim_json(claim) for claim in each.speaks_against],
+            }
+            for each in answer.hypotheses
+        ],
+        "steps": [dataclasses.asdict(step) for step in answer.steps],
+    }
+
+
+def claim_json(claim: AnsweredClaim) -> dict[str, Any]:
+    """A claim as replies show it."""
+    return {"text": claim.text, "citations": list(claim.citations)}
 
 
 def _citation_json(line: EvidenceLine) -> Mapping[str, str]:

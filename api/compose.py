@@ -133,7 +133,6 @@ class Dejalog:
                 start_ns=question.start_ns,
                 end_ns=question.end_ns,
                 as_of_ns=question.as_of_ns,
-                mode=question.mode,
                 settings=self._ask_settings,
             )
             span.set(kind=answer.kind, verdict=answer.verdict, claims=len(answer.claims))

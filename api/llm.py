@@ -46,6 +46,27 @@ class Completion:
     """As its server names it."""
 
 
+Outcome = Literal["used", "unsupported", "away", "slow", "busy", "wrong", "resting"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelUse:
+    """What became of asking a model for an answer; recorded with it."""
+
+    model: str
+    prompt: str
+    """Version of the prompt."""
+    parameters: Mapping[str, float]
+    outcome: Outcome
+    """`unsupported`: nothing that it wrote held."""
+    why: str = ""
+    """In words, where it did not help."""
+    calls: int = 0
+    tokens: int = 0
+    refused: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Sentences that were dropped, by reason."""
+
+
 class LanguageModel(Protocol):
     """A model behind some server. Safe to call from several threads at once; keeps no state between calls."""
 

@@ -12,15 +12,20 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Literal
 
-from api.llm_clause import Anchor, Clause, clauses, stems, vocabulary
-from index.glossary import own_glossary
+from api.llm_clause import Anchor, Clause, clauses, stems, vocabulary, without_quotes
+from index.glossary import Side, own_glossary
 from index.words import HAN
 
 Refusal = Literal["citation", "number", "time", "name", "quote", "order", "denial", "unsupported", "empty"]
 _COUNTED = frozenset({"", "times", "lines"})
 """What is written so many times is so many lines."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATES = frozenset({*_MONTHS, "月", "日", "年"})
+_MOMENTS = frozenset({*_MONTHS, "day", "h", "min", "月", "日", "年", "天", "小时", "分"})
+"""Units of numbers that say when, where they are said of the whole."""
+_REASSURING = "recovered"
+"""The one concept of the group of faults that says that all is well."""
+_LIMITS = frozenset({"only", "只"})
+"""A number that is only so many is not told without that."""
 _CUT = "… .。"
 
 
@@ -57,12 +62,59 @@ def supported(
         return (), "empty"
     read = [_read(statement, names) for statement in cited]
     used: dict[str, Statement] = {}
-    for clause in said:
-        found = next((one for one in read if any(_fits(clause, known, one) for known in one.clauses)), None)
+    for group in _groups(said):
+        found = next((one for one in read if all(_is_told(clause, one) for clause in group)), None)
         if found is None:
-            return (), _why(clause, read)
+            return (), next(
+                (_why(clause, read) for clause in group if not any(_is_told(clause, one) for one in read)), "order"
+            )
         used[found.statement.id] = found.statement
     return tuple(used.values()), None
+
+
+def _groups(said: Sequence[Clause]) -> list[list[Clause]]:
+    """Clauses that one statement must tell together. One that says something of somebody stands by itself. A moment
+    or a bare name goes with the next such clause; what is said of nobody, or is left over, with the one before.
+    """
+    groups: list[list[Clause]] = []
+    loose: list[Clause] = []
+    for clause in said:
+        if _is_complete(clause):
+            groups.append([*loose, clause])
+            loose = []
+        elif clause.roles and groups and not loose:
+            groups[-1].append(clause)
+        else:
+            loose.append(clause)
+    if groups:
+        groups[-1] += loose
+    return groups or [loose]
+
+
+def _is_complete(clause: Clause) -> bool:
+    names = any(anchor.kind in {"name", "quote"} for anchor in clause.anchors)
+    tells = clause.roles or clause.words or clause.covered or any(each.kind == "number" for each in clause.anchors)
+    return names and bool(tells)
+
+
+def _is_told(clause: Clause, one: _Read) -> bool:
+    return any(_fits(clause, known, one) for known in one.clauses)
+
+
+def plausible(text: str, known: Sequence[Statement], names: AbstractSet[str]) -> bool:
+    """Whether a supposition speaks of what is known: its numbers, times, names and quotations are the statements', its
+    other words theirs, the glossary's, or words of cause. What it says of them is left open.
+    """
+    read = [_read(statement, names) for statement in known]
+    anchors = [anchor for one in read for part in one.clauses for anchor in part.anchors]
+    supposing = vocabulary().supposing
+    said = [clause for clause in clauses(text, names) if _says_something(clause)]
+    for clause in said:
+        if not all(any(_is_same(anchor, each) for each in anchors) for anchor in clause.anchors):
+            return False
+        if any(word not in supposing and not any(_is_word_of(word, one) for one in read) for word in clause.words):
+            return False
+    return bool(said)
 
 
 def _says_something(clause: Clause) -> bool:
@@ -71,16 +123,22 @@ def _says_something(clause: Clause) -> bool:
 
 def _read(statement: Statement, names: AbstractSet[str]) -> _Read:
     parts = clauses(statement.text, names)
-    glossary = own_glossary()
-    named = {match.concept.id for side in ("document", "question") for match in glossary.matches(statement.text, side)}
     return _Read(
         statement,
         parts,
         tuple(anchor for part in parts if not part.is_bound for anchor in part.anchors),
         frozenset().union(*(_stems_of(part) for part in parts)),
         "\n".join(word for part in parts for word in (*part.words, *(word for word, _ in part.covered))),
-        frozenset(named),
+        _concepts(statement.text),
     )
+
+
+def _concepts(text: str) -> frozenset[str]:
+    """What it names. Of log text only faults: a line may say of itself what it likes (“all services recovered”)."""
+    sides: tuple[Side, ...] = ("document", "question")
+    own = {match.concept.id for side in sides for match in own_glossary().matches(without_quotes(text), side)}
+    every = {match.concept for side in sides for match in own_glossary().matches(text, side)}
+    return frozenset(own | {concept.id for concept in every if concept.group == "faults" and concept.id != _REASSURING})
 
 
 def _stems_of(clause: Clause) -> frozenset[str]:
@@ -90,13 +148,22 @@ def _stems_of(clause: Clause) -> frozenset[str]:
 def _fits(clause: Clause, known: Clause, one: _Read) -> bool:
     if clause.is_denied != known.is_denied or not clause.roles <= known.roles:
         return False
+    counts = any(anchor.kind == "number" for anchor in clause.anchors)
+    if counts and (known.roles & _LIMITS - clause.roles or _leaves_out(clause, known)):
+        return False
     free = [anchor for anchor in one.free if not clause.roles or _is_moment(anchor)]
     return _in_order(clause.anchors, known.anchors, free) and not _missing(clause, one)
 
 
+def _leaves_out(clause: Clause, known: Clause) -> bool:
+    """Whether a number that is said of several is told of some of them."""
+    said, all_of = (frozenset(each.text for each in part.anchors if each.kind == "name") for part in (clause, known))
+    return bool(said) and said != all_of
+
+
 def _is_moment(anchor: Anchor) -> bool:
     """What is said of when goes with every part of a sentence, a count only with the whole."""
-    return anchor.kind == "time" or anchor.text.partition(" ")[2] in _DATES
+    return anchor.kind == "time" or anchor.text.partition(" ")[2] in _MOMENTS
 
 
 def _in_order(wanted: Iterable[Anchor], known: Sequence[Anchor], free: Sequence[Anchor]) -> bool:

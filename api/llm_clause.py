@@ -28,7 +28,7 @@ _TOKENS = re.compile(
     rf"|(?P<name>{_NAME})"
     rf"|(?P<han>[{HAN}]+)"
 )
-_BREAKS = re.compile(r"[,，、;；:：。!?！？—–]|\.(?=\s|$)")
+_BREAKS = re.compile(r"[,，;；:：。!?！？—–]|\.(?=\s|$)")
 _ASIDE = re.compile(r"[(（]([^()（）]*)[)）]")
 _IDENTIFIER = re.compile(r"\d|_|[a-z][A-Z]|[\w][./@][\w]")
 _APOSTROPHES = ("'", "’")
@@ -72,6 +72,7 @@ class Vocabulary:
     neutral: AbstractSet[str]
     neutral_han: tuple[str, ...]
     subjects: AbstractSet[str]
+    supposing: AbstractSet[str]
     roles: dict[str, str]
     roles_han: tuple[tuple[str, str], ...]
     negations: AbstractSet[str]
@@ -93,6 +94,7 @@ def vocabulary() -> Vocabulary:
         neutral=frozenset(read["neutral"]["en"].split()),
         neutral_han=_longest(read["neutral"]["zh"]),
         subjects=frozenset([*read["subjects"]["en"].split(), *read["subjects"]["zh"].split()]),
+        supposing=frozenset([*read["supposing"]["en"].split(), *read["supposing"]["zh"].split()]),
         roles=_first_of_row(read["roles"]["en"]),
         roles_han=tuple(sorted(_first_of_row(read["roles"]["zh"]).items(), key=lambda row: -len(row[0]))),
         negations=frozenset(read["negations"]["en"].split()),
@@ -124,6 +126,11 @@ def clauses(text: str, names: AbstractSet[str]) -> tuple[Clause, ...]:
 
     plain = _QUOTED.sub(lifted, text.translate({0xE000: None, 0xE001: None}))
     return tuple(_Reading(part, names, quotes).clause() for part in _parts(plain, names) if part.strip(_EMPTY))
+
+
+def without_quotes(text: str) -> str:
+    """The text with nothing where log text is quoted."""
+    return _QUOTED.sub(" ", text)
 
 
 def _parts(plain: str, names: AbstractSet[str]) -> Iterator[str]:

@@ -1,0 +1,185 @@
+"""The answer in a language model's words: it writes from checked statements, and only what they support is told.
+
+Whatever the model does, the verdict, the numbers and the citations are those of the deterministic answer; when it is
+away, slow or wrong, that answer goes out as it is and says so.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from api.answer import Answer, AnsweredClaim, told_anew
+from api.llm import Completion, LanguageModel, Message, ModelUse, Outcome
+from api.llm_check import Refusal, Statement, supported
+from api.llm_pack import Pack, Redaction, pack_of, rendered, tokens_of
+from api.llm_prompt import prompt
+from api.llm_reply import LineReader, Said
+from api.llm_tools import quoted
+from api.sentence import Language, quote, say
+from ingest.errors import ModelError
+
+log = structlog.get_logger()
+
+MOST_LINES = 12
+"""Of the model that are read; a model that repeats itself is stopped there (a guess)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelBounds:
+    """How much of a model a question may take."""
+
+    budget: int = 4000
+    """Tokens of prompt and reply together."""
+    answer_tokens: int = 400
+    deadline_s: float = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """A model with what bounds it, and who wants to hear of its claims and steps."""
+
+    model: LanguageModel
+    redaction: Redaction
+    bounds: ModelBounds = dataclasses.field(default_factory=ModelBounds)
+    on_claim: Callable[[AnsweredClaim], None] = lambda _claim: None
+    is_cancelled: Callable[[], bool] = lambda: False
+
+
+def told_by_model(question: str, answer: Answer, names: frozenset[str], asked: Asked) -> Answer:
+    """The deterministic `answer` in the model's words as far as they hold, followed by what they leave out. `names` are
+    the services there are, in lower case. Raises ModelError with the reason `cancelled` only.
+    """
+    language = answer.language
+    words = prompt("answer")
+    fixed = words.messages(language, question=question, verdict=answer.verdict, statements="")
+    room = asked.bounds.budget - asked.bounds.answer_tokens - sum(tokens_of(message.content) for message in fixed)
+    pack = pack_of(statements_of(answer, language), room=room)
+    messages = words.messages(
+        language,
+        question=asked.redaction.redact(quote(question, 2000)),
+        verdict=answer.verdict,
+        statements=rendered(pack.statements, asked.redaction),
+    )
+    writing = Writing(pack, names, asked)
+    use = ModelUse(asked.model.name, words.version, asked.model.parameters, "used", calls=1)
+    try:
+        completion = writing.write(messages, deadline_s=asked.bounds.deadline_s)
+    except ModelError as error:
+        if error.reason == "cancelled":
+            raise
+        # What it had written so far may have lost its end: none of it is told.
+        return without_model(answer, dataclasses.replace(use, outcome=outcome_of(error), why=str(error)))
+    use = dataclasses.replace(
+        use,
+        model=completion.model or use.model,
+        tokens=completion.tokens,
+        outcome="used" if writing.claims else "unsupported",
+        refused=dict(sorted(writing.refused.items())),
+    )
+    log.info("model_wrote", outcome=use.outcome, kept=len(writing.claims), refused=use.refused, tokens=use.tokens)
+    if not writing.claims:
+        return without_model(_merged(answer, writing), use)
+    return dataclasses.replace(_merged(answer, writing), model=use)
+
+
+def without_model(answer: Answer, use: ModelUse) -> Answer:
+    """The answer as it was, which says that no model told it."""
+    said = say(f"model.{use.outcome}", answer.language)
+    return dataclasses.replace(
+        answer, answer=f"{answer.answer}{say('unit.sentence', answer.language)}{said}", model=use
+    )
+
+
+def statements_of(answer: Answer, language: Language) -> list[tuple[str, tuple[str, ...]]]:
+    """The answer's claims, then its cited lines in their own words."""
+    said = [(claim.text, claim.citations) for claim in answer.claims]
+    heads = {line.id: quoted(line, language).partition("“")[0] for line in answer.citations}
+    told = {line for claim in answer.claims for line in claim.citations if claim.text.startswith(heads[line])}
+    return said + [(quoted(line, language), (line.id,)) for line in answer.citations if line.id not in told]
+
+
+def outcome_of(error: ModelError) -> Outcome:
+    """What an answer says of an error."""
+    known: Mapping[str, Outcome] = {"away": "away", "slow": "slow", "busy": "busy", "resting": "resting"}
+    return known.get(error.reason, "wrong")
+
+
+class Writing:
+    """A model at work: its lines are read as they come, and each is held against the pack."""
+
+    def __init__(self, pack: Pack, names: frozenset[str], asked: Asked) -> None:
+        self.pack = pack
+        self.names = names
+        self.asked = asked
+        self.claims: list[AnsweredClaim] = []
+        self.rested_on: set[str] = set()
+        """Ids of the statements that the claims tell."""
+        self.refused: dict[Refusal, int] = {}
+        self._lines = 0
+
+    def write(self, messages: Sequence[Message], *, deadline_s: float) -> Completion:
+        """Have it write once. Raises ModelError."""
+        reader = LineReader()
+
+        def hear(piece: str) -> None:
+            for said in reader.feed(piece):
+                self._line(said)
+
+        completion = self.asked.model.complete(
+            messages,
+            most_tokens=self.asked.bounds.answer_tokens,
+            deadline_s=max(deadline_s, 0.1),
+            on_text=hear,
+            is_cancelled=self.asked.is_cancelled,
+        )
+        if completion.finish != "length":
+            for said in reader.rest():
+                self._line(said)
+        return completion
+
+    def _line(self, said: Said) -> None:
+        self._lines += 1
+        if self._lines <= MOST_LINES:
+            self.take(said)
+
+    def take(self, said: Said) -> None:
+        """A line of the model: a claim, or refused."""
+        claim, refusal = self.held(said)
+        if refusal is not None:
+            self.refuse(refusal)
+        elif claim is not None and claim not in self.claims:
+            self.claims.append(claim)
+            self.asked.on_claim(claim)
+
+    def refuse(self, why: Refusal) -> None:
+        """Count a line that is not told."""
+        self.refused[why] = self.refused.get(why, 0) + 1
+
+    def held(self, said: Said) -> tuple[AnsweredClaim | None, Refusal | None]:
+        """The line as a claim, or why it is none."""
+        cited = self.pack.named(said.ids)
+        if not cited:
+            return None, "citation"
+        text = self.asked.redaction.restore(said.text)
+        rests_on, refusal = supported(text, cited, self.names)
+        if refusal is not None:
+            return None, refusal
+        if not all(statement.citations for statement in rests_on):
+            return None, "citation"  # that nothing was found has no line to show it
+        self.rested_on |= {statement.id for statement in rests_on}
+        return AnsweredClaim(text, _citations(rests_on)), None
+
+
+def _citations(statements: Sequence[Statement]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line for statement in statements for line in statement.citations))
+
+
+def _merged(answer: Answer, writing: Writing) -> Answer:
+    """The model's claims first; what none of them tells stays as it was."""
+    counted = dataclasses.replace(answer, dropped_claims=answer.dropped_claims + sum(writing.refused.values()))
+    if not writing.claims:
+        return counted
+    told = {statement.text for statement in writing.pack.statements if statement.id in writing.rested_on}
+    claims = (*writing.claims, *(claim for claim in answer.claims if claim.text not in told))
+    return dataclasses.replace(told_anew(counted, claims), mode="llm")

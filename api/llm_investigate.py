@@ -1,0 +1,181 @@
+"""Investigate: a language model looks for more with the program's own tools, then supposes what may have happened."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import structlog
+
+from api.answer import Answer, AnsweredClaim, Hypothesis, Step, told_anew
+from api.llm import Completion, Message, ModelUse, ToolCall
+from api.llm_answer import Asked, Writing, outcome_of, statements_of, without_model
+from api.llm_check import plausible
+from api.llm_pack import Pack, pack_of, rendered, tokens_of
+from api.llm_prompt import prompt
+from api.llm_reply import Said
+from api.llm_tools import Tools
+from api.sentence import quote
+from api.time_text import format_time
+from index.incident import EvidenceLine
+from ingest.errors import InputError, ModelError
+
+log = structlog.get_logger()
+
+ROUNDS = 4
+CALLS = 4
+"""Most calls of one round that are answered (a guess: who asks more at once does not look at what comes back)."""
+HYPOTHESES = 3
+_FORM = ("HYPOTHESIS:", "FOR:", "AGAINST:")
+
+
+@dataclasses.dataclass
+class _Investigation:
+    """What is known so far."""
+
+    pack: Pack
+    messages: list[Message]
+    room: int
+    steps: list[Step] = dataclasses.field(default_factory=list)
+    lines: list[EvidenceLine] = dataclasses.field(default_factory=list)
+    calls: int = 0
+    tokens: int = 0
+
+    def count(self, completion: Completion) -> None:
+        self.calls += 1
+        self.tokens += completion.tokens
+
+
+def investigated(
+    question: str, answer: Answer, names: frozenset[str], asked: Asked, tools: Tools, on_step: Callable[[Step], None]
+) -> Answer:
+    """The deterministic `answer` with what a model supposes after up to four rounds of looking. Raises ModelError with
+    the reason `cancelled` only.
+    """
+    words = prompt("investigate")
+    ends = time.monotonic() + asked.bounds.deadline_s
+    begun = _begin(question, answer, asked)
+    use = ModelUse(asked.model.name, words.version, asked.model.parameters, "used")
+    tools.line_of = lambda name: next(
+        (s.citations[0] for s in begun.pack.statements if s.id == name and s.citations), ""
+    )
+    writing = _Supposing(begun, names, asked)
+    try:
+        for _ in range(ROUNDS):
+            if not _look(begun, asked, tools, on_step, ends):
+                break
+        writing.pack = begun.pack
+        begun.messages.append(Message("user", words.said("conclude", answer.language)))
+        begun.count(writing.write(begun.messages, deadline_s=ends - time.monotonic()))
+    except ModelError as error:
+        if error.reason == "cancelled":
+            raise
+        use = dataclasses.replace(
+            use, outcome=outcome_of(error), why=str(error), calls=begun.calls, tokens=begun.tokens
+        )
+        return without_model(dataclasses.replace(answer, steps=tuple(begun.steps)), use)
+    hypotheses = writing.hypotheses()
+    use = dataclasses.replace(
+        use,
+        outcome="used" if hypotheses else "unsupported",
+        calls=begun.calls,
+        tokens=begun.tokens,
+        refused=dict(sorted(writing.refused.items())),
+    )
+    log.info("model_investigated", outcome=use.outcome, steps=len(begun.steps), hypotheses=len(hypotheses))
+    dropped = answer.dropped_claims + sum(writing.refused.values())
+    found = dataclasses.replace(answer, steps=tuple(begun.steps), hypotheses=hypotheses, dropped_claims=dropped)
+    if not hypotheses:
+        return without_model(found, use)
+    return dataclasses.replace(told_anew(found, found.claims, begun.lines), mode="llm", model=use)
+
+
+def _begin(question: str, answer: Answer, asked: Asked) -> _Investigation:
+    """Half of the budget is for what is known, the rest for what will be found."""
+    words = prompt("investigate")
+    values = {
+        "question": asked.redaction.redact(quote(question, 2000)),
+        "verdict": answer.verdict,
+        "start": "" if answer.start_ns is None else format_time(answer.start_ns),
+        "end": format_time(answer.end_ns),
+        "rounds": str(ROUNDS),
+    }
+    fixed = words.messages(answer.language, **values, statements="")
+    room = asked.bounds.budget - asked.bounds.answer_tokens - sum(tokens_of(each.content) for each in fixed)
+    pack = pack_of(statements_of(answer, answer.language), room=room // 2)
+    statements = rendered(pack.statements, asked.redaction)
+    messages = words.messages(answer.language, **values, statements=statements)
+    return _Investigation(pack, list(messages), room - tokens_of(statements))
+
+
+def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: Callable[[Step], None], ends: float) -> bool:
+    """One round; whether the model asked for anything. Raises ModelError."""
+    completion = asked.model.complete(
+        begun.messages,
+        tools=tools.specs,
+        most_tokens=asked.bounds.answer_tokens,
+        deadline_s=max(ends - time.monotonic(), 0.1),
+        is_cancelled=asked.is_cancelled,
+    )
+    begun.count(completion)
+    calls = completion.calls[:CALLS]
+    if not calls:
+        return False
+    begun.messages.append(Message("assistant", completion.text, calls=calls))
+    for call in calls:
+        begun.messages.append(Message("tool", _run(call, begun, asked, tools, on_step), call_id=call.id))
+    return True
+
+
+def _run(call: ToolCall, begun: _Investigation, asked: Asked, tools: Tools, on_step: Callable[[Step], None]) -> str:
+    """What the model is told of a call: new statements, or why there are none."""
+    try:
+        found = tools.run(call, asked.redaction.restore)
+    except InputError as error:
+        # It is the model's own mistake: it may ask again.
+        return asked.redaction.redact(f"error: {error} {error.hint}")
+    step = Step(call.name, found.asked, found.count)
+    begun.steps.append(step)
+    on_step(step)
+    known = len(begun.pack.statements)
+    begun.pack = begun.pack.extended(found.said, room=begun.room // 2)
+    begun.lines += found.lines
+    told = rendered(begun.pack.statements[known:], asked.redaction)
+    begun.room -= tokens_of(told)
+    return told or f"found {found.count}; nothing that is not among the statements"
+
+
+class _Supposing(Writing):
+    """Reads hypotheses with what speaks for and against them."""
+
+    def __init__(self, begun: _Investigation, names: frozenset[str], asked: Asked) -> None:
+        super().__init__(begun.pack, names, asked)
+        self._supposed: list[tuple[str, dict[str, list[AnsweredClaim]]]] = []
+        self._is_open = False
+
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """Those for which something speaks, the best supported first, else in the model's order."""
+        kept = [
+            Hypothesis(text, tuple(claims["FOR:"]), tuple(claims["AGAINST:"]))
+            for text, claims in self._supposed
+            if claims["FOR:"]
+        ]
+        ranked = sorted(kept, key=lambda each: len(each.speaks_against) - len(each.speaks_for))
+        return tuple(ranked[:HYPOTHESES])
+
+    def take(self, said: Said) -> None:
+        """A line of the form, or nothing."""
+        form = next((each for each in _FORM if said.text.upper().startswith(each)), "")
+        rest = said.text[len(form) :].strip()
+        if form == "HYPOTHESIS:":
+            text = self.asked.redaction.restore(rest)
+            self._is_open = plausible(text, self.pack.statements, self.names)
+            if self._is_open:
+                self._supposed.append((text, {"FOR:": [], "AGAINST:": []}))
+            else:
+                self.refuse("unsupported")
+        elif form and self._is_open:
+            claim, refusal = self.held(Said(rest, said.ids))
+            if claim is None:
+                self.refuse(refusal or "empty")
+            else:
+                self._supposed[-1][1][form].append(claim)
