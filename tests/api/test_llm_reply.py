@@ -12,6 +12,7 @@ LINES = [
     ("payment failed [s1] first [S1]", Said("payment failed first", ("S1",))),
     ("## Summary", Said("Summary", ())),
     ("payment \x1b[31mfailed\x1b[0m\u202e [S1]", Said("payment failed", ("S1",))),
+    ("It wrote “a : b __init__ **c**” [S1].", Said("It wrote “a : b __init__ **c**”.", ("S1",))),
     ("took [12 ms] in [S12345]", Said("took [12 ms] in [S12345]", ())),
 ]
 
