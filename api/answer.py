@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import structlog
 
+from api.ask_step import OnStep, untold
 from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
@@ -106,16 +107,19 @@ def ask(
     mode: Literal["auto", "deterministic", "llm"] = "auto",
     services: Sequence[str] = (),
     settings: AskSettings | None = None,
+    on_step: OnStep = untold,
 ) -> Answer:
     """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store.
 
-    `mode` is accepted for callers that have a model; every mode answers deterministically here.
+    `mode` is accepted for callers that have a model; every mode answers deterministically here. `on_step` is called as
+    each step begins; what it raises ends the work.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
     prepared = _prepare(
-        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings()
+        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings(), on_step
     )
+    on_step("check")
     with trace.span("question.check", claims=len(prepared.drafted.claims)) as span:
         checked = check(prepared.drafted.claims, store=store, generation=generation)
         span.set(kept=len(checked.claims), dropped=checked.dropped, cited_lines=len(checked.lines))
@@ -165,8 +169,10 @@ def _prepare(
     end_ns: int | None,
     services: Sequence[str],
     settings: AskSettings,
+    on_step: OnStep = untold,
 ) -> _Prepared:
     """Read the question, retrieve, choose, gather, draft."""
+    on_step("read")
     index = retrieval_of(generation, own_glossary(), settings.retrieve)
     read = read_question(
         question,
@@ -178,10 +184,12 @@ def _prepare(
         only_services=services,
     )
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
+    on_step("retrieve")
     with trace.span("question.retrieve") as step:
         found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
         choice = choose(read, found, index, span)
         step.set(patterns=len(found.patterns), incidents=len(found.incidents))
+    on_step("gather")
     with trace.span("question.gather", patterns=len(choice.patterns), incidents=len(choice.incidents)):
         evidence = gather(
             store,
@@ -194,6 +202,7 @@ def _prepare(
             as_of_ns=as_of_ns,
             deviating=[each.pattern_id for each in choice.incidents[0].deviations] if choice.incidents else (),
         )
+    on_step("claim")
     with trace.span("question.claim") as step:
         drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
         step.set(claims=len(drafted.claims))

@@ -13,6 +13,7 @@
     ├── DamagedError            a file of ours fails its checksum or cannot be read; it was set aside
     ├── DifferenceError         what was copied and counted in both places is not the same
     ├── EngineError             a server that this program stores in answered what it should not
+    ├── StoppedError            whoever asked has gone, so the work was given up
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
 
@@ -82,6 +83,10 @@ class RangeConflictError(DejalogError):
 
 class DamagedError(DejalogError):
     """A file of ours fails its checksum or cannot be read; it was set aside, never deleted."""
+
+
+class StoppedError(DejalogError):
+    """Whoever asked has gone, so the work was given up; nobody is there to be told."""
 
 
 class DifferenceError(DejalogError):

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.page import filters, text
 from api.page.address import Address
-from api.page.assets import address_of, styles, takes_gzip
+from api.page.assets import address_of, digest, styles, takes_gzip
 from api.page.session import is_session
 from api.reply import ERROR_HEADER, dejalog_error_reply
 from ingest.errors import DejalogError
@@ -27,6 +27,8 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "Accept, Accept-Encoding, Cookie",
 }
+ASSETS_HEADER = "Dejalog-Page"
+"""Names the files that a page loads: one that is open learns from a part that the server has others by now."""
 LEAST_PACKED = 1000
 """Bytes below which packing gains nothing."""
 
@@ -60,7 +62,7 @@ def page_reply(request: Request, template: str, address: Address, *, status: int
     """A page of this template; `values` is what the template shows."""
     body = environment().get_template(template).render(address=address, has_session=is_session(request), **values)
     content = body.encode("utf-8", "replace")
-    headers = dict(HEADERS)
+    headers = {**HEADERS, ASSETS_HEADER: digest()}
     if len(content) >= LEAST_PACKED and takes_gzip(request):
         content = gzip.compress(content, compresslevel=5, mtime=0)
         headers["Content-Encoding"] = "gzip"
