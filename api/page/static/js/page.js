@@ -3,8 +3,12 @@
 
 import { attachAsk } from "./ask.js";
 import { attachCitations } from "./citations.js";
+import { attachFirstRun } from "./first_run.js";
 import { attachLines } from "./lines.js";
+import { attachStatus } from "./status.js";
 
 attachAsk();
 attachCitations();
+attachFirstRun();
 attachLines();
+attachStatus();
