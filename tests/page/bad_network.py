@@ -14,11 +14,11 @@ class BadNetwork:
     def __init__(self, port: int, own_port: int) -> None:
         self.url = f"http://127.0.0.1:{own_port}"
         self.is_away = False
-        """Connections are closed as soon as they are made, or a reply comes over them."""
+        """Connections are closed as soon as they are made, or anything comes over them."""
         self.hold_before = b""
         """A reply waits before these bytes until this is emptied, or breaks off there when the server goes away."""
         self.client_left = threading.Event()
-        """Set when a client closes its connection while its reply waits."""
+        """Set when a client closes a connection."""
         self._port = port
 
     async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -31,30 +31,35 @@ class BadNetwork:
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
-        asking = asyncio.create_task(_pass(reader, to_server))
+        asking = asyncio.create_task(self._ask(reader, to_server))
+        answering = asyncio.create_task(self._answer(from_server, writer))
         try:
-            with contextlib.suppress(ConnectionError):
-                await self._answer(from_server, writer, asking)
+            await asyncio.wait({asking, answering}, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done() and not self.is_away:
+                self.client_left.set()
         finally:
             asking.cancel()
+            answering.cancel()
+            await asyncio.gather(asking, answering, return_exceptions=True)
             await _closed(to_server)
 
-    async def _answer(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asking: asyncio.Task[None]
-    ) -> None:
-        while data := await reader.read(1 << 16):
-            if self.is_away:
-                return
-            begin, mark, rest = data.partition(self.hold_before) if self.hold_before else (data, b"", b"")
-            writer.write(begin)
-            await writer.drain()
-            while mark and self.hold_before:
-                if asking.done():
-                    self.client_left.set()
-                if self.is_away or asking.done():
-                    return
-                await asyncio.sleep(0.01)
-            writer.write(mark + rest)
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while (data := await reader.read(1 << 16)) and not self.is_away:
+                writer.write(data)
+                await writer.drain()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while (data := await reader.read(1 << 16)) and not self.is_away:
+                begin, mark, rest = data.partition(self.hold_before) if self.hold_before else (data, b"", b"")
+                writer.write(begin)
+                await writer.drain()
+                while mark and self.hold_before:
+                    if self.is_away:
+                        return
+                    await asyncio.sleep(0.01)
+                writer.write(mark + rest)
 
 
 @contextmanager
@@ -90,13 +95,6 @@ async def _serve(listener: socket.socket, network: BadNetwork, stop: asyncio.Eve
     for each in tuple(connections):
         each.cancel()
     await asyncio.gather(*connections, return_exceptions=True)
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:

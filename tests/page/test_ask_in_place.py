@@ -75,6 +75,7 @@ def test_what_is_being_done_is_said_and_stopping_ends_the_work(front: Page, netw
     ask(front)
     expect(front.get_by_role("status").filter(has_text="Checking every claim")).to_be_visible()
     expect(front.locator(".answer")).to_have_attribute("aria-busy", "true")
+    network.client_left.clear()
     front.get_by_role("button", name="Stop").click()
     expect(front.get_by_role("alert")).to_contain_text("not a whole answer")
     expect(front.locator(".answer.broken")).to_be_visible()

@@ -3,12 +3,18 @@
 
 import { attachAsk } from "./ask.js";
 import { attachCitations } from "./citations.js";
+import { attachFeedback } from "./feedback.js";
 import { attachFirstRun } from "./first_run.js";
 import { attachLines } from "./lines.js";
+import { attachNotes } from "./notes.js";
 import { attachStatus } from "./status.js";
+import { attachTimeline } from "./timeline.js";
 
 attachAsk();
 attachCitations();
+attachFeedback();
 attachFirstRun();
 attachLines();
+attachNotes();
 attachStatus();
+attachTimeline();
