@@ -58,6 +58,7 @@ def _answer(dejalog: Dejalog, address: Address, say: Callable[[bytes], None]) ->
     """Say all events of an answer, from the thread that makes it."""
     try:
         answered = ask.answer(dejalog, address, lambda step: say(_event("step", DOING[step])))
+        say(_event("step", "Writing it down…"))
         for event in _whole(answered, address):
             say(event)
     except StoppedError:

@@ -249,7 +249,7 @@ def _cascade(incident: Mapping[str, Any]) -> tuple[tuple[CourseRow, ...], float]
             for one in incident["deviations"]
             if one["service"] == each["service"]
         )
-        link = f"/lines/{each['line_id']}"
+        link = f"/lines/{each['line_id']}" if each["line_id"] else ""
         step = Step(each["service"], each["time"], each["after_s"], at(ns_of(each["time"])), link)
         kind = next((mark.kind for mark in marks if each["line_id"] in mark.deviation["evidence"]), "")
         rows.append(CourseRow(step, marks, evidence.get(each["line_id"]), kind))

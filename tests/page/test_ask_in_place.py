@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import orjson
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.page.ask_live import DOING
 from tests.page.bad_network import BadNetwork, bad_network
 from tests.page.shop import Served
 
@@ -73,7 +75,7 @@ def test_a_suggestion_and_another_window_ask_in_place_and_back_and_forward_show_
 def test_what_is_being_done_is_said_and_stopping_ends_the_work(front: Page, network: BadNetwork) -> None:
     network.hold_before = b"event: claim"
     ask(front)
-    expect(front.get_by_role("status").filter(has_text="Checking every claim")).to_be_visible()
+    expect(front.get_by_role("status").filter(has_text="Writing it down")).to_be_visible()
     expect(front.locator(".answer")).to_have_attribute("aria-busy", "true")
     network.client_left.clear()
     front.get_by_role("button", name="Stop").click()
@@ -131,3 +133,26 @@ def test_the_first_click_on_a_mark_shows_its_line_and_the_second_opens_it(front:
     assert is_the_same_document(front)
     mark.click()
     expect(front.locator("#here")).to_be_visible()
+
+
+def test_the_events_say_each_step_bring_claims_one_by_one_and_end_with_done(shop: Served) -> None:
+    with shop.http.stream("GET", "/ask/live", params={"q": QUESTION}) as reply:
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        assert "no-store" in reply.headers["cache-control"]
+        lines = [line for line in reply.iter_lines() if line]
+    names = [line.removeprefix("event: ") for line in lines[::2]]
+    said = [orjson.loads(line.removeprefix("data: ")) for line in lines[1::2]]
+    assert [text for name, text in zip(names, said, strict=True) if name == "step"][:5] == list(DOING.values())
+    claims = len(shop.http.post("/v1/ask", json={"question": QUESTION}).json()["claims"])
+    assert names[-claims - 5 :] == ["part", *["claim"] * (claims - 1), *["part"] * 4, "done"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [({"q": "what failed", "start": "soon"}, "fault"), ({"q": ""}, "fault"), ({}, "fault")],
+    ids=["no time", "empty", "nothing"],
+)
+def test_what_cannot_be_asked_is_one_event(shop: Served, parameters: dict[str, str], name: str) -> None:
+    text = shop.http.get("/ask/live", params=parameters).text
+    assert text.startswith(f"event: {name}\n")
+    assert text.count("event: ") == 1
