@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import structlog
 
+from api.ask_step import Look, OnStep, untold
 from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
@@ -65,16 +66,6 @@ class Hypothesis:
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """One look that a model took."""
-
-    tool: str
-    asked: str
-    found: int
-    """How many lines, patterns or incidents there were."""
-
-
-@dataclasses.dataclass(frozen=True)
 class AnsweredPattern:
     """One retrieved pattern, counted over the answer's window."""
 
@@ -119,7 +110,7 @@ class Answer:
     """What a language model had to do with it."""
     hypotheses: tuple[Hypothesis, ...] = ()
     """The likeliest first."""
-    steps: tuple[Step, ...] = ()
+    looks: tuple[Look, ...] = ()
 
 
 def ask(
@@ -134,15 +125,18 @@ def ask(
     as_of_ns: int | None = None,
     services: Sequence[str] = (),
     settings: AskSettings | None = None,
+    on_step: OnStep = untold,
 ) -> Answer:
     """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store. No model
-    is asked: api/llm_answer.py has one tell what this answer says.
+    is asked: api/llm_answer.py has one tell what this answer says. `on_step` is called as each
+    step begins; what it raises ends the work.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
     prepared = _prepare(
-        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings()
+        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings(), on_step
     )
+    on_step("check")
     with trace.span("question.check", claims=len(prepared.drafted.claims)) as span:
         checked = check(prepared.drafted.claims, store=store, generation=generation)
         span.set(kept=len(checked.claims), dropped=checked.dropped, cited_lines=len(checked.lines))
@@ -191,8 +185,10 @@ def _prepare(
     end_ns: int | None,
     services: Sequence[str],
     settings: AskSettings,
+    on_step: OnStep = untold,
 ) -> _Prepared:
     """Read the question, retrieve, choose, gather, draft."""
+    on_step("read")
     index = retrieval_of(generation, own_glossary(), settings.retrieve)
     read = read_question(
         question,
@@ -204,10 +200,12 @@ def _prepare(
         only_services=services,
     )
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
+    on_step("retrieve")
     with trace.span("question.retrieve") as step:
         found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
         choice = choose(read, found, index, span)
         step.set(patterns=len(found.patterns), incidents=len(found.incidents))
+    on_step("gather")
     with trace.span("question.gather", patterns=len(choice.patterns), incidents=len(choice.incidents)):
         evidence = gather(
             store,
@@ -220,6 +218,7 @@ def _prepare(
             as_of_ns=as_of_ns,
             deviating=[each.pattern_id for each in choice.incidents[0].deviations] if choice.incidents else (),
         )
+    on_step("claim")
     with trace.span("question.claim") as step:
         drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
         step.set(claims=len(drafted.claims))
@@ -389,7 +388,7 @@ def _model_json(answer: Answer, use: ModelUse) -> Mapping[str, Any]:
             }
             for each in answer.hypotheses
         ],
-        "steps": [dataclasses.asdict(step) for step in answer.steps],
+        "steps": [dataclasses.asdict(look) for look in answer.looks],
     }
 
 

@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import Histogram
 
 from api.answer import AskSettings, answer_json, ask
+from api.ask_step import OnStep, untold
 from api.dependencies import watched
 from api.keepers import Keepers, open_keepers, owned
 from api.metrics import BUCKETS_S
@@ -120,7 +121,7 @@ class Dejalog:
         self.nearline.wait_until_mined(EDIT_WAIT_S)
         return kept
 
-    def ask(self, question: Question) -> dict[str, Any]:
+    def ask(self, question: Question, on_step: OnStep = untold) -> dict[str, Any]:
         """The answer in the form of `POST /v1/ask`."""
         began = time.monotonic()
         with trace.span("question") as span:
@@ -134,6 +135,7 @@ class Dejalog:
                 end_ns=question.end_ns,
                 as_of_ns=question.as_of_ns,
                 settings=self._ask_settings,
+                on_step=on_step,
             )
             span.set(kind=answer.kind, verdict=answer.verdict, claims=len(answer.claims))
         self.question_seconds.labels(answer.kind, answer.verdict).observe(time.monotonic() - began)

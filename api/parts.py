@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, Unpack
 
 from prometheus_client import Histogram
 
+from api.ask_step import OnStep, untold
 from api.readiness import Readiness
 from api.settings import Settings
 from index.generation import Generation
@@ -165,8 +166,8 @@ class Dejalog(Protocol):
     def apply_note(self, note: Note) -> Note:
         """Keep the note (its id is set here) and publish a generation that shows it before returning."""
 
-    def ask(self, question: Question) -> dict[str, Any]:
-        """The answer in the form of CONTRACT `POST /v1/ask`. Raises InputError."""
+    def ask(self, question: Question, on_step: OnStep = untold) -> dict[str, Any]:
+        """The answer in the form of CONTRACT `POST /v1/ask`. Raises InputError, and what `on_step` raises."""
 
     def similar(
         self,

@@ -14,6 +14,7 @@
     ├── DifferenceError         what was copied and counted in both places is not the same
     ├── ModelError              a language model is away, slow, busy or answered what cannot be used
     ├── EngineError             a server that this program stores in answered what it should not
+    ├── StoppedError            whoever asked has gone, so the work was given up
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
 
@@ -83,6 +84,10 @@ class RangeConflictError(DejalogError):
 
 class DamagedError(DejalogError):
     """A file of ours fails its checksum or cannot be read; it was set aside, never deleted."""
+
+
+class StoppedError(DejalogError):
+    """Whoever asked has gone, so the work was given up; nobody is there to be told."""
 
 
 class DifferenceError(DejalogError):
