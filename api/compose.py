@@ -16,6 +16,7 @@ from prometheus_client import Histogram
 from api.answer import AskSettings, answer_json, ask
 from api.dependencies import watched
 from api.keepers import Keepers, open_keepers, owned
+from api.llm_open import open_model
 from api.metrics import BUCKETS_S
 from api.parts import NearlineStep, Question, SourceStatus, Status
 from api.readiness import Readiness
@@ -94,6 +95,7 @@ class Dejalog:
             buckets=BUCKETS_S,
             registry=None,
         )
+        self.model = open_model(settings)
         self._embedder = embedder
 
     def _prepare(self, generation: Generation) -> None:
@@ -104,6 +106,8 @@ class Dejalog:
     def close(self) -> None:
         """Stop nearline work. What was acknowledged is durable already."""
         self.nearline.stop()
+        if self.model is not None:
+            self.model.close()
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""

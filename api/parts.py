@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, Unpack
 
 from prometheus_client import Histogram
 
+from api.llm_breaker import Breaker
 from api.readiness import Readiness
 from api.settings import Settings
 from index.generation import Generation
@@ -191,6 +192,10 @@ class Dejalog(Protocol):
     @property
     def readiness(self) -> Readiness:
         """What it depends on, and whether questions can be answered."""
+
+    @property
+    def model(self) -> Breaker | None:
+        """The language model, if it has one."""
 
     @property
     def question_seconds(self) -> Histogram:
