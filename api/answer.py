@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import structlog
@@ -54,6 +54,13 @@ class AnsweredClaim:
 
     text: str
     citations: tuple[str, ...]
+
+
+OnClaim = Callable[[AnsweredClaim], None]
+
+
+def untold_claim(_claim: AnsweredClaim) -> None:
+    """For those who want the answer alone."""
 
 
 @dataclasses.dataclass(frozen=True)

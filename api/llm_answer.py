@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from api.answer import Answer, AnsweredClaim, told_anew
+from api.answer import Answer, AnsweredClaim, OnClaim, told_anew, untold_claim
 from api.llm import Completion, LanguageModel, Message, ModelUse, Outcome
 from api.llm_check import Refusal, Statement, supported
 from api.llm_pack import Pack, Redaction, pack_of, rendered, tokens_of
@@ -43,7 +43,7 @@ class Asked:
     model: LanguageModel
     redaction: Redaction
     bounds: ModelBounds = dataclasses.field(default_factory=ModelBounds)
-    on_claim: Callable[[AnsweredClaim], None] = lambda _claim: None
+    on_claim: OnClaim = untold_claim
     is_cancelled: Callable[[], bool] = lambda: False
 
 

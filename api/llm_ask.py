@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal
 
-from api.answer import Answer, AnsweredClaim
+from api.answer import Answer, OnClaim, untold_claim
 from api.ask_step import OnStep
 from api.llm import LanguageModel
 from api.llm_answer import Asked, ModelBounds, names_of, told_by_model
@@ -22,7 +22,7 @@ class Hearing:
     """Who wants to hear of an answer as it is made, and whether they are still there."""
 
     on_step: OnStep
-    on_claim: Callable[[AnsweredClaim], None] = lambda _claim: None
+    on_claim: OnClaim = untold_claim
     is_gone: Callable[[], bool] = lambda: False
 
 

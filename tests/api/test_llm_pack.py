@@ -8,6 +8,9 @@ from api.llm_pack import Pack, pack_of, rendered, tokens_of
 class Hides:
     """Hides one word."""
 
+    def learn(self, text: str) -> None:
+        """It knows the word."""
+
     def redact(self, text: str) -> str:
         return text.replace("hunter2", "[SECRET_1]")
 
