@@ -28,7 +28,7 @@ DOING: dict[AskStep, str] = {
     "claim": "Comparing with past incidents…",
     "check": "Checking every claim against its lines…",
 }
-PARTS = ("window", "citations", "similar", "next")
+PARTS = ("fold", "window", "citations", "similar", "next")
 """After the claims, in the order of the page."""
 
 
