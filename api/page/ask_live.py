@@ -29,7 +29,7 @@ DOING: dict[AskStep, str] = {
     "check": "Checking every claim against its lines…",
     "model": "A language model is writing…",
 }
-PARTS = ("window", "citations", "similar", "next")
+PARTS = ("fold", "window", "citations", "similar", "next")
 """After the claims, in the order of the page."""
 
 

@@ -62,6 +62,7 @@ def test_a_suggestion_and_another_window_ask_in_place_and_back_and_forward_show_
     front.get_by_role("list", name="Ask again in").get_by_role("link", name="7 days").click()
     expect(front.locator("[aria-current]", has_text="7 days")).to_be_visible()
     expect(front.get_by_label("From")).to_have_value("7d")
+    expect(front.locator(".window-fold summary")).to_have_text("Window")
     front.go_back()
     expect(front.locator("[aria-current]", has_text="All retained data")).to_be_visible()
     front.go_back()
@@ -112,6 +113,14 @@ def test_a_server_that_is_away_is_told_and_the_question_stays(front: Page, netwo
     is_whole(front)
 
 
+def test_a_question_asked_without_a_network_is_answered_when_it_is_back(front: Page) -> None:
+    front.context.set_offline(True)
+    ask(front)
+    expect(front.get_by_role("alert")).to_contain_text("cannot be reached")
+    front.context.set_offline(False)
+    is_whole(front)
+
+
 def test_a_question_in_a_window_that_cannot_be_is_told_what_is_wrong_with_it(front: Page) -> None:
     front.locator(".window-fold summary").click()
     front.get_by_label("From").fill("yesterdayish")
@@ -144,7 +153,7 @@ def test_the_events_say_each_step_bring_claims_one_by_one_and_end_with_done(shop
     said = [orjson.loads(line.removeprefix("data: ")) for line in lines[1::2]]
     assert [text for name, text in zip(names, said, strict=True) if name == "step"][:5] == list(DOING.values())
     claims = len(shop.http.post("/v1/ask", json={"question": QUESTION}).json()["claims"])
-    assert names[-claims - 5 :] == ["part", *["claim"] * (claims - 1), *["part"] * 4, "done"]
+    assert names[-claims - 6 :] == ["part", *["claim"] * (claims - 1), *["part"] * 5, "done"]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,6 @@ async function show(address) {
     else placeParts(await fetchDocument(address, control.signal));
   } catch (error) {
     if (running !== control) return;
-    shown = "";
     if (control.signal.aborted) breakOff("You stopped it: this is not a whole answer.", address, false);
     else if (error instanceof PartError)
       breakOff(`${error.message} There is no whole answer.`, address, error instanceof LostError);
