@@ -64,6 +64,7 @@ class Dejalog:
         readiness: Readiness | None = None,
     ) -> None:
         self.settings = settings
+        self.model = open_model(settings)  # first: its settings may contradict each other
         self._ask_settings = _ask_settings(settings)
         self.foreground = foreground
         self.store = keepers.store
@@ -95,7 +96,6 @@ class Dejalog:
             buckets=BUCKETS_S,
             registry=None,
         )
-        self.model = open_model(settings)
         self._embedder = embedder
 
     def _prepare(self, generation: Generation) -> None:
