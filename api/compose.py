@@ -67,6 +67,7 @@ class Dejalog:
         readiness: Readiness | None = None,
     ) -> None:
         self.settings = settings
+        self.model = open_model(settings)  # first: its settings may contradict each other
         self._ask_settings = _ask_settings(settings)
         self.foreground = foreground
         self.store = keepers.store
@@ -98,7 +99,6 @@ class Dejalog:
             buckets=BUCKETS_S,
             registry=None,
         )
-        self.model = open_model(settings)
         self._bounds = ModelBounds(
             budget=settings.llm.llm_budget,
             answer_tokens=settings.llm.llm_answer_tokens,
