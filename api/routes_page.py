@@ -10,6 +10,7 @@ from api.page import ask, incidents, lines, patterns, status
 from api.page.address import Address
 from api.page.assets import asset_reply
 from api.page.line import find_line
+from api.page.live import KEPT_ROWS
 from api.page.render import page_reply
 from api.page.route import PageRoute
 from api.page.views import saved_views
@@ -52,7 +53,7 @@ def get_lines(request: Request, dejalog: Running) -> Response:
     """Lines that match, over time and by value."""
     address = _address(request)
     part = request.query_params.get("part", "")
-    shown: dict[str, Any] = {"found": None, "fault": None, "counted": None, "part": part}
+    shown: dict[str, Any] = {"found": None, "fault": None, "counted": None, "part": part, "kept_rows": KEPT_ROWS}
     status_code = 200
     try:
         shown.update(_lines(request, dejalog, address, part))
