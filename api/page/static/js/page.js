@@ -2,5 +2,7 @@
 // and forms. A module listens on the document, or hears of parts that were put in anew (parts.js).
 
 import { attachLines } from "./lines.js";
+import { attachRows } from "./rows.js";
 
 attachLines();
+attachRows();
