@@ -13,8 +13,8 @@ export class LineList {
   box = document.createElement("div");
   /** @type {Slot[]} */
   slots = [];
-  /** @type {Map<Element, Slot>} */
-  #slotOf = new Map();
+  /** Slots within reach of the view. @type {Slot[]} */
+  #near = [];
   /** Slots whose rows are at hand and not shown, the longest away first. @type {Slot[]} */
   #parked = [];
   #control = new AbortController();
@@ -28,12 +28,12 @@ export class LineList {
   constructor(rows, address, pages) {
     this.pages = pages;
     this.box.className = "slots";
-    const margin = { rootMargin: `${NEAR_PX}px 0px` };
-    this.near = new IntersectionObserver((seen) => this.#onNear(seen), margin);
-    this.end = new IntersectionObserver((seen) => seen.at(-1)?.isIntersecting && this.#grow(), margin);
     rows.replaceWith(this.box);
     this.insert(new Slot(address, rows), 0);
-    this.watchEnd();
+    const options = { signal: this.#control.signal, passive: true };
+    addEventListener("scroll", () => this.look(), options);
+    addEventListener("resize", () => this.look(), options);
+    this.look();
   }
 
   /** Where the next page is; empty at the end. */
@@ -54,14 +54,12 @@ export class LineList {
       link.textContent = "Next lines";
       this.pages?.append(link);
     }
-    this.watchEnd();
+    this.look();
   }
 
   /** Leave what is shown as it is and do nothing more. */
   stop() {
     this.#control.abort();
-    this.near.disconnect();
-    this.end.disconnect();
   }
 
   /**
@@ -71,15 +69,13 @@ export class LineList {
   insert(slot, place) {
     this.box.insertBefore(slot.element, this.slots[place]?.element ?? null);
     this.slots.splice(place, 0, slot);
-    this.#slotOf.set(slot.element, slot);
-    this.near.observe(slot.element);
+    if (slot.isShown) this.#near.push(slot);
   }
 
   /** @param {Slot} slot */
   remove(slot) {
-    this.near.unobserve(slot.element);
-    this.#slotOf.delete(slot.element);
     this.slots.splice(this.slots.indexOf(slot), 1);
+    this.#near = this.#near.filter((each) => each !== slot);
     slot.element.remove();
   }
 
@@ -87,10 +83,39 @@ export class LineList {
     for (const slot of [...this.slots]) this.remove(slot);
   }
 
-  /** Look anew how near the end is: an observer tells of changes only. */
-  watchEnd() {
-    this.end.disconnect();
-    if (this.pages && this.next) this.end.observe(this.pages);
+  /** Show what is near the view, take out what is far from it, and go on where the end is near. */
+  look() {
+    /** @type {Slot[]} */
+    const near = [];
+    for (let place = this.#firstBelow(-NEAR_PX); place < this.slots.length; place++) {
+      const slot = /** @type {Slot} */ (this.slots[place]);
+      if (slot.element.getBoundingClientRect().top > innerHeight + NEAR_PX) break;
+      near.push(slot);
+    }
+    const gone = this.#near.filter((each) => !near.includes(each));
+    const come = near.filter((each) => !each.isShown);
+    this.#near = [...near, ...gone.filter((each) => each.isShown)];
+    if (gone.length || come.some((each) => each.list))
+      this.keepingPlace(() => {
+        for (const slot of come) slot.show();
+        for (const slot of gone) this.#park(slot);
+      });
+    for (const slot of come) if (!slot.isShown) this.load(slot);
+    if (this.box.getBoundingClientRect().bottom < innerHeight + NEAR_PX) this.#grow();
+  }
+
+  /** The place of the first slot that ends below a height of the window: slots stand in order, one below the other.
+   * @param {number} height
+   */
+  #firstBelow(height) {
+    let [low, high] = [0, this.slots.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const bottom = this.slots[middle]?.element.getBoundingClientRect().bottom ?? 0;
+      if (bottom > height) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /**
@@ -108,7 +133,7 @@ export class LineList {
 
   /** The first row in the view and its slot; of a slot without rows the slot itself. */
   firstSeen() {
-    const slot = this.slots.find((each) => each.element.getBoundingClientRect().bottom > 0);
+    const slot = this.slots[this.#firstBelow(0)];
     if (!slot) return null;
     const row = slot.isShown && rowsOf(slot.element).find((each) => each.getBoundingClientRect().bottom > 0);
     return { slot, row: row || slot.element };
@@ -125,28 +150,13 @@ export class LineList {
       this.#explain(error, () => this.load(slot));
       return false;
     }
-    if (slot.isNear) this.keepingPlace(() => slot.show());
+    if (this.#near.includes(slot)) this.keepingPlace(() => slot.show());
+    else this.#park(slot);
     return slot.isShown;
-  }
-
-  /** @param {IntersectionObserverEntry[]} seen */
-  #onNear(seen) {
-    for (const each of seen) {
-      const slot = this.#slotOf.get(each.target);
-      if (slot) slot.isNear = each.isIntersecting;
-    }
-    this.keepingPlace(() => {
-      for (const slot of this.slots) {
-        if (slot.isNear) slot.show();
-        else this.#park(slot);
-      }
-    });
-    for (const slot of this.slots) if (slot.isNear && !slot.isShown) this.load(slot);
   }
 
   /** @param {Slot} slot */
   #park(slot) {
-    if (!slot.isShown) return;
     slot.hide();
     if (slot.isShown) return;
     this.#parked = [...this.#parked.filter((each) => each !== slot && !each.isShown), slot];
@@ -164,13 +174,13 @@ export class LineList {
       if (fetched.list) this.#append(address, fetched.list);
       this.pages?.replaceChildren(...(fetched.pages?.childNodes ?? []));
     } catch (error) {
-      this.#explain(error, () => this.watchEnd());
+      this.#explain(error, () => this.look());
       return;
     } finally {
       this.#isGrowing = false;
       this.pages?.removeAttribute("aria-busy");
     }
-    this.watchEnd();
+    this.look();
   }
 
   /**

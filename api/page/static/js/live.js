@@ -102,6 +102,7 @@ class Live {
     this.list.add(this.isAtEnd ? rows : rows.reverse(), this.isAtEnd);
     if (this.list.drop(this.kept, !this.isAtEnd)) this.#showEnds();
     if (this.isAtEnd) this.#goToEdge();
+    this.list.look();
   }
 
   /** Older lines do not begin where the list ends any more. */

@@ -62,7 +62,6 @@ function rebuild(list, place) {
   for (const each of place.stretches) {
     const slot = new Slot(each.address, null, each);
     slot.open = each.open;
-    slot.isNear = false; // its observer says which are
     list.insert(slot, list.slots.length);
   }
   list.leadTo(place.next);
@@ -75,7 +74,7 @@ function rebuild(list, place) {
  * @param {Place} place
  */
 async function standAt(list, slot, place) {
-  slot.isNear = true;
+  list.look();
   if (!(await list.load(slot))) return;
   const row = rowsOf(slot.element).find((each) => nameOf(each) === place.row);
   if (row) scrollBy({ top: row.getBoundingClientRect().top - place.offset, behavior: "instant" });

@@ -20,7 +20,6 @@ export function nameOf(row) {
 
 export class Slot {
   element = document.createElement("div");
-  isNear = true;
   /** Which of its rows' folds were open when it was forgotten: numbers in the order of the document. @type {number[]} */
   open = [];
   /** @type {Promise<void> | null} */
