@@ -2,11 +2,14 @@
 
     python -m bench.page_scroll [LINES]
 
-Prints a JSON object: rows passed, how long it took, tasks of 50 ms and more with their sum and the longest, the time
-between frames at the 95th percentile and at most, and the most rows and elements that the document ever held.
+Prints a JSON object: how long it took, tasks of 50 ms and more with their sum and the longest, the time between frames
+at the 95th percentile and at most, what the page's main thread worked for a hundred lines (script, style and layout),
+the most rows and elements that the document ever held, and the machine's load: on a busy one, tasks are long because
+they wait.
 """
 
 import contextlib
+import os
 import sys
 import tempfile
 import time
@@ -16,7 +19,7 @@ from typing import Any
 
 import orjson
 import structlog
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
 from tests.page.chromium import chromium
 from tests.page.shop import Served, served
@@ -80,6 +83,9 @@ def scrolled(page: Page) -> dict[str, Any]:
     """Turn the wheel until the end of the list."""
     page.mouse.move(900, 600)
     page.evaluate(WATCH)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable")
+    before_ms = worked_ms(devtools)
     begun = time.monotonic()
     while not page.evaluate(COUNT):
         page.mouse.wheel(0, WHEEL_PX)
@@ -94,9 +100,17 @@ def scrolled(page: Page) -> dict[str, Any]:
         "frames": len(frames),
         "frame_p95_ms": round(frames[int(len(frames) * 0.95)], 1),
         "longest_frame_ms": round(frames[-1], 1),
+        "work_ms_per_100_lines": round((worked_ms(devtools) - before_ms) / page.locator(".slot").count(), 1),
+        "load": [round(each, 1) for each in os.getloadavg()],
         "most_rows": seen["rows"],
         "most_elements": seen["elements"],
     }
+
+
+def worked_ms(devtools: CDPSession) -> float:
+    """Of the main thread since the page was opened."""
+    metrics = {each["name"]: each["value"] for each in devtools.send("Performance.getMetrics")["metrics"]}
+    return 1000 * float(sum(metrics[name] for name in ("ScriptDuration", "RecalcStyleDuration", "LayoutDuration")))
 
 
 if __name__ == "__main__":

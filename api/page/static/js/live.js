@@ -169,7 +169,7 @@ class Live {
     say(this.state, this.#isLost ? "No connection" : this.#paused ? "Paused" : "Live");
     this.state.dataset.stands = this.#isLost ? "lost" : this.#paused ? "paused" : "live";
     say(this.pause, this.#paused ? "Resume" : "Pause");
-    say(this.more, `${this.#new.toLocaleString("en")} new`);
+    say(this.more, `${this.#new.toLocaleString("en").replaceAll(",", "\u202f")} new`);
     this.more.hidden = !this.#paused || this.#new === 0;
   }
 }
