@@ -95,6 +95,15 @@ def test_what_is_read_stays_where_it_is_while_pages_come_and_go(page: Page) -> N
     assert max(map(abs, tops)) < 1
 
 
+def test_a_reader_who_stands_at_the_end_is_not_carried_on(page: Page) -> None:
+    page.evaluate("scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' })")
+    there = page.evaluate("scrollY")
+    expect(page.locator(".slot").nth(1)).to_be_attached()
+    expect(page.locator("nav.pages")).not_to_be_in_viewport(timeout=30_000)
+    assert abs(page.evaluate("scrollY") - there) < 1
+    assert page.locator(".slot").count() < 5
+
+
 def test_home_leads_back_to_the_newest_line_and_end_further_on(page: Page) -> None:
     scrolled_on(page, 40)
     assert page.locator("li.line").count() < MOST_ROWS
@@ -170,7 +179,7 @@ def test_back_in_place_leads_to_the_row_that_was_read_too(page: Page) -> None:
     expect(page.locator(".filters")).to_have_count(0)
     page.go_back()
     expect(page.locator(".filters")).to_be_attached()
-    expect(page.locator(f'a.when[href="{first}"]')).to_be_in_viewport()
+    expect(page.locator("li.line", has=page.locator(f'a.when[href="{first}"]'))).to_be_in_viewport()
 
 
 def test_lines_that_come_late_leave_no_gap_where_rows_are_fetched_again(with_script: Page, long: Served) -> None:

@@ -250,6 +250,25 @@ def test_a_server_that_is_killed_and_started_again_goes_on_where_it_was(
         program.kill()
 
 
+def test_a_hidden_tab_lets_go_of_its_stream_and_goes_on_where_it_was(
+    with_script: Page, server: Served, service: str
+) -> None:
+    page = opened(with_script, server.url, service)
+    push(server.url, service, *numbered(1, 5))
+    expect(page.locator(SAID)).to_have_count(5)
+    hide = """isHidden => {
+      Object.defineProperty(document, "hidden", { get: () => isHidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    push(server.url, service, *numbered(6, 9))
+    with page.expect_request("**/lines/live?*") as again:
+        page.evaluate(hide, False)
+    assert "after=" in again.value.url
+    expect(page.locator(SAID)).to_have_count(9)
+    assert said(page) == numbered(1, 9)[::-1]
+
+
 def test_a_store_that_was_set_up_anew_is_told(with_script: Page, server: Served, service: str) -> None:
     stream = f"{server.url}/lines/live?service={service}"
     high = server.dejalog.store.high_sequence()
