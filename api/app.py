@@ -17,6 +17,7 @@ from api import (
     routes_incidents,
     routes_page,
     routes_page_forms,
+    routes_page_live,
     routes_patterns,
     routes_read,
     routes_status,
@@ -43,6 +44,7 @@ ROUTES = (
     routes_ask,
     routes_status,
     routes_health,
+    routes_page_live,
     routes_page,
     routes_page_forms,
 )

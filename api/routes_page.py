@@ -12,6 +12,7 @@ from api.page.address import Address
 from api.page.ask_live import live_answer
 from api.page.assets import asset_reply
 from api.page.line import find_line
+from api.page.live import KEPT_ROWS
 from api.page.render import HEADERS, page_reply
 from api.page.route import PageRoute
 from api.page.views import saved_views
@@ -62,7 +63,7 @@ def get_lines(request: Request, dejalog: Running) -> Response:
     """Lines that match, over time and by value."""
     address = _address(request)
     part = request.query_params.get("part", "")
-    shown: dict[str, Any] = {"found": None, "fault": None, "counted": None, "part": part}
+    shown: dict[str, Any] = {"found": None, "fault": None, "counted": None, "part": part, "kept_rows": KEPT_ROWS}
     status_code = 200
     try:
         shown.update(_lines(request, dejalog, address, part))

@@ -29,6 +29,8 @@ class Address:
     pattern: tuple[str, ...] = ()
     order: str = ""
     cursor: str = ""
+    live: str = ""
+    """Whether new lines are shown as they come."""
     state: str = ""
     severity: str = ""
     family_id: str = ""
@@ -56,8 +58,11 @@ class Address:
         return cls(path, **values)
 
     def with_(self, **changes: Any) -> Self:
-        """The same with other values. Whatever changes, the next page begins anew and what was said is over."""
-        return dataclasses.replace(self, **{"cursor": "", "said": "", **changes})
+        """The same with other values. Whatever changes, the next page begins anew and what was said is over; what
+        has an end or is a further page is not live.
+        """
+        ended = {"live": ""} if changes.get("end") or changes.get("cursor") else {}
+        return dataclasses.replace(self, **{"cursor": "", "said": "", **ended, **changes})
 
     def at(self, path: str, **changes: Any) -> Self:
         """The same lines (query, window, filters) on another screen."""
@@ -89,6 +94,11 @@ class Address:
     def query_without(self, unwanted: str) -> Self:
         """With that term excluded."""
         return self.with_(query=without(self.query, unwanted))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it shows new lines as they come: where it has no end and is no further page."""
+        return bool(self.live and not self.end and not self.cursor)
 
     def pairs(self) -> list[tuple[str, str]]:
         """Of the query string, in a fixed order; what is empty is left out."""

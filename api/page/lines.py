@@ -2,8 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from api.content_lines import facets_content, histogram_content, search_content
 from api.models import FacetsRequest, HistogramRequest, SearchRequest
@@ -23,6 +24,8 @@ ROW_FIELDS = 20
 """Of the fields of a line in a list; all are on the line's own screen."""
 MOST_LINKED = 100
 """Characters of a value that can be filtered by a link."""
+STREAMED = ("query", "start", "service", "level", "pattern", "order", "live")
+"""What the rows of a live list depend on, their links included."""
 RANGES = (("15m", "15 minutes"), ("1h", "1 hour"), ("6h", "6 hours"), ("24h", "24 hours"), ("7d", "7 days"))
 
 
@@ -110,6 +113,8 @@ class Found:
     wider: str
     newest: str
     """The link to the newest lines there are, where this window has none; else empty."""
+    stream: str = ""
+    """Where the lines that come after these are told of, for a list that is live; else empty."""
 
 
 def fault_of(error: InputError) -> Fault:
@@ -134,24 +139,26 @@ def ranges(dejalog: Dejalog, address: Address) -> tuple[Choice, ...]:
 def find_lines(dejalog: Dejalog, address: Address) -> Found:
     """The lines of an address. Raises InputError, QuerySyntaxError."""
     chosen = selection(address)
-    page = search_content(
-        dejalog, asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=address.order)
-    )
+    high = dejalog.store.high_sequence()
+    order = "" if address.is_live else address.order
+    page = search_content(dejalog, asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=order))
     window = page.values["window"]
     start_ns, end_ns = ns_of(window["start"]), ns_of(window["end"])
     width_ns = max(end_ns - start_ns, 1)
     cursor = page.values["cursor"]
+    lines = _before(page.values["lines"], address, high) if address.is_live else page.values["lines"]
     return Found(
-        rows=tuple(row(each, address) for each in page.values["lines"]),
+        rows=tuple(row(each, address) for each in lines),
         total=page.values["total"],
         total_exact=page.values["total_exact"],
         partial=page.partial,
         window=window,
-        next_page=str(address.with_(cursor=cursor)) if cursor else "",
+        next_page=str(address.with_(cursor=cursor, order=order)) if cursor else "",
         earlier=_moved(address, start_ns - width_ns, start_ns),
         later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
         newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
+        stream=_stream(address, high) if address.is_live else "",
     )
 
 
@@ -189,7 +196,7 @@ def lines_total(dejalog: Dejalog, address: Address) -> int:
 
 def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
     """One line of a list on the screen of `address`."""
-    shown = address.at("/lines", start=address.start, end=address.end)
+    shown = address.at("/lines", start=address.start, end=address.end, live=address.live)
     return Row(
         line=line,
         link=f"/lines/{line['id']}",
@@ -251,6 +258,17 @@ def _facet_value(field: str, counted: Mapping[str, Any], address: Address, highe
         is_on = False
         link_in = str(address.query_with(term(field, value)))
     return FacetValue(value, counted["count"], is_on, link_in, str(address.query_without(term(field, value))), share)
+
+
+def _before(lines: Sequence[Mapping[str, Any]], address: Address, high: int) -> Sequence[Mapping[str, Any]]:
+    """Where a live list begins: those of the newest lines that no stream from `high` on tells of, in its order."""
+    there = [each for each in lines if each["sequence"] <= high]
+    return there[::-1] if address.order == "oldest" else there
+
+
+def _stream(address: Address, high: int) -> str:
+    pairs = [(name, value) for name, value in address.pairs() if name in STREAMED]
+    return f"/lines/live?{urlencode([*pairs, ('after', str(high))])}"
 
 
 def _moved(address: Address, start_ns: int, end_ns: int) -> str:

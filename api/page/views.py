@@ -35,7 +35,7 @@ def saved_views(dejalog: Dejalog, shown: Address) -> tuple[View, ...]:
         # A view of the first screen is a question.
         query = view.get("query", "*")
         kept = kept.with_(q=query) if kept.path == "/" else kept.with_(query="" if query == "*" else query)
-        found.append(View(name, str(kept), is_on=kept == shown.with_(order="")))
+        found.append(View(name, str(kept), is_on=kept == shown.with_(order="", live="")))
     return tuple(found)
 
 

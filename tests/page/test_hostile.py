@@ -78,6 +78,17 @@ def test_a_stack_trace_and_a_long_line_are_folded_and_whole(scripted: Page, host
     assert "".join(shown.evaluate_all("all => all.map(each => each.textContent)")).count("x") >= 10_000
 
 
+def test_a_json_message_unfolds_without_javascript_too(no_script: Page, shop: Served) -> None:
+    shop.push([{"message": '{"user":{"id":7},"note":"<b>bold</b>"}', "service": "says-json"}])
+    no_script.goto(f"{shop.url}/lines?service=says-json&start=1h")
+    row = no_script.locator("ol.lines li")
+    expect(row.locator(".json .message")).to_be_hidden()
+    row.get_by_text("JSON, 6 lines").click()
+    expect(row.locator(".json .message")).to_be_visible()
+    assert row.locator(".json .message").inner_text().split("\n")[1:3] == ['  "user": {', '    "id": 7']
+    assert row.locator("b").count() == 0
+
+
 @pytest.mark.parametrize("path", ["/patterns?service=hostile%3Cb%3E", "/?q=alert+script+onerror", "/status"])
 def test_other_screens_show_the_same_lines_as_text(scripted: Page, hostile: Served, path: str) -> None:
     scripted.goto(hostile.url + path)

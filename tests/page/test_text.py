@@ -88,6 +88,35 @@ def test_folding_loses_nothing() -> None:
     assert folded("short").rest == ""
 
 
+def test_a_json_object_is_indented_with_every_token_as_it_was_written() -> None:
+    text = '{"a":1.10,"b":{"c":[1,{"d":"x, {y}: \\"z\\""}],"e":[],"f":{}},"a":12345678901234567890123}'
+    fold = folded(text)
+    assert fold.shown.unescape() == text
+    lines = fold.indented.unescape().split("\n")
+    assert "".join(each.strip() for each in lines).replace('": ', '":') == text
+    assert lines[1:5] == ['  "a": 1.10,', '  "b": {', '    "c": [', "      1,"]
+    assert fold.fields == f"JSON, {len(lines)} lines"
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "{not json}", '{"a":1} tail', "plain", '{"a":' * 5000, ""])
+def test_what_is_no_json_object_has_no_second_fold(text: str) -> None:
+    assert folded(text).indented == ""
+
+
+@pytest.mark.parametrize("inner", ["1," * 9000 + "1", "[" * 900 + "]" * 900], ids=["wide", "deep"])
+def test_json_that_would_burst_the_page_is_cut(inner: str) -> None:
+    fold = folded('{"a":[' + inner + "]}")
+    assert fold.indented.count("\n") <= 500
+    assert len(fold.indented) < 100_000
+    assert fold.indented.endswith("…")
+
+
+def test_markup_and_escapes_in_json_stay_text() -> None:
+    fold = folded('{"a":"<script>alert(1)</script>","b":"\u202e"}')
+    assert "<script>" not in fold.indented
+    assert "[U+202E]" in fold.indented
+
+
 @pytest.mark.parametrize("value", ["plain", 'with "quotes"', "back\\slash", "a b", "(", "*", "x:y", "/re/", "", "-1"])
 @pytest.mark.parametrize("query", ["", "*", "timeout", "a or b", '"not closed)"'])
 def test_a_filter_link_s_query_always_parses(query: str, value: str) -> None:

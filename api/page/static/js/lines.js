@@ -24,6 +24,7 @@ export function attachLines() {
  */
 export function goTo(address) {
   if (address.search !== location.search) history.pushState(null, "", address);
+  else history.replaceState(null, "", address); // what is asked for again is shown anew, from its beginning
   return show(address);
 }
 

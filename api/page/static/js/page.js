@@ -7,6 +7,7 @@ import { attachFeedback } from "./feedback.js";
 import { attachFirstRun } from "./first_run.js";
 import { attachLines } from "./lines.js";
 import { attachNotes } from "./notes.js";
+import { attachRows } from "./rows.js";
 import { attachStatus } from "./status.js";
 import { attachTimeline } from "./timeline.js";
 
@@ -18,3 +19,4 @@ attachLines();
 attachNotes();
 attachStatus();
 attachTimeline();
+attachRows();
