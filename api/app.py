@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ from api import (
 from api.foreground import Foregrounding
 from api.gate import Gate
 from api.metrics import Metrics, RequestWatch
+from api.page.route import nothing_there
 from api.parts import Dejalog, LineReceiver
 from api.readiness import Readiness, ReadinessCollector
 from api.reply import install_error_replies
@@ -53,6 +55,7 @@ RECEIVING = (routes_write, routes_bulk)
 def create_app(dejalog: Dejalog) -> FastAPI:
     """An application that serves `dejalog`; it owns nothing and needs no start or stop."""
     app = routes_app()
+    app.add_exception_handler(HTTPStatus.NOT_FOUND, nothing_there)
     app.state.dejalog = dejalog
     app.state.receiver = dejalog.receiver
     app.state.readiness = dejalog.readiness

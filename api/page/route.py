@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
 from api.page.render import HEADERS, error_page
-from ingest.errors import DejalogError, InputError
+from api.reply import dejalog_error_reply
+from ingest.errors import DejalogError, InputError, NotFoundError
 
 
 class PageRoute(APIRoute):
@@ -34,3 +35,11 @@ class PageRoute(APIRoute):
 def redirect(address: str) -> Response:
     """To be fetched with GET, so that reloading sends no form again."""
     return RedirectResponse(address, status_code=303, headers=HEADERS)
+
+
+async def nothing_there(request: Request, _error: Exception) -> Response:
+    """The reply at an address that no route has: a page for browsers, the envelope for programs."""
+    missing = NotFoundError(f"there is nothing at {request.url.path[:200]}", hint="/docs lists what is")
+    if "text/html" in request.headers.get("accept", ""):
+        return error_page(request, missing)
+    return dejalog_error_reply(missing)
