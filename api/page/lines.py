@@ -110,6 +110,8 @@ class Found:
     wider: str
     newest: str
     """The link to the newest lines there are, where this window has none; else empty."""
+    holds_lines: bool
+    """Whether there are any, in whatever window."""
 
 
 def fault_of(error: InputError) -> Fault:
@@ -152,6 +154,7 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
         later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
         newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
+        holds_lines=dejalog.store.high_water().lines > 0,
     )
 
 
