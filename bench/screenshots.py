@@ -111,7 +111,9 @@ def write(picture: bytes, file: Path) -> None:
     """With as many colours as the size allows. Ends the program where even few make it too large."""
     with Image.open(io.BytesIO(picture)) as whole:
         for colours in COLOURS:
-            few = whole.convert("RGB").quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            # One step of k-means: the ground, most of the picture, then has its own colour and not one near it.
+            rgb = whole.convert("RGB")
+            few = rgb.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
             few.save(file, optimize=True)
             if file.stat().st_size < LARGEST_KB * 1000:
                 return
