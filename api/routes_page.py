@@ -32,7 +32,7 @@ def get_ask(request: Request, dejalog: Running) -> Response:
     if "json" in request.headers.get("accept", ""):
         return product_info()
     address = _address(request)
-    if not address.q.strip():
+    if not address.q.strip() or ask.is_new(dejalog):
         return _front(request, dejalog, address)
     try:
         answered = ask.answer(dejalog, address)

@@ -1,5 +1,8 @@
 """Routes of the web page that change something: each does it and sends the browser on to a page that shows it."""
 
+import dataclasses
+from urllib.parse import parse_qsl, urlsplit
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -8,7 +11,8 @@ from api.content_patterns import keep_edit
 from api.models import EditRequest, FeedbackRequest, NoteRequest
 from api.page.address import Address
 from api.page.asked import asked
-from api.page.form import Form
+from api.page.form import Form, FormPairs
+from api.page.pattern_edits import edit_chosen
 from api.page.route import PageRoute, redirect
 from api.page.session import GO_ON_PATH, is_right_token, is_same_origin, own_path, signed_in, signed_out
 from api.page.sign_in import sign_in_page
@@ -34,6 +38,16 @@ def post_pattern_edit(dejalog: Running, pattern_id: str, form: Form) -> Response
     kept = keep_edit(dejalog, pattern_id, edit)
     shown = kept.argument if kept.action == "merge" else kept.pattern_id
     return redirect(str(Address(f"/patterns/{shown}", said=kept.action)))
+
+
+@router.post("/patterns/edits")
+def post_pattern_edits(dejalog: Running, pairs: FormPairs) -> Response:
+    """The same to patterns that were chosen in the list, which is shown again."""
+    form = dict(pairs)
+    chosen = [value for name, value in pairs if name == "pattern"]
+    said = edit_chosen(dejalog, form.get("action", ""), chosen, form.get("argument", ""))
+    back = Address.read("/patterns", parse_qsl(urlsplit(own_path(form.get("back", "/patterns"))).query))
+    return redirect(str(dataclasses.replace(back, said=said)))
 
 
 @router.post("/feedback")

@@ -113,6 +113,8 @@ class Found:
     wider: str
     newest: str
     """The link to the newest lines there are, where this window has none; else empty."""
+    holds_lines: bool
+    """Whether there are any, in whatever window."""
     stream: str = ""
     """Where the lines that come after these are told of, for a list that is live; else empty."""
 
@@ -159,6 +161,7 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
         newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
         stream=_stream(address, high) if address.is_live else "",
+        holds_lines=dejalog.store.high_water().lines > 0,
     )
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from api.page.address import Address
 from api.page.chart import histogram, sparkline
+from api.page.courses import course_of
 from api.page.filters import count, duration, size
-from api.page.patterns import course_of
 from api.page.query_text import added, term, without
 from api.page.text import MOST_MARKS, ROW_CHARACTERS, folded, marked_up, one_line, plain
 from index.query import parse

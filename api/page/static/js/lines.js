@@ -1,5 +1,6 @@
 // The screen of lines without loading the page anew: rows come first, then what takes longer to count.
 
+import { takeOver } from "./navigate.js";
 import { clearNotice, notify } from "./notice.js";
 import { fetchDocument, PartError, placeParts } from "./parts.js";
 
@@ -11,8 +12,7 @@ let shown = "";
 export function attachLines() {
   if (location.pathname !== "/lines") return;
   shown = location.search;
-  document.addEventListener("click", onClick);
-  document.addEventListener("submit", onSubmit);
+  takeOver("/lines", goTo);
   window.addEventListener("popstate", () => {
     if (location.search !== shown) show(new URL(location.href));
   });
@@ -26,28 +26,6 @@ export function goTo(address) {
   if (address.search !== location.search) history.pushState(null, "", address);
   else history.replaceState(null, "", address); // what is asked for again is shown anew, from its beginning
   return show(address);
-}
-
-/** @param {MouseEvent} event */
-function onClick(event) {
-  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
-    return;
-  const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-  if (!link || link.hasAttribute("download") || link.hasAttribute("target")) return;
-  const address = new URL(link.getAttribute("href") ?? "", location.href);
-  if (address.origin !== location.origin || address.pathname !== "/lines" || address.hash) return;
-  event.preventDefault();
-  goTo(address);
-}
-
-/** @param {SubmitEvent} event */
-function onSubmit(event) {
-  const form = /** @type {HTMLFormElement} */ (event.target);
-  if (form.method !== "get" || new URL(form.action).pathname !== "/lines") return;
-  event.preventDefault();
-  const address = new URL(form.action);
-  for (const [name, value] of new FormData(form)) if (value) address.searchParams.append(name, String(value));
-  goTo(address);
 }
 
 /** @param {URL} address */

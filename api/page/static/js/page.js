@@ -3,9 +3,11 @@
 
 import { attachAsk } from "./ask.js";
 import { attachCitations } from "./citations.js";
+import { attachEdits } from "./edits.js";
 import { attachFeedback } from "./feedback.js";
 import { attachFirstRun } from "./first_run.js";
 import { attachLines } from "./lines.js";
+import { attachLists } from "./lists.js";
 import { attachNotes } from "./notes.js";
 import { attachRows } from "./rows.js";
 import { attachStatus } from "./status.js";
@@ -13,10 +15,12 @@ import { attachTimeline } from "./timeline.js";
 
 attachAsk();
 attachCitations();
+attachEdits();
 attachFeedback();
 attachFirstRun();
 attachLines();
+attachLists();
 attachNotes();
+attachRows();
 attachStatus();
 attachTimeline();
-attachRows();
