@@ -2,5 +2,9 @@
 // and forms. A module listens on the document, or hears of parts that were put in anew (parts.js).
 
 import { attachLines } from "./lines.js";
+import { attachZone } from "./zone.js";
+
+document.documentElement.classList.add("scripted"); // style sheets show what only works with modules
 
 attachLines();
+attachZone();
