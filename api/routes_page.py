@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from api.page import ask, incidents, lines, patterns, status
 from api.page.address import Address
 from api.page.assets import asset_reply
+from api.page.complete import complete
 from api.page.line import find_line
 from api.page.render import page_reply
 from api.page.route import PageRoute
+from api.page.token_menu import token_menu
 from api.page.views import saved_views
 from api.parts import Dejalog
 from api.routes_bulk import product_info
@@ -61,6 +63,24 @@ def get_lines(request: Request, dejalog: Running) -> Response:
     ranges, views = lines.ranges(dejalog, address), saved_views(dejalog, address)
     template = "lines_part.html" if part else "lines.html"
     return page_reply(request, template, address, status=status_code, ranges=ranges, views=views, **shown)
+
+
+@router.get("/lines/complete")
+def get_completions(request: Request, dejalog: Running, at: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """What the query may go on with at the cursor, and where it is wrong; `screen` is the path that it is typed on."""
+    screen = request.query_params.get("screen", "/lines")
+    address = Address.read(screen, request.query_params.multi_items())
+    return page_reply(request, "complete.html", address, found=complete(dejalog, address, at))
+
+
+@router.get("/lines/menu")
+def get_token_menu(
+    request: Request, text: str = "", of_level: str = "", of_pattern: str = "", of_line: str = "", time: str = ""
+) -> Response:
+    """How a piece of a line filters the lines of the address."""
+    address = _address(request)
+    menu = token_menu(address, text=text, level=of_level, pattern_id=of_pattern, line_id=of_line, time=time)
+    return page_reply(request, "token_menu.html", address, menu=menu)
 
 
 @router.get("/lines/{line_id}")
