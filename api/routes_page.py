@@ -74,12 +74,20 @@ def get_completions(request: Request, dejalog: Running, at: Annotated[int, Query
 
 
 @router.get("/lines/menu")
-def get_token_menu(
-    request: Request, text: str = "", of_level: str = "", of_pattern: str = "", of_line: str = "", time: str = ""
-) -> Response:
-    """How a piece of a line filters the lines of the address."""
-    address = _address(request)
-    menu = token_menu(address, text=text, level=of_level, pattern_id=of_pattern, line_id=of_line, time=time)
+def get_token_menu(request: Request) -> Response:
+    """How a piece of a line filters the lines of the address: `text`, `of_level`, `of_service`, `of_pattern`; `of_line`
+    and `time` are those of the line.
+    """
+    address, given = _address(request), request.query_params
+    menu = token_menu(
+        address,
+        text=given.get("text", ""),
+        level=given.get("of_level", ""),
+        service=given.get("of_service", ""),
+        pattern_id=given.get("of_pattern", ""),
+        line_id=given.get("of_line", ""),
+        time=given.get("time", ""),
+    )
     return page_reply(request, "token_menu.html", address, menu=menu)
 
 

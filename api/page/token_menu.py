@@ -32,7 +32,9 @@ class TokenMenu:
     line_link: str
 
 
-def token_menu(address: Address, *, text: str, level: str, pattern_id: str, line_id: str, time: str) -> TokenMenu:
+def token_menu(
+    address: Address, *, text: str, level: str, service: str, pattern_id: str, line_id: str, time: str
+) -> TokenMenu:
     """Of what is not empty. `address` is that of the list of lines, else of any screen: then the links lead to lines
     around the time. Raises InputError.
     """
@@ -43,6 +45,8 @@ def token_menu(address: Address, *, text: str, level: str, pattern_id: str, line
     ways = [_way("text", text, words_term(text), lines)] if text.strip() and len(text) <= MOST_TEXT else []
     if level:
         ways.append(_way("level", level, term("level", level), lines))
+    if service and len(service) <= MOST_TEXT and service.isprintable():
+        ways.append(_way("service", service, term("service", service), lines))
     if pattern_id:
         ways.append(_way("pattern", "", term("pattern_id", pattern_id), lines))
     return TokenMenu(text, tuple(ways), str(Address(f"/lines/{line_id}", zone=address.zone)) if line_id else "")

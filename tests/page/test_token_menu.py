@@ -116,6 +116,9 @@ def test_a_level_and_the_pattern_are_filtered_by_too(page: Page) -> None:
     click_word(page, message(page, "call to"), "call")
     page.get_by_role("link", name="Not this pattern").click()
     expect(page.locator("#total")).to_have_text("2 lines")
+    click_word(page, message(page, "bold"), "done")
+    page.get_by_role("link", name="Not service token").click()
+    expect(page.locator("#total")).to_have_text("0 lines")
 
 
 def test_words_are_chosen_by_keys_and_the_focus_returns(page: Page) -> None:

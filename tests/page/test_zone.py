@@ -101,6 +101,14 @@ def test_the_zone_is_kept_by_every_link_between_screens(visit: Open, avalanche: 
         assert len(lost) <= 2
 
 
+def test_what_is_sent_by_a_form_comes_back_in_the_zone(visit: Open) -> None:
+    page = visit("/?q=avalanche&start=2d&zone=Asia/Kolkata")
+    page.get_by_role("button", name="Helpful", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Thank you")
+    assert "zone=Asia%2FKolkata" in page.url
+    assert "start=2d" in page.url
+
+
 def test_without_javascript_a_zone_is_chosen_and_typed_times_are_read_in_it(visit: Open) -> None:
     page = visit("/lines?start=2d")
     page.get_by_role("button", name="Times are in UTC").click()

@@ -92,7 +92,7 @@ async function open(asked, piece, at, chosen = null) {
   if (!found) return;
   choice = chosen;
   menu.replaceChildren(...found.childNodes);
-  const place = document.querySelector("dialog[open]") ?? document.body; // what is outside of a dialog cannot be used
+  const place = document.querySelector("dialog[open]") ?? document.getElementById("content") ?? document.body; // what is outside of a dialog cannot be used
   if (menu.parentElement !== place) place.append(menu);
   if (!menu.matches(":popover-open")) menu.showPopover(); // once, so that the focus returns to where it was before
   menu.style.left = `${Math.max(4, Math.min(at.x, innerWidth - menu.offsetWidth - 4))}px`;
@@ -130,8 +130,9 @@ function menuAddress(asked, piece) {
   for (const [name, value] of new URLSearchParams(location.search))
     if (isList ? LIST.includes(name) : name === "zone") address.searchParams.append(name, value);
   for (const [name, value] of Object.entries(asked)) address.searchParams.set(name, value);
-  const pattern = line instanceof HTMLElement ? line.dataset.pattern : undefined;
+  const { pattern = "", service = "" } = line instanceof HTMLElement ? line.dataset : {};
   if (pattern && asked.text) address.searchParams.set("of_pattern", pattern);
+  if (service && asked.text) address.searchParams.set("of_service", service);
   const link = line?.querySelector("a.when");
   const id = link instanceof HTMLAnchorElement ? /^\/lines\/([^/]+)$/.exec(link.pathname)?.[1] : undefined;
   if (id) address.searchParams.set("of_line", decodeURIComponent(id));
