@@ -169,8 +169,11 @@ def _is_offered(value: str, prefix: str) -> bool:
 def _patterns(dejalog: Dejalog, words: Iterable[str], place: _Place, *, is_value: bool = False) -> list[Option]:
     """Patterns whose text holds all the words, in any case; their ids are what is put in."""
     wanted = [each.lower() for each in words if each]
-    if not is_value and sum(map(len, wanted)) < LEAST_OF_PATTERN:
-        return []
+    if not is_value:
+        # Of a line that was pasted, what holds a digit is a gap of its pattern.
+        wanted = [each for each in wanted if not re.search(r"\d", each)] or wanted
+        if sum(map(len, wanted)) < LEAST_OF_PATTERN:
+            return []
     patterns = dejalog.generation().patterns.patterns.filter(pl.col("state") != "muted")
     text = pl.concat_str(["name", "template", "pattern_id"], separator=" ").str.to_lowercase()
     for each in wanted:

@@ -66,6 +66,14 @@ def test_words_are_completed_to_patterns_which_find_their_lines(filled: Served) 
         assert filled.http.get("/v1/search", params=params).json()["total"] > 0
 
 
+def test_a_line_that_is_pasted_is_completed_to_its_pattern(filled: Served) -> None:
+    filled.push([{"message": f"pump {number} of tank t-{number} stalled", "service": "pumps"} for number in range(9)])
+    found = completed(filled, "pump 4 of tank t-4 stalled|")
+    assert [each for each in found if "stalled" in each]
+    query = next(iter(found.values()))
+    assert filled.http.get("/v1/search", params={"query": query, "start": "1h"}).json()["total"] == 9
+
+
 def test_values_come_from_the_window_and_filters_of_the_screen(filled: Served) -> None:
     assert completed(filled, "user.name:an|") == {"ann": "user.name:ann ", "anton": "user.name:anton "}
     assert completed(filled, "user.name:an|", start="2001-01-01") != {}
