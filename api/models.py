@@ -245,6 +245,7 @@ class ViewRequest(Span):
     level: Levels = []
     tab: Literal["ask", "lines", "patterns", "incidents"] = "lines"
     columns: Names = []
+    order: Literal["newest", "oldest"] | None = None
 
 
 class LinesRequest(Request):

@@ -4,17 +4,19 @@ import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api.page import ask, incidents, lines, patterns, status
 from api.page.address import Address
 from api.page.ask_live import live_answer
 from api.page.assets import asset_reply
+from api.page.complete import complete
 from api.page.line import find_line
 from api.page.live import KEPT_ROWS
 from api.page.render import HEADERS, page_reply
 from api.page.route import PageRoute
+from api.page.token_menu import token_menu
 from api.page.views import saved_views
 from api.parts import Dejalog
 from api.routes_bulk import product_info
@@ -72,6 +74,32 @@ def get_lines(request: Request, dejalog: Running) -> Response:
     ranges, views = lines.ranges(dejalog, address), saved_views(dejalog, address)
     template = "lines_part.html" if part else "lines.html"
     return page_reply(request, template, address, status=status_code, ranges=ranges, views=views, **shown)
+
+
+@router.get("/lines/complete")
+def get_completions(request: Request, dejalog: Running, at: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """What the query may go on with at the cursor, and where it is wrong; `screen` is the path that it is typed on."""
+    screen = request.query_params.get("screen", "/lines")
+    address = Address.read(screen, request.query_params.multi_items())
+    return page_reply(request, "complete.html", address, found=complete(dejalog, address, at))
+
+
+@router.get("/lines/menu")
+def get_token_menu(request: Request) -> Response:
+    """How a piece of a line filters the lines of the address: `text`, `of_level`, `of_service`, `of_pattern`; `of_line`
+    and `time` are those of the line.
+    """
+    address, given = _address(request), request.query_params
+    menu = token_menu(
+        address,
+        text=given.get("text", ""),
+        level=given.get("of_level", ""),
+        service=given.get("of_service", ""),
+        pattern_id=given.get("of_pattern", ""),
+        line_id=given.get("of_line", ""),
+        time=given.get("time", ""),
+    )
+    return page_reply(request, "token_menu.html", address, menu=menu)
 
 
 @router.get("/lines/{line_id}")

@@ -11,6 +11,7 @@ from api.models import FacetsRequest, HistogramRequest, SearchRequest
 from api.page.address import Address, is_plain_name
 from api.page.asked import asked
 from api.page.chart import Histogram, histogram
+from api.page.columns import MOST_FIELDS, Cell, Column, cells, flat, offered
 from api.page.filters import ns_of, written
 from api.page.query_text import term
 from api.parts import Dejalog
@@ -19,7 +20,6 @@ from ingest.errors import InputError, QuerySyntaxError
 
 PAGE_LINES = 100
 FACET_VALUES = 8
-MOST_FIELDS = 200
 ROW_FIELDS = 20
 """Of the fields of a line in a list; all are on the line's own screen."""
 MOST_LINKED = 100
@@ -56,6 +56,8 @@ class Facet:
 
     field: str
     values: tuple[FacetValue, ...]
+    column: str
+    """The link that shows it as a column, or no longer; empty for what every list shows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Attribute:
     value: str
     link_in: str = ""
     link_out: str = ""
+    column: str = ""
+    """The link that shows it as a column of the list, or no longer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Row:
     link: str
     service_link: str
     attributes: tuple[Attribute, ...]
+    cells: tuple[Cell, ...] = ()
     is_here: bool = False
 
 
@@ -111,6 +116,7 @@ class Found:
     earlier: str
     later: str
     wider: str
+    columns: tuple[Column, ...]
     newest: str
     """The link to the newest lines there are, where this window has none; else empty."""
     holds_lines: bool
@@ -159,6 +165,7 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
         earlier=_moved(address, start_ns - width_ns, start_ns),
         later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
+        columns=offered(page.values["lines"], address),
         newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
         stream=_stream(address, high) if address.is_live else "",
         holds_lines=dejalog.store.high_water().lines > 0,
@@ -202,9 +209,10 @@ def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
     shown = address.at("/lines", start=address.start, end=address.end, live=address.live)
     return Row(
         line=line,
-        link=f"/lines/{line['id']}",
+        link=str(Address(f"/lines/{line['id']}", zone=address.zone)),
         service_link=shown.with_service(line["service"]),
         attributes=tuple(attributes(line, shown, most=ROW_FIELDS)),
+        cells=cells(line, address),
         is_here=line["id"] == here,
     )
 
@@ -212,7 +220,7 @@ def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
 def attributes(line: Mapping[str, Any], address: Address, *, most: int = MOST_FIELDS) -> list[Attribute]:
     """What a line carries beside its message, objects inside flattened, each filtered in and out by a link."""
     found = []
-    for name, value in _flat(line["attributes"], "") if line.get("attributes") else ():
+    for name, value in flat(line.get("attributes") or {})[:most]:
         written_term = term(name, value) if len(value) <= MOST_LINKED else ""
         found.append(
             Attribute(
@@ -220,19 +228,10 @@ def attributes(line: Mapping[str, Any], address: Address, *, most: int = MOST_FI
                 value,
                 str(address.query_with(written_term)) if written_term else "",
                 str(address.query_without(written_term)) if written_term else "",
+                str(address.toggled("columns", name)),
             )
         )
-        if len(found) == most:
-            break
     return found
-
-
-def _flat(value: Any, name: str) -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [each for key, inner in value.items() for each in _flat(inner, f"{name}.{key}" if name else str(key))]
-    if isinstance(value, bool):
-        return [(name, "true" if value else "false")]
-    return [(name, value if isinstance(value, str) else "" if value is None else str(value))]
 
 
 def _facets(counted: Mapping[str, list[dict[str, Any]]], address: Address) -> list[Facet]:
@@ -246,7 +245,8 @@ def _facets(counted: Mapping[str, list[dict[str, Any]]], address: Address) -> li
         if not shown or (len(shown) == 1 and not is_list):
             continue
         highest = max(each["count"] for each in shown)
-        found.append(Facet(field, tuple(_facet_value(field, each, address, highest) for each in shown)))
+        column = "" if is_list else str(address.toggled("columns", field))
+        found.append(Facet(field, tuple(_facet_value(field, each, address, highest) for each in shown), column))
     return found
 
 

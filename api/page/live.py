@@ -55,6 +55,6 @@ class LiveRows:
 
     def _event(self, lines: pl.DataFrame, skipped: int) -> bytes:
         rows = [row(each, self.address) for each in lines_json(lines, self.dejalog.generation().patterns)]
-        html = environment().get_template("lines/live_rows.html").render(rows=rows)
+        html = environment().get_template("lines/live_rows.html").render(rows=rows, address=self.address)
         data = orjson.dumps({"count": len(rows), "skipped": skipped, "html": html.encode("utf-8", "replace").decode()})
         return b"id: %d\nevent: rows\ndata: %s\n\n" % (lines["sequence"][-1], data)

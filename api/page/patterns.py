@@ -112,7 +112,7 @@ def _by_change(
 def _row(pattern: Mapping[str, Any], address: Address, window: Mapping[str, Any], course: Course | None) -> PatternRow:
     pattern_id = pattern["pattern_id"]
     lines = address.at("/lines", start=window["start"], end=window["end"], pattern=(pattern_id,))
-    one = Address(f"/patterns/{pattern_id}", start=address.start, end=address.end)
+    one = Address(f"/patterns/{pattern_id}", start=address.start, end=address.end, zone=address.zone)
     recent = lines.with_(start=written(recent_ns(window)))
     return PatternRow(pattern, str(one), str(lines), str(recent), course)
 
@@ -135,7 +135,15 @@ def find_pattern(dejalog: Dejalog, pattern_id: str, address: Address) -> OnePatt
     """One pattern. Raises InputError, NotFoundError."""
     found = pattern_content(dejalog, pattern_id, asked(PatternRequest, start=address.start, end=address.end))
     pattern, window = found.values["pattern"], found.values["window"]
-    chosen = Address("/lines", pattern=(pattern["pattern_id"],), start=window["start"], end=window["end"])
+    chosen = address.at(
+        "/lines",
+        query="",
+        service=(),
+        level=(),
+        pattern=(pattern["pattern_id"],),
+        start=window["start"],
+        end=window["end"],
+    )
     return OnePattern(
         pattern=pattern,
         window=window,

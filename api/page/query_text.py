@@ -18,6 +18,13 @@ def term(field: str, value: str) -> str:
     return f"{field}:{value if _PLAIN.fullmatch(value) else phrase(value)}"
 
 
+def words_term(text: str) -> str:
+    """Lines whose message holds this text: a word as it is, anything else as a phrase."""
+    plain = text.strip()
+    is_word = re.fullmatch(r"\w+", plain) and plain.lower() not in {"and", "or", "not"}
+    return plain if is_word else phrase(plain)
+
+
 def added(query: str, new: str) -> str:
     """Lines of the query that match the new term, too."""
     left = "" if query.strip() in {"", "*"} else query.strip()

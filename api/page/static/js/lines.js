@@ -11,10 +11,10 @@ let shown = "";
 /** Take over links and forms that lead from the screen of lines to itself. */
 export function attachLines() {
   if (location.pathname !== "/lines") return;
-  shown = location.search;
+  shown = listOf(location);
   takeOver("/lines", goTo);
   window.addEventListener("popstate", () => {
-    if (location.search !== shown) show(new URL(location.href));
+    if (listOf(location) !== shown) show(new URL(location.href));
   });
 }
 
@@ -33,7 +33,7 @@ async function show(address) {
   running?.abort();
   const control = new AbortController();
   running = control;
-  shown = address.search;
+  shown = listOf(address);
   const found = /** @type {HTMLElement} */ (document.getElementById("found"));
   found.setAttribute("aria-busy", "true");
   try {
@@ -90,4 +90,14 @@ function partOf(address, name, more = {}) {
   const found = new URL(address);
   for (const [key, value] of Object.entries({ part: name, ...more })) found.searchParams.set(key, value);
   return found;
+}
+
+/**
+ * What the list of lines depends on: the line in the drawer (drawer.js) is none of it.
+ * @param {URL | Location} address
+ */
+function listOf(address) {
+  const found = new URLSearchParams(address.search);
+  found.delete("line");
+  return String(found);
 }
