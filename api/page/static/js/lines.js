@@ -11,6 +11,7 @@ let shown = "";
 export function attachLines() {
   if (location.pathname !== "/lines") return;
   shown = location.search;
+  if (document.querySelector(".uncounted")) show(new URL(location.href), false); // the server did not wait for them
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit);
   window.addEventListener("popstate", () => {
@@ -49,8 +50,11 @@ function onSubmit(event) {
   goTo(address);
 }
 
-/** @param {URL} address */
-async function show(address) {
+/**
+ * @param {URL} address
+ * @param {boolean} [withRows] or only the counts, where the rows are there
+ */
+async function show(address, withRows = true) {
   running?.abort();
   const control = new AbortController();
   running = control;
@@ -58,7 +62,7 @@ async function show(address) {
   const found = /** @type {HTMLElement} */ (document.getElementById("found"));
   found.setAttribute("aria-busy", "true");
   try {
-    await showRows(address, found, control.signal);
+    if (withRows) await showRows(address, found, control.signal);
     found.removeAttribute("aria-busy");
     clearNotice();
     if (!found.hidden) await showCounts(address, found, control.signal);
@@ -67,7 +71,7 @@ async function show(address) {
     found.removeAttribute("aria-busy");
     if (!(error instanceof PartError)) throw error;
     shown = "";
-    notify(`${error.message} What is shown is older.`, { name: "Try again", act: () => show(address) });
+    notify(`${error.message} What is shown is older.`, { name: "Try again", act: () => show(address, withRows) });
   }
 }
 
