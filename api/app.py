@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from api import (
     routes_ask,
     routes_bulk,
+    routes_export,
     routes_health,
     routes_incidents,
     routes_page,
@@ -38,6 +39,7 @@ ROUTES = (
     routes_write,
     routes_bulk,
     routes_read,
+    routes_export,
     routes_tail,
     routes_patterns,
     routes_incidents,

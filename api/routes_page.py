@@ -156,7 +156,9 @@ def _lines(request: Request, dejalog: Dejalog, address: Address, part: str) -> d
     match part:
         case "":
             found = lines.find_lines(dejalog, address)
-            return {"found": found, "counted": lines.count_all(dejalog, address, found.window)}
+            timeout = "" if "counts" in request.query_params else lines.COUNT_WITHIN
+            counted = lines.count_all(dejalog, address, found.window, timeout=timeout)
+            return {"found": lines.with_total(found, counted), "counted": counted}
         case "rows":
             return {"found": lines.find_lines(dejalog, address)}
         case "histogram":

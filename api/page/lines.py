@@ -19,6 +19,12 @@ from api.time_text import SECOND_NS
 from ingest.errors import InputError, QuerySyntaxError
 
 PAGE_LINES = 100
+COUNT_WITHIN = "250ms"
+"""How long the first load waits for histogram, and for facets: a guess, a reader hardly notices it. What takes longer
+is asked for by the page once its lines are there, or by a link.
+"""
+BARS = 120
+"""At most: of three pixels each on a narrow screen."""
 FACET_VALUES = 8
 ROW_FIELDS = 20
 """Of the fields of a line in a list; all are on the line's own screen."""
@@ -40,7 +46,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class FacetValue:
-    """A value of a field; the links filter it in (or no longer) and out."""
+    """A value of a field; the links filter it in (or no longer) and out, and are empty where none can be written."""
 
     value: str
     count: int
@@ -95,11 +101,13 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class Counted:
-    """Counts over the window of a page of lines; `None` and empty for what was not asked for."""
+    """Counts over the window of a page of lines; `None` for what was not asked for, or took too long."""
 
     window: Mapping[str, Any]
     histogram: Histogram | None = None
-    facets: tuple[Facet, ...] = ()
+    total: int = 0
+    """What the histogram sums to."""
+    facets: tuple[Facet, ...] | None = None
     partial: bool = False
 
 
@@ -145,11 +153,14 @@ def ranges(dejalog: Dejalog, address: Address) -> tuple[Choice, ...]:
 
 
 def find_lines(dejalog: Dejalog, address: Address) -> Found:
-    """The lines of an address. Raises InputError, QuerySyntaxError."""
+    """The lines of an address. They do not wait for being counted: the histogram sums to the total. Raises InputError,
+    QuerySyntaxError.
+    """
     chosen = selection(address)
     high = dejalog.store.high_sequence()
     order = "" if address.is_live else address.order
-    page = search_content(dejalog, asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=order))
+    request = asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=order)
+    page = search_content(dejalog, request, with_total=False)
     window = page.values["window"]
     start_ns, end_ns = ns_of(window["start"]), ns_of(window["end"])
     width_ns = max(end_ns - start_ns, 1)
@@ -166,31 +177,44 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
         later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
         columns=offered(page.values["lines"], address),
-        newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
+        newest="" if page.values["lines"] else _newest(dejalog, address, end_ns),
         stream=_stream(address, high) if address.is_live else "",
         holds_lines=dejalog.store.high_water().lines > 0,
     )
 
 
-def count_over_time(dejalog: Dejalog, address: Address, start: str, end: str) -> Counted:
+def count_over_time(dejalog: Dejalog, address: Address, start: str, end: str, *, timeout: str = "") -> Counted:
     """The histogram of an address' lines over the very window of their page, so that `now` is the same in both."""
-    bars = histogram_content(dejalog, asked(HistogramRequest, **{**selection(address), "start": start, "end": end}))
-    return Counted(bars.values["window"], histogram=histogram(bars.values), partial=bars.partial)
+    chosen = {**selection(address), "start": start, "end": end, "timeout": timeout, "buckets": BARS}
+    bars = histogram_content(dejalog, asked(HistogramRequest, **chosen))
+    shown = histogram(bars.values)
+    return Counted(bars.values["window"], histogram=shown, total=bars.values["total"], partial=bars.partial)
 
 
-def count_values(dejalog: Dejalog, address: Address, start: str, end: str) -> Counted:
+def count_values(dejalog: Dejalog, address: Address, start: str, end: str, *, timeout: str = "") -> Counted:
     """The facets of an address' lines, over the very window of their page."""
-    chosen = {**selection(address), "start": start, "end": end}
+    chosen = {**selection(address), "start": start, "end": end, "timeout": timeout}
     counted = facets_content(dejalog, asked(FacetsRequest, **chosen, limit=FACET_VALUES))
     facets = tuple(_facets(counted.values["facets"], address))
     return Counted(counted.values["window"], facets=facets, partial=counted.partial)
 
 
-def count_all(dejalog: Dejalog, address: Address, window: Mapping[str, Any]) -> Counted:
-    """Both."""
-    bars = count_over_time(dejalog, address, window["start"], window["end"])
-    values = count_values(dejalog, address, window["start"], window["end"])
-    return dataclasses.replace(bars, facets=values.facets, partial=bars.partial or values.partial)
+def count_all(dejalog: Dejalog, address: Address, window: Mapping[str, Any], *, timeout: str) -> Counted:
+    """Both. With a timeout, what is not counted within it is left out rather than shown in part."""
+    bars = count_over_time(dejalog, address, window["start"], window["end"], timeout=timeout)
+    if bars.partial and timeout:
+        return Counted(window)
+    values = count_values(dejalog, address, window["start"], window["end"], timeout=timeout)
+    is_late = values.partial and bool(timeout)
+    partial = bars.partial or (values.partial and not is_late)
+    return dataclasses.replace(bars, facets=None if is_late else values.facets, partial=partial)
+
+
+def with_total(found: Found, counted: Counted) -> Found:
+    """The page with the total that the histogram sums to, where it is there."""
+    if counted.histogram is None:
+        return found
+    return dataclasses.replace(found, total=counted.total, total_exact=not counted.partial)
 
 
 def selection(address: Address) -> dict[str, Any]:
@@ -259,8 +283,9 @@ def _facet_value(field: str, counted: Mapping[str, Any], address: Address, highe
         link_in = str(address.toggled(field, name))
     else:
         is_on = False
-        link_in = str(address.query_with(term(field, value)))
-    return FacetValue(value, counted["count"], is_on, link_in, str(address.query_without(term(field, value))), share)
+        link_in = str(address.query_with(term(field, value))) if term(field, value) else ""
+    link_out = str(address.query_without(term(field, value))) if term(field, value) else ""
+    return FacetValue(value, counted["count"], is_on, link_in, link_out, share)
 
 
 def _before(lines: Sequence[Mapping[str, Any]], address: Address, high: int) -> Sequence[Mapping[str, Any]]:

@@ -1,11 +1,13 @@
 """Log text made harmless, terms of links, addresses and charts: without a server."""
 
+import itertools
+
 import pytest
 
 from api.page.address import Address
 from api.page.chart import histogram, sparkline
 from api.page.courses import course_of
-from api.page.filters import count, duration, size
+from api.page.filters import count, duration, size, written
 from api.page.query_text import added, term, without
 from api.page.text import MOST_MARKS, ROW_CHARACTERS, folded, marked_up, one_line, plain
 from index.query import parse
@@ -129,6 +131,11 @@ def test_a_field_that_the_language_cannot_write_has_no_term() -> None:
     assert term("a b", "x") == ""
 
 
+@pytest.mark.parametrize("value", ["a\x00b", "two\nlines", "\x1b[31m", "x" * 600], ids=repr)
+def test_a_value_that_no_address_or_box_can_hold_has_no_term(value: str) -> None:
+    assert term("host", value) == ""
+
+
 def test_an_address_is_read_back_as_it_was_written() -> None:
     pairs = [("query", "a=b&c"), ("service", "x"), ("service", "y"), ("start", "1h"), ("unknown", "z")]
     address = Address.read("/lines", pairs)
@@ -146,6 +153,37 @@ def test_bars_stack_to_their_count_and_stand_in_their_window() -> None:
     assert bar.x == 500
     assert [(each.level, each.height) for each in bar.segments] == [("error", 25.0), ("info", 75.0)]
     assert chart.levels == ("error", "info")
+
+
+def test_a_level_of_one_line_beside_a_spike_is_seen_and_covers_nothing() -> None:
+    window = {"start": "2026-03-01T00:00:00.000Z", "end": "2026-03-01T01:00:00.000Z"}
+    levels = {"fatal": 1, "error": 2, "warn": 3, "info": 1_000_000}
+    buckets = [
+        {"time": "2026-03-01T00:00:00.000Z", "count": sum(levels.values()), "levels": levels},
+        {"time": "2026-03-01T00:01:00.000Z", "count": 1, "levels": {"info": 1}},
+    ]
+    spike, tiny = histogram({"window": window, "buckets": buckets, "step_s": 60.0}).bars
+    assert min(each.height for each in (*spike.segments, *tiny.segments)) >= 100 / 90
+    assert sum(each.height for each in spike.segments) == pytest.approx(100, abs=0.05)
+    below = 100.0
+    for each in spike.segments:
+        assert each.y + each.height == pytest.approx(below, abs=0.02)
+        below = each.y
+
+
+@pytest.mark.parametrize("step_s", [300, 3600, 21600])
+def test_two_weeks_of_bars_stand_in_order_inside_the_drawing(step_s: int) -> None:
+    window = {"start": "2026-03-01T00:07:13.5Z", "end": "2026-03-15T00:07:13.5Z"}
+    first_s = 1772323633 // step_s * step_s
+    counts = range(14 * 86_400 // step_s + 1)
+    buckets = [
+        {"time": written((first_s + n * step_s) * 10**9), "count": n % 7, "levels": {"info": n % 7}} for n in counts
+    ]
+    chart = histogram({"window": window, "buckets": [each for each in buckets if each["count"]], "step_s": step_s})
+    for bar, after in itertools.pairwise(chart.bars):
+        assert 0 <= bar.x < after.x
+        assert bar.end <= after.start
+    assert chart.bars[-1].x + chart.bars[-1].width <= 1000.5
 
 
 def test_a_sparkline_draws_only_what_is_there() -> None:

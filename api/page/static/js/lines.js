@@ -12,6 +12,7 @@ let shown = "";
 export function attachLines() {
   if (location.pathname !== "/lines") return;
   shown = listOf(location);
+  if (document.querySelector(".uncounted")) show(new URL(location.href), false); // the server did not wait for them
   takeOver("/lines", goTo);
   window.addEventListener("popstate", () => {
     if (listOf(location) !== shown) show(new URL(location.href));
@@ -28,8 +29,11 @@ export function goTo(address) {
   return show(address);
 }
 
-/** @param {URL} address */
-async function show(address) {
+/**
+ * @param {URL} address
+ * @param {boolean} [withRows] or only the counts, where the rows are there
+ */
+async function show(address, withRows = true) {
   running?.abort();
   const control = new AbortController();
   running = control;
@@ -37,7 +41,7 @@ async function show(address) {
   const found = /** @type {HTMLElement} */ (document.getElementById("found"));
   found.setAttribute("aria-busy", "true");
   try {
-    await showRows(address, found, control.signal);
+    if (withRows) await showRows(address, found, control.signal);
     found.removeAttribute("aria-busy");
     clearNotice();
     if (!found.hidden) await showCounts(address, found, control.signal);
@@ -46,7 +50,8 @@ async function show(address) {
     found.removeAttribute("aria-busy");
     if (!(error instanceof PartError)) throw error;
     shown = "";
-    notify(`${error.message} What is shown is older.`, { name: "Try again", act: () => show(address), again: true });
+    const again = { name: "Try again", act: () => show(address, withRows), again: true };
+    notify(`${error.message} What is shown is older.`, again);
   }
 }
 

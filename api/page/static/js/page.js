@@ -2,6 +2,7 @@
 // and forms. A module listens on the document, or hears of parts that were put in anew (parts.js).
 
 import { attachAsk } from "./ask.js";
+import { attachBrush } from "./brush.js";
 import { attachCitations } from "./citations.js";
 import { attachComplete } from "./complete.js";
 import { attachCopy } from "./copy.js";
@@ -22,6 +23,7 @@ import { attachZone } from "./zone.js";
 document.documentElement.classList.add("scripted"); // style sheets show what only works with modules
 
 attachAsk();
+attachBrush();
 attachCitations();
 attachComplete();
 attachCopy();
