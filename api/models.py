@@ -110,6 +110,14 @@ class SearchRequest(Selection):
     order: Literal["newest", "oldest"] = Field("newest", description="Which end comes first.")
 
 
+class ExportRequest(Selection):
+    """Which lines, from which end, in which form."""
+
+    format: Literal["ndjson", "csv"] = Field("ndjson", description="One JSON object a line, or a table.")
+    limit: int | None = Field(None, ge=0, description="Most lines; without it all of them.")
+    order: Literal["newest", "oldest"] = Field("newest", description="Which end comes first.")
+
+
 class HistogramRequest(Selection):
     """Which lines, in buckets of which width."""
 
@@ -245,6 +253,7 @@ class ViewRequest(Span):
     level: Levels = []
     tab: Literal["ask", "lines", "patterns", "incidents"] = "lines"
     columns: Names = []
+    order: Literal["newest", "oldest"] | None = None
 
 
 class LinesRequest(Request):

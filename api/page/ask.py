@@ -133,6 +133,11 @@ def _next(found: Mapping[str, Any], facts: list[Mapping[str, Any]]) -> tuple[Nex
     return tuple(Next(each, str(Address("/lines", query=each, start=start, end=end))) for each in found["next_queries"])
 
 
+def is_new(dejalog: Dejalog) -> bool:
+    """Whether nothing has come yet that a question could be about. Kept incidents outlive the lines."""
+    return not dejalog.store.high_water().lines and not dejalog.generation().incidents
+
+
 def front(dejalog: Dejalog) -> Front:
     """What is held, and what happened last."""
     generation = dejalog.generation()
