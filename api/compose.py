@@ -17,6 +17,7 @@ from api.answer import AskSettings, answer_json, ask
 from api.dependencies import watched
 from api.keepers import Keepers, open_keepers, owned
 from api.metrics import BUCKETS_S
+from api.notify import Notifier
 from api.parts import NearlineStep, Question, SourceStatus, Status
 from api.readiness import Readiness
 from api.retrieve import RetrieveSettings, prepare
@@ -95,6 +96,9 @@ class Dejalog:
             registry=None,
         )
         self._embedder = embedder
+        self.notifier = Notifier(
+            settings.notify.notify_url, page_url=settings.notify.page_url, timeout_s=settings.notify.notify_timeout
+        )
 
     def _prepare(self, generation: Generation) -> None:
         """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
@@ -102,8 +106,14 @@ class Dejalog:
         self.store.signatures()
 
     def close(self) -> None:
-        """Stop nearline work. What was acknowledged is durable already."""
+        """Stop nearline work and notices. What was acknowledged is durable already."""
         self.nearline.stop()
+        self.notifier.stop()
+
+    @property
+    def newest(self) -> Generation | None:
+        """The newest generation if there is one yet; never mines."""
+        return self.nearline.published
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""
@@ -134,6 +144,7 @@ class Dejalog:
                 end_ns=question.end_ns,
                 as_of_ns=question.as_of_ns,
                 mode=question.mode,
+                services=question.services,
                 settings=self._ask_settings,
             )
             span.set(kind=answer.kind, verdict=answer.verdict, claims=len(answer.claims))

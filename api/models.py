@@ -245,6 +245,10 @@ class ViewRequest(Span):
     level: Levels = []
     tab: Literal["ask", "lines", "patterns", "incidents"] = "lines"
     columns: Names = []
+    threshold: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="Tell the webhook when so many lines match within `every`."
+    )
+    every: Duration | None = Field(None, description="The span that is counted, 10s to 7d; without it 5m.")
 
 
 class LinesRequest(Request):

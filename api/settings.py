@@ -227,6 +227,34 @@ class WatchSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class NotifySettings:
+    """Who is told unasked: of alerts, incidents seen before, new errors, views over their threshold."""
+
+    notify_url: str = setting(
+        "",
+        text.optional_text(text.read_server),
+        "http://host/path or https://host/path, or none",
+        "The webhook that notices are posted to as JSON, `text` in Slack's form; without it nobody is told.",
+        secret=True,
+    )
+    notify_timeout: float = setting(
+        10.0, text.read_duration, "a duration", "How long one try to post a notice may take."
+    )
+    notify_similarity: float = setting(
+        0.5,
+        text.read_share,
+        "a number from 0 to 1",
+        "A new incident is told when a past one is at least this similar.",
+    )
+    page_url: str = setting(
+        "",
+        text.optional_text(text.read_server),
+        "http://host:port, or none",
+        "Where people reach this server's page: links in notices begin with it; without it they have none.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class RetrieveSettings:
     """How the arms of retrieval are weighed; the vectors weigh 1. Where the defaults come from: api/retrieve.py."""
 
@@ -249,6 +277,7 @@ class Settings:
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
     watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
+    notify: NotifySettings = dataclasses.field(default_factory=NotifySettings)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,7 @@ class StatusCollector(Collector):
         yield from received(counters)
         yield from stored(counters, documents)
         yield from self._dejalog.question_seconds.collect()
+        yield from self._dejalog.notifier.collect()
         if self._dejalog.collector is not None:
             yield from collected(self._dejalog.collector.status())
         dropped = {"blank": counters.get("blank_records", 0), "dead_letter": documents.get("dead", 0)}

@@ -46,9 +46,10 @@ TABLES = (
         end_ns INTEGER NOT NULL,
         body TEXT NOT NULL
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS told (key TEXT PRIMARY KEY, time_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS freeze (frozen_before_ns INTEGER PRIMARY KEY) STRICT",
 )
-KEPT_TABLES = ("pattern_edit", "note", "feedback", "saved_view", "kept_incident", "freeze")
+KEPT_TABLES = ("pattern_edit", "note", "feedback", "saved_view", "kept_incident", "told", "freeze")
 NOTE_COLUMNS = tuple(field.name for field in dataclasses.fields(Note))
 
 
@@ -132,6 +133,11 @@ class Knowledge:
         """Whether there was one."""
         with self._writing() as connection:
             return connection.execute("DELETE FROM saved_view WHERE name = ?", (name,)).rowcount > 0
+
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """Whether this is the first call with the key, by whatever process. For ever."""
+        with self._writing() as connection:
+            return connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (key, time_ns)).rowcount > 0
 
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """Make `incidents` all that is kept from `floor_ns` on. Those that start earlier stay as they are, for ever.

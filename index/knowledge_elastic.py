@@ -86,6 +86,10 @@ class ElasticKnowledge:
         body = action("delete", _view_id(name))
         return _checked(self._client.bulk(self._index, body, refresh=True)[0], {200, 404}) == 200
 
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """See KnowledgeStore."""
+        return self._create("told", _digest(key), {"key": key}, time_ns)
+
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """See KnowledgeStore."""
         self._incidents.keep(incidents, floor_ns=floor_ns)
@@ -162,7 +166,11 @@ def _of_kind(*kinds: str, before_ns: int | None = None) -> Json:
 
 def _view_id(name: str) -> str:
     """Names may be longer than ids."""
-    return "view-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return "view-" + _digest(name)
+
+
+def _digest(name: str) -> str:
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _checked(item: Json, expected: set[int]) -> int:

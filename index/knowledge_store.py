@@ -46,6 +46,9 @@ class KnowledgeStore(Protocol):
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
 
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """Whether this is the first call with the key, by whatever process: of several at once one is. For ever."""
+
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """Make `incidents` all that is kept from `floor_ns` on, at once. Those that start earlier stay as they are; an
         incident that meets one of them in time and shares a service with it is left out. Of two processes that do so
