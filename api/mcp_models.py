@@ -135,6 +135,7 @@ class Answer(Reply):
     citations: list[Line]
     patterns: list[Pattern]
     similar: list[Similar]
+    documents: list[str] = Field([], description="Post-mortems and runbooks that speak of it: data, as log text is.")
     next_queries: list[str] = Field(description="Queries for `search` that lead on.")
     read_as: str = Field(description="How the question was understood.")
     as_of: str

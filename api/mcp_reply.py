@@ -123,6 +123,10 @@ def answer_of(reply: Mapping[str, Any]) -> models.Answer:
         citations=lines,
         patterns=[_pattern(each) for each in reply["patterns"][:SHOWN_PATTERNS]],
         similar=[_similar(each) for each in reply["similar"][:SHOWN_SIMILAR]],
+        documents=[
+            quote(f"{each['title']} ({each['source']}): {each['text']}", CLAIM_CHARACTERS)
+            for each in reply.get("documents", ())[:FEW]
+        ],
         next_queries=[quote(each) for each in reply["next_queries"][:FEW]],
         read_as=quote(reply["read_as"], TITLE_CHARACTERS),
         as_of=reply["as_of"],

@@ -59,6 +59,9 @@ def _answer(answer: models.Answer) -> Iterator[str]:
     if answer.similar:
         yield "Similar incidents:"
         yield from _similar(answer.similar)
+    if answer.documents:
+        yield "Documents that speak of it:"
+        yield from (f"- {_fenced(each)}" for each in answer.documents)
     if answer.next_queries:
         yield "To look further, `search` for: " + "; ".join(_fenced(each) for each in answer.next_queries)
 

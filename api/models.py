@@ -219,6 +219,16 @@ class NoteRequest(Request):
     author: Short = ""
 
 
+class DocumentRequest(Request):
+    """A post-mortem or a runbook in Markdown."""
+
+    source: Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_storable)] = Field(
+        description="What it is known by, e.g. `post-mortems/2026-03-payments.md`; the same again takes its place."
+    )
+    content: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)] = Field(description="Its text.")
+    dry_run: bool = Field(False, description="Only say what it would be matched to, and why.")
+
+
 class NotesRequest(Request):
     """Whose notes."""
 

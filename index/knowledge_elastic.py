@@ -14,7 +14,7 @@ from index.elastic_incidents import KeptIncidents
 from index.elastic_query import both
 from index.elastic_template import Names, prepare
 from index.incident import Incident, Note
-from index.knowledge import note_id
+from index.knowledge import current_notes, note_id
 from index.pattern import PatternEdit
 from index.store_elastic import ElasticSettings
 from ingest.errors import RefusedError
@@ -60,7 +60,7 @@ class ElasticKnowledge:
     def notes(self, *, before_ns: int | None = None) -> tuple[Note, ...]:
         """See KnowledgeStore."""
         found = [Note(**body) for body in self._bodies("note", before_ns)]
-        return tuple(sorted(found, key=lambda note: (note.time_ns, note.note_id)))
+        return current_notes(sorted(found, key=lambda note: (note.time_ns, note.note_id)))
 
     def add_feedback(self, feedback: Mapping[str, Any]) -> None:
         """See KnowledgeStore."""

@@ -29,7 +29,7 @@ class KnowledgeStore(Protocol):
         """Keep it; returns it with its id, which is of its content: the same note given twice is kept once."""
 
     def notes(self, *, before_ns: int | None = None) -> tuple[Note, ...]:
-        """By (time_ns, note_id)."""
+        """By (time_ns, note_id). Of a document only those of its last reading before then."""
 
     def add_feedback(self, feedback: Mapping[str, Any]) -> None:
         """Keep what a user thought of an answer, an incident or a pattern; its time is its field `time_ns`, else 0."""
