@@ -192,7 +192,7 @@ def test_an_error_of_dejalog_is_an_error_of_the_tool_with_its_hint(served: Serve
     assert "Hint: accepted are RFC 3339" in at
     assert "passwd" in line
     assert "there is no incident nosuch. Hint: GET /v1/incidents lists them" in incident
-    assert "name an incident_id, or start and end" in nothing
+    assert "neither incident_id nor start is given. Hint: send" in nothing
     assert f"less than or equal to {MOST_LINES}" in limit
 
 
