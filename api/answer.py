@@ -12,6 +12,7 @@ from api.ask_step import Look, OnStep, untold
 from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
+from api.claim import NoteFact
 from api.evidence import Evidence, Span, gather
 from api.llm import ModelUse
 from api.plan import Draft, draft
@@ -24,7 +25,7 @@ from api.support import SupportSettings, Verdict
 from api.time_text import format_time
 from index.generation import Generation
 from index.glossary import own_glossary
-from index.incident import EvidenceLine, Incident, Similar
+from index.incident import EvidenceLine, Incident, Note, Similar
 from index.line_store import HighWater, LineStore
 from index.query import phrase
 from index.vector import Embedder
@@ -85,6 +86,16 @@ class AnsweredPattern:
 
 
 @dataclasses.dataclass(frozen=True)
+class AnsweredDocument:
+    """A document that claims quote, or one that speaks of what is asked and of no incident that is known: no claim."""
+
+    source: str
+    title: str
+    text: str
+    is_quoted: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Answer:
     """What CONTRACT `POST /v1/ask` answers. Times are UTC ns; everything but `took_ms` is a function of question,
     revision and `as_of_ns`.
@@ -107,6 +118,7 @@ class Answer:
     citations: tuple[EvidenceLine, ...]
     patterns: tuple[AnsweredPattern, ...]
     similar: tuple[Similar, ...]
+    documents: tuple[AnsweredDocument, ...]
     next_queries: tuple[str, ...]
     read_as: str
     revision: str
@@ -148,7 +160,7 @@ def ask(
         checked = check(prepared.drafted.claims, store=store, generation=generation)
         span.set(kept=len(checked.claims), dropped=checked.dropped, cited_lines=len(checked.lines))
     with trace.span("question.answer"):
-        answer = _answer(prepared, checked, generation.id, as_of_ns)
+        answer = _answer(prepared, checked, generation, as_of_ns)
     log.info(
         "question_answered",
         verdict=answer.verdict,
@@ -180,6 +192,8 @@ class _Prepared:
     choice: Choice
     evidence: Evidence
     drafted: Draft
+    documents: tuple[Note, ...]
+    """That speak of what is asked and of no incident or pattern that is known."""
 
 
 def _prepare(
@@ -229,10 +243,12 @@ def _prepare(
     with trace.span("question.claim") as step:
         drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
         step.set(claims=len(drafted.claims))
-    return _Prepared(read, found, choice, evidence, drafted)
+    notes = {note.note_id: note for note in generation.notes}
+    documents = tuple(notes[note_id] for note_id in index.rank_documents(read))
+    return _Prepared(read, found, choice, evidence, drafted, documents)
 
 
-def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns: int) -> Answer:
+def _answer(prepared: _Prepared, checked: Checked, generation: Generation, as_of_ns: int) -> Answer:
     question, drafted, choice, evidence = prepared.read, prepared.drafted, prepared.choice, prepared.evidence
     patterns = _patterns(prepared.found, evidence)
     verdict = drafted.verdict
@@ -258,9 +274,10 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
         citations=_in_order(checked),
         patterns=patterns,
         similar=drafted.similar if verdict != "not_found" else (),
+        documents=_documents(prepared, checked, generation),
         next_queries=_next_queries(question, verdict, choice, patterns),
         read_as=describe(question, this_incident="" if choice.this is None else choice.this.incident_id),
-        revision=f"{generation_id}-{_fingerprint(evidence.high_water)}",
+        revision=f"{generation.id}-{_fingerprint(evidence.high_water)}",
         as_of_ns=as_of_ns,
         dropped_claims=checked.dropped,
         took_ms=0,
@@ -274,6 +291,23 @@ def told_anew(answer: Answer, claims: tuple[AnsweredClaim, ...], lines: Iterable
     cited = dict.fromkeys(line for claim in (*claims, *supposed) for line in claim.citations)
     text = _told([*answer.headline, *(claim.text for claim in claims)], answer.language)
     return dataclasses.replace(answer, answer=text, claims=claims, citations=tuple(known[line] for line in cited))
+
+
+def _documents(prepared: _Prepared, checked: Checked, generation: Generation) -> tuple[AnsweredDocument, ...]:
+    """Those that claims quote first, each once."""
+    quoted = {fact.note_id for claim in checked.claims for fact in claim.facts if isinstance(fact, NoteFact)}
+    notes = [note for note in generation.notes if note.source and note.note_id in quoted]
+    found = {note.source: note for note in reversed([*notes, *prepared.documents])}
+    of_claims = {note.source for note in notes}
+    return tuple(
+        AnsweredDocument(
+            source=quote(note.source, TITLE_CHARACTERS),
+            title=quote(note.name, TITLE_CHARACTERS),
+            text=quote(note.text or note.cause or note.runbook or note.fix, TEMPLATE_CHARACTERS),
+            is_quoted=note.source in of_claims,
+        )
+        for note in reversed(found.values())
+    )
 
 
 def _told(sentences: Sequence[str], language: Language) -> str:
@@ -348,7 +382,10 @@ def _pasted(template: str) -> str:
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """The answer as CONTRACT `POST /v1/ask` has it. Log text in it is plain: no control characters or escapes."""
+    """The answer as CONTRACT `POST /v1/ask` has it; with `documents` where there are any. Log text in it is plain: no
+    control characters or escapes.
+    """
+    documents = [dataclasses.asdict(each) for each in answer.documents]
     return {
         "answer": answer.answer,
         "verdict": answer.verdict,
@@ -374,6 +411,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         },
         **({} if answer.model is None else _model_json(answer, answer.model)),
         "took_ms": answer.took_ms,
+        **({"documents": documents} if documents else {}),
     }
 
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from prometheus_client.registry import Collector
 
 from api import (
+    routes_alerts,
     routes_ask,
     routes_bulk,
     routes_export,
@@ -44,6 +45,7 @@ ROUTES = (
     routes_patterns,
     routes_incidents,
     routes_ask,
+    routes_alerts,
     routes_status,
     routes_health,
     routes_page_live,

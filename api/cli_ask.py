@@ -88,6 +88,7 @@ def _print_answer(answer: dict[str, Any], to_search: dict[str, Any]) -> None:
         _print_wrapped(claim, first="  - ", rest="    ")
     _print_lines(answer["citations"])
     _print_similar(answer.get("similar", []), answer["as_of"])
+    _print_documents(answer.get("documents", []))
     if answer["next_queries"]:
         _heading("To look further")
     for query in answer["next_queries"]:
@@ -143,6 +144,15 @@ def _print_similar(similar: list[dict[str, Any]], as_of: str) -> None:
         steps = [f"{one_line(one['service'])} {_offset(onset[0]['time'], one['time'])}" for one in onset]
         if steps:
             _print_wrapped(" → ".join(steps), first="    ", rest="      ")
+
+
+def _print_documents(documents: list[dict[str, Any]]) -> None:
+    if documents:
+        _heading("Documents that speak of it")
+    for each in documents:
+        _print_wrapped(f"{one_line(each['title'])} ({one_line(each['source'])})", first="  ", rest="    ")
+        if not each["is_quoted"]:
+            _print_wrapped(one_line(each["text"]), first="    ", rest="    ")
 
 
 def _heading(text: str) -> None:

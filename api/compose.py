@@ -21,6 +21,7 @@ from api.llm_answer import ModelBounds
 from api.llm_ask import Hearing, with_model
 from api.llm_open import open_model
 from api.metrics import BUCKETS_S
+from api.notify import Notifier
 from api.parts import NearlineStep, Question, SourceStatus, Status
 from api.readiness import Readiness
 from api.retrieve import RetrieveSettings, prepare
@@ -103,8 +104,12 @@ class Dejalog:
             budget=settings.llm.llm_budget,
             answer_tokens=settings.llm.llm_answer_tokens,
             deadline_s=settings.llm.llm_timeout,
+            only_when_asked=settings.llm.llm_mode == "asked",
         )
         self._embedder = embedder
+        self.notifier = Notifier(
+            settings.notify.notify_url, page_url=settings.notify.page_url, timeout_s=settings.notify.notify_timeout
+        )
 
     def _prepare(self, generation: Generation) -> None:
         """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
@@ -112,10 +117,16 @@ class Dejalog:
         self.store.signatures()
 
     def close(self) -> None:
-        """Stop nearline work. What was acknowledged is durable already."""
+        """Stop nearline work and notices. What was acknowledged is durable already."""
         self.nearline.stop()
+        self.notifier.stop()
         if self.model is not None:
             self.model.close()
+
+    @property
+    def newest(self) -> Generation | None:
+        """The newest generation if there is one yet; never mines."""
+        return self.nearline.published
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""
@@ -155,6 +166,7 @@ class Dejalog:
                 start_ns=question.start_ns,
                 end_ns=question.end_ns,
                 as_of_ns=question.as_of_ns,
+                services=question.services,
                 settings=self._ask_settings,
                 on_step=on_step,
             )

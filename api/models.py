@@ -227,6 +227,16 @@ class NoteRequest(Request):
     author: Short = ""
 
 
+class DocumentRequest(Request):
+    """A post-mortem or a runbook in Markdown."""
+
+    source: Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_storable)] = Field(
+        description="What it is known by, e.g. `post-mortems/2026-03-payments.md`; the same again takes its place."
+    )
+    content: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)] = Field(description="Its text.")
+    dry_run: bool = Field(False, description="Only say what it would be matched to, and why.")
+
+
 class NotesRequest(Request):
     """Whose notes."""
 
@@ -254,6 +264,10 @@ class ViewRequest(Span):
     tab: Literal["ask", "lines", "patterns", "incidents"] = "lines"
     columns: Names = []
     order: Literal["newest", "oldest"] | None = None
+    threshold: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="Tell the webhook when so many lines match within `every`."
+    )
+    every: Duration | None = Field(None, description="The span that is counted, 10s to 7d; without it 5m.")
 
 
 class LinesRequest(Request):

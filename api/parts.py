@@ -19,6 +19,7 @@ from prometheus_client import Histogram
 from api.answer import OnClaim, untold_claim
 from api.ask_step import OnStep, untold
 from api.llm_breaker import Breaker
+from api.notify import Notifier
 from api.readiness import Readiness
 from api.settings import Settings
 from index.generation import Generation
@@ -123,6 +124,9 @@ class PeoplesKnowledge(Protocol):
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
 
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """Whether nobody was told of this before; from now on somebody was."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Question:
@@ -134,6 +138,8 @@ class Question:
     as_of_ns: int | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
     conversation_id: str = ""
+    services: tuple[str, ...] = ()
+    """Only these, where others than its words say which."""
 
 
 class Dejalog(Protocol):
@@ -158,6 +164,14 @@ class Dejalog(Protocol):
     @property
     def knowledge(self) -> PeoplesKnowledge:
         """What people said."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """What people are told unasked goes out here."""
+
+    @property
+    def newest(self) -> Generation | None:
+        """The newest generation if there is one yet; never mines."""
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""

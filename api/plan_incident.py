@@ -319,6 +319,8 @@ def _notes(incident: Incident, notes: Sequence[Note], language: Language) -> Ite
 def note_claims(note: Note, lines: Sequence[EvidenceLine], language: Language) -> Iterator[Claim]:
     """What a person knows, in their words."""
     author = say("claim.by", language, author=quote(note.author, 60)) if note.author else ""
+    if note.source:
+        author += say("claim.of_document", language, title=quote(note.name, 120), source=quote(note.source, 120))
     for field in ("cause", "fix", "runbook", "text"):
         text = getattr(note, field)
         if text:

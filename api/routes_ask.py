@@ -9,9 +9,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
 from api.content_ask import forget_view, keep_feedback, keep_note, keep_view, question_of
+from api.content_documents import keep_document
 from api.json_route import JsonRoute
 from api.line_json import note_json
-from api.models import AskRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
+from api.models import AskRequest, DocumentRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
 from api.parts import Dejalog, Question
 from api.reply import Timed, dejalog_error_reply
 from api.running import Running
@@ -46,6 +47,17 @@ def post_note(dejalog: Running, asked: NoteRequest) -> Response:
     """`{"note": {…}}`, when answers can use it."""
     timed = Timed()
     return timed.reply({"note": note_json(keep_note(dejalog, asked))}, status=201)
+
+
+@router.post("/documents", summary="Have a post-mortem or a runbook remembered", tags=["notes"], status_code=201)
+def post_document(dejalog: Running, asked: DocumentRequest) -> Response:
+    """Takes Markdown and finds by rule what it speaks of: incidents by time and services, patterns by the lines that it
+    quotes. Answers `{"source", "title", "kind", "window", "services", "matches": [{"target", "what", "title", "why"}],
+    "notes": […], "outcome"}`; `outcome` is `kept`, `replaced`, `unchanged`, or on a `dry_run` `would keep`, `would
+    replace`.
+    """
+    timed = Timed()
+    return timed.reply(keep_document(dejalog, asked), status=201)
 
 
 @router.post("/feedback", summary="Say whether an answer helped", tags=["notes"], status_code=201)

@@ -183,6 +183,14 @@ def read_weight(text: str) -> float:
     return number
 
 
+def read_share(text: str) -> float:
+    """A number from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError("it must lie between 0 and 1")
+    return number
+
+
 def one_of(*names: str) -> Callable[[str], str]:
     """A reader of one of these names, in any case."""
 
@@ -200,5 +208,14 @@ def optional(read: Callable[[str], _T]) -> Callable[[str], _T | None]:
 
     def read_optional(text: str) -> _T | None:
         return None if text.strip().lower() in {"", "none"} else read(text)
+
+    return read_optional
+
+
+def optional_text(read: Callable[[str], str]) -> Callable[[str], str]:
+    """The same reader, for which `none` is the empty text."""
+
+    def read_optional(text: str) -> str:
+        return "" if text.strip().lower() in {"", "none"} else read(text.strip())
 
     return read_optional

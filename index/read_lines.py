@@ -218,10 +218,12 @@ def _neighbours(
         pl.col("position") < position if is_earlier else pl.col("position") > position
     )
     nearest: list[int] = []
+    if not count:
+        return nearest
     for low, high, piece in sorted(holders, key=lambda held: -held[1] if is_earlier else held[0]):
         is_on_side = low < position if is_earlier else high > position
         is_nearer = len(nearest) < count or (high > nearest[-1] if is_earlier else low < nearest[-1])
-        if count and is_on_side and is_nearer:
+        if is_on_side and is_nearer:
             nearest += piece.read(["position"], is_wanted)["position"].to_list()
             nearest = sorted(nearest, reverse=is_earlier)[:count]
     return nearest

@@ -325,6 +325,8 @@ class LineStoreContract:
         assert set(found["source"]) == {AA}
         assert store.context(AA, 0, before=3, after=1)["position"].to_list() == [0, 100]
         assert store.context(AA, 50, before=3, after=1).height == 0
+        assert store.context(AA, 5900, before=1, after=0)["position"].to_list() == [5800, 5900]
+        assert store.context(AA, 5900, before=0, after=0)["position"].to_list() == [5900]
 
     def test_tail_resumes_without_a_gap(self, store: LineStore) -> None:
         frames = self.three_frames()
