@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import structlog
 
+from api.ask_step import OnStep, untold
 from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
@@ -123,7 +124,7 @@ class Answer:
 
 
 def ask(
-    question: str,
+    question: str | Question,
     *,
     store: LineStore,
     generation: Generation,
@@ -134,15 +135,20 @@ def ask(
     as_of_ns: int | None = None,
     services: Sequence[str] = (),
     settings: AskSettings | None = None,
+    on_step: OnStep = untold,
 ) -> Answer:
     """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store. No model
     is asked: api/llm_answer.py has one tell what this answer says.
+
+    A question that is read already is taken as it is: `start_ns`, `end_ns` and `services` are for one in words.
+    `on_step` is called as each step begins; what it raises ends the work.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
     prepared = _prepare(
-        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings()
+        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings(), on_step
     )
+    on_step("check")
     with trace.span("question.check", claims=len(prepared.drafted.claims)) as span:
         checked = check(prepared.drafted.claims, store=store, generation=generation)
         span.set(kept=len(checked.claims), dropped=checked.dropped, cited_lines=len(checked.lines))
@@ -182,7 +188,7 @@ class _Prepared:
 
 
 def _prepare(
-    question: str,
+    question: str | Question,
     store: LineStore,
     generation: Generation,
     embedder: Embedder,
@@ -191,23 +197,30 @@ def _prepare(
     end_ns: int | None,
     services: Sequence[str],
     settings: AskSettings,
+    on_step: OnStep = untold,
 ) -> _Prepared:
     """Read the question, retrieve, choose, gather, draft."""
+    on_step("read")
     index = retrieval_of(generation, own_glossary(), settings.retrieve)
-    read = read_question(
-        question,
-        now_ns=as_of_ns,
-        glossary=index.glossary,
-        services=index.services,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        only_services=services,
-    )
+    if isinstance(question, Question):
+        read = question
+    else:
+        read = read_question(
+            question,
+            now_ns=as_of_ns,
+            glossary=index.glossary,
+            services=index.services,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            only_services=services,
+        )
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
+    on_step("retrieve")
     with trace.span("question.retrieve") as step:
         found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
         choice = choose(read, found, index, span)
         step.set(patterns=len(found.patterns), incidents=len(found.incidents))
+    on_step("gather")
     with trace.span("question.gather", patterns=len(choice.patterns), incidents=len(choice.incidents)):
         evidence = gather(
             store,
@@ -220,6 +233,7 @@ def _prepare(
             as_of_ns=as_of_ns,
             deviating=[each.pattern_id for each in choice.incidents[0].deviations] if choice.incidents else (),
         )
+    on_step("claim")
     with trace.span("question.claim") as step:
         drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
         step.set(claims=len(drafted.claims))
@@ -239,7 +253,7 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
     claims = tuple(dict.fromkeys(AnsweredClaim(claim.text, claim.citations) for claim in checked.claims))
     return Answer(
         kind=question.intent,
-        answer=_told([*headline, *(claim.text for claim in claims)], question.reply_in),
+        answer=told_as_text([*headline, *(claim.text for claim in claims)], question.reply_in),
         language=question.reply_in,
         headline=tuple(headline),
         verdict=verdict,
@@ -249,12 +263,12 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
         end_ns=evidence.span.end_ns,
         assumed=question.assumed,
         claims=claims,
-        citations=_in_order(checked),
+        citations=in_order(checked),
         patterns=patterns,
         similar=drafted.similar if verdict != "not_found" else (),
         next_queries=_next_queries(question, verdict, choice, patterns),
         read_as=describe(question, this_incident="" if choice.this is None else choice.this.incident_id),
-        revision=f"{generation_id}-{_fingerprint(evidence.high_water)}",
+        revision=f"{generation_id}-{fingerprint(evidence.high_water)}",
         as_of_ns=as_of_ns,
         dropped_claims=checked.dropped,
         took_ms=0,
@@ -266,18 +280,18 @@ def told_anew(answer: Answer, claims: tuple[AnsweredClaim, ...], lines: Iterable
     known = {line.id: line for line in (*answer.citations, *lines)}
     supposed = [claim for each in answer.hypotheses for claim in (*each.speaks_for, *each.speaks_against)]
     cited = dict.fromkeys(line for claim in (*claims, *supposed) for line in claim.citations)
-    text = _told([*answer.headline, *(claim.text for claim in claims)], answer.language)
+    text = told_as_text([*answer.headline, *(claim.text for claim in claims)], answer.language)
     return dataclasses.replace(answer, answer=text, claims=claims, citations=tuple(known[line] for line in cited))
 
 
-def _told(sentences: Sequence[str], language: Language) -> str:
+def told_as_text(sentences: Sequence[str], language: Language) -> str:
     """One text; what ends in a quotation is ended as a sentence."""
     stop = say("unit.stop", language)
     ended = (text if text.endswith(_ENDS) else text + stop for text in sentences)
     return say("unit.sentence", language).join(ended)
 
 
-def _in_order(checked: Checked) -> tuple[EvidenceLine, ...]:
+def in_order(checked: Checked) -> tuple[EvidenceLine, ...]:
     """The cited lines in the order in which the claims speak of them."""
     cited = dict.fromkeys(line for claim in checked.claims for line in claim.citations)
     return tuple(checked.lines[line] for line in cited)
@@ -304,7 +318,8 @@ def _patterns(found: Candidates, evidence: Evidence) -> tuple[AnsweredPattern, .
     )
 
 
-def _fingerprint(high_water: HighWater) -> str:
+def fingerprint(high_water: HighWater) -> str:
+    """The part of a revision that tells what the store held."""
     text = f"{high_water.lines} {high_water.first_ns} {high_water.last_ns}"
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 

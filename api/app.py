@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from api import (
     routes_ask,
     routes_bulk,
+    routes_chat,
     routes_health,
     routes_incidents,
     routes_page,
@@ -40,6 +41,7 @@ ROUTES = (
     routes_patterns,
     routes_incidents,
     routes_ask,
+    routes_chat,
     routes_status,
     routes_health,
     routes_page,

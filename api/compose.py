@@ -13,7 +13,10 @@ from typing import Any
 import structlog
 from prometheus_client import Histogram
 
-from api.answer import AskSettings, answer_json, ask
+from api.answer import AskSettings, answer_json
+from api.ask_step import OnStep, untold
+from api.conversation_answer import Source, answer_turn, conversation_id_of
+from api.conversation_keep import Conversations, LocalConversations, open_conversations
 from api.dependencies import watched
 from api.keepers import Keepers, open_keepers, owned
 from api.metrics import BUCKETS_S
@@ -61,6 +64,7 @@ class Dejalog:
         *,
         mines_apart: bool = False,
         readiness: Readiness | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         self.settings = settings
         self._ask_settings = _ask_settings(settings)
@@ -95,6 +99,10 @@ class Dejalog:
             registry=None,
         )
         self._embedder = embedder
+        bounds = settings.conversation
+        self._conversations = conversations or LocalConversations(
+            idle_s=bounds.conversation_idle, most=bounds.conversation_most
+        )
 
     def _prepare(self, generation: Generation) -> None:
         """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
@@ -120,24 +128,24 @@ class Dejalog:
         self.nearline.wait_until_mined(EDIT_WAIT_S)
         return kept
 
-    def ask(self, question: Question) -> dict[str, Any]:
+    def ask(self, question: Question, on_step: OnStep = untold) -> dict[str, Any]:
         """The answer in the form of `POST /v1/ask`."""
         began = time.monotonic()
+        named = dataclasses.replace(question, conversation_id=conversation_id_of(question.conversation_id))
+        source = Source(
+            generation=lambda: self.nearline.generation(question.as_of_ns),
+            store=self.store,
+            embedder=self._embedder,
+            now_ns=time.time_ns(),
+            settings=self._ask_settings,
+            on_step=on_step,
+        )
         with trace.span("question") as span:
-            answer = ask(
-                question.text,
-                store=self.store,
-                generation=self.nearline.generation(question.as_of_ns),
-                embedder=self._embedder,
-                now_ns=time.time_ns(),
-                start_ns=question.start_ns,
-                end_ns=question.end_ns,
-                as_of_ns=question.as_of_ns,
-                settings=self._ask_settings,
-            )
+            answer = answer_turn(named, self._conversations, source)
             span.set(kind=answer.kind, verdict=answer.verdict, claims=len(answer.claims))
         self.question_seconds.labels(answer.kind, answer.verdict).observe(time.monotonic() - began)
-        return answer_json(answer)
+        content = answer_json(answer)
+        return {**content, "conversation_id": named.conversation_id} if named.conversation_id else content
 
     def similar(
         self,
@@ -261,6 +269,7 @@ def open_dejalog(
         begun: list[Dejalog] = []
         with (
             open_keepers(settings, where, step=_giving_way(foreground)) as keepers,
+            open_conversations(settings) as conversations,
             watched(
                 settings,
                 store="reading",
@@ -269,7 +278,16 @@ def open_dejalog(
                 starting=lambda: begun[0].waiting_for if begun else "the server begins",
             ) as readiness,
             closing(
-                Dejalog(settings, where, keepers, embedder, foreground, mines_apart=mines_apart, readiness=readiness)
+                Dejalog(
+                    settings,
+                    where,
+                    keepers,
+                    embedder,
+                    foreground,
+                    mines_apart=mines_apart,
+                    readiness=readiness,
+                    conversations=conversations,
+                )
             ) as dejalog,
         ):
             begun.append(dejalog)

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, Unpack
 
 from prometheus_client import Histogram
 
+from api.ask_step import OnStep, untold
 from api.readiness import Readiness
 from api.settings import Settings
 from index.generation import Generation
@@ -131,6 +132,11 @@ class Question:
     as_of_ns: int | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
     conversation_id: str = ""
+    """Of the conversation that it goes on with; what answers it is kept there."""
+    services: tuple[str, ...] = ()
+    """Only these; empty: all that there are."""
+    before: tuple[str, ...] = ()
+    """What the asker said before, oldest first, where the caller keeps the conversation."""
 
 
 class Dejalog(Protocol):
@@ -165,8 +171,8 @@ class Dejalog(Protocol):
     def apply_note(self, note: Note) -> Note:
         """Keep the note (its id is set here) and publish a generation that shows it before returning."""
 
-    def ask(self, question: Question) -> dict[str, Any]:
-        """The answer in the form of CONTRACT `POST /v1/ask`. Raises InputError."""
+    def ask(self, question: Question, on_step: OnStep = untold) -> dict[str, Any]:
+        """The answer in the form of CONTRACT `POST /v1/ask`. Raises InputError, and what `on_step` raises."""
 
     def similar(
         self,

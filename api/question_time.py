@@ -276,3 +276,16 @@ _SPANS = (
     _rule(r"\bthis month\b|本月|这个月", _month(0)),
     _rule(r"\blast month\b|上个?月", _month(1)),
 )  # fmt: skip
+
+_DAY_SAID = re.compile(
+    r"\b(?:this|to|last|yester|ago|hours?|minutes?|weeks?|months?|days?|past|previous)|今|昨|本|这|上周|上月|小时|分钟|最近|过去|天",
+    re.IGNORECASE,
+)
+_CLOCK_SAID = re.compile(rf"(?<![\d.:-]){_CLOCK}|\b(?:morning|afternoon|evening)\b|{_DAY_PART}", re.IGNORECASE)
+
+
+def is_clock_only(text: str) -> bool:
+    """Whether it names a time of day, and no day."""
+    now = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    names_day = _find_day(text, now)[0] is not None or re.search(_STAMP, text) or _DAY_SAID.search(text)
+    return bool(_CLOCK_SAID.search(text)) and not names_day

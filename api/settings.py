@@ -239,6 +239,21 @@ class RetrieveSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ConversationSettings:
+    """How long it is remembered what a conversation is about."""
+
+    conversation_idle: float = setting(
+        1800.0, text.read_duration, "a duration", "After this silence what a conversation was about is forgotten."
+    )
+    conversation_most: int = setting(
+        2000,
+        text.read_count,
+        "a whole number from 1",
+        "Most conversations that are remembered at once; the longest silent are forgotten first.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings of one process."""
 
@@ -249,6 +264,7 @@ class Settings:
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
     watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
+    conversation: ConversationSettings = dataclasses.field(default_factory=ConversationSettings)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@
     ├── DifferenceError         what was copied and counted in both places is not the same
     ├── ModelError              a language model is away, slow, busy or answered what cannot be used
     ├── EngineError             a server that this program stores in answered what it should not
+    ├── ClosedError             the client has gone: nobody waits for the answer any more
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
 
@@ -102,6 +103,10 @@ class ModelError(DejalogError):
 
 class EngineError(DejalogError):
     """A server that this program stores in (Elasticsearch, Redis) answered what it should not."""
+
+
+class ClosedError(DejalogError):
+    """The client has closed its connection: nobody waits for the answer any more."""
 
 
 class WorkerError(DejalogError):
