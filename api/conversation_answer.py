@@ -75,6 +75,8 @@ class _Turn:
         self.glossary: Glossary = index.glossary
         self.services = index.services
         self.looks = MOST_LOOKS
+        self.chain: list[Slots] = []
+        """Of the turns that were replayed since the last one with a topic of its own, oldest first."""
 
     def alone(self) -> Answer:
         """As a question that nothing came before."""
@@ -91,6 +93,10 @@ class _Turn:
             return slots
         if heard.needs_answer and slots is not None:
             slots = self._looked_up(slots)
+        if slots is None or heard.has_topic:
+            self.chain.clear()
+        else:
+            self.chain.append(slots)
         return next_slots(heard, self._meant(heard, slots, Given()), slots)
 
     def answer(self, slots: Slots | None) -> tuple[Answer, Slots | None]:
@@ -120,11 +126,18 @@ class _Turn:
         return lines_answer(slots, language, carried, self.source.store, self.generation, self.as_of_ns), slots
 
     def _looked_up(self, slots: Slots) -> Slots:
-        """The slots with what their question finds, where that is not known."""
-        if slots.is_answered or not self.looks:
-            return slots
-        self.looks -= 1
-        return answered(slots, self._ask(question_of(slots, self.glossary)))
+        """The slots with what their question finds, where that is not known: after the turns that led to it, since the
+        incident at hand may be one that an earlier of them found.
+        """
+        before: Slots | None = None
+        for each in [*self.chain, slots][-self.looks :] if self.looks else []:
+            if each.is_answered:
+                before = each
+                continue
+            self.looks -= 1
+            before = answered(each, self._ask(question_of(each, self.glossary)), before)
+        self.chain.clear()
+        return before or slots
 
     def _heard(self, text: str) -> Heard:
         return hear(text, now_ns=self.as_of_ns, glossary=self.glossary, services=self.services)

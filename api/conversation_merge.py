@@ -148,8 +148,8 @@ def _window(heard: Heard, slots: Slots) -> tuple[int | None, int | None, bool]:
         if not heard.names_time and heard.step != "ever_before":
             start_ns, end_ns = slots.start_ns, slots.end_ns
         if heard.step == "after":
-            return slots.to_ns + 1, end_ns, True
-        return start_ns, slots.from_ns, True
+            return slots.to_ns + 1, None if end_ns is not None and end_ns <= slots.to_ns else end_ns, True
+        return None if start_ns is not None and start_ns >= slots.from_ns else start_ns, slots.from_ns, True
     if heard.names_time:
         return (*_named(heard, slots), False)
     if heard.shift_ns and slots.end_ns is not None:

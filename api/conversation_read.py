@@ -34,8 +34,8 @@ from index.glossary import Glossary
 from index.words import HAN, words
 
 Asks = Literal["", "lines", "cause", "fix"]
-_BEFORE_NAMES = frozenset({"the", "in", "for", "of", "by", "at", "with", "on"})
 _ENDS = re.compile(r"[?!,。?!,]")
+_SMALL = frozenset(["the", "a", "in", "for", "of", "by", "at", "with", "on", "as", "it", "to", "and", "that", "this"])
 _SECOND_NS = 1_000_000_000
 _INTENTS: tuple[Intent, ...] = ("changed", "count", "first", "last", "recall")
 LONGEST_FOLLOW_UP = 200
@@ -174,7 +174,7 @@ def _listed_services(rest: str, services: Sequence[str], glossary: Glossary) -> 
 
 def service_alone(text: str, services: Sequence[str], glossary: Glossary) -> tuple[str, ...]:
     """The services that the text names when it is taken for names and nothing else."""
-    plain = " ".join(part for part in _ENDS.sub(" ", text).split() if part.lower() not in _BEFORE_NAMES)
+    plain = " ".join(part for part in _ENDS.sub(" ", text).split() if part.lower() not in _SMALL)
     for suffix in (" service", "服务"):
         left, named = named_services(plain + suffix, services, glossary)
         if named and not words(SAYS_NOTHING.sub(" ", left)):

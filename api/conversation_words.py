@@ -55,10 +55,11 @@ LINES = _any(
     r"(?: see)?(?: (?:all|some|the|those|these|its|their|actual|raw|cited|relevant|matching|of|exact))*"
     r" (?:log ?)?(?:lines?|logs|entries|evidence|proof|messages)\b(?: (?:please|that prove (?:it|that|this)))?",
     r"\b(?:which|what) (?:log )?lines(?: (?:show|prove|say|are) (?:it|that|this|they|those))?\b",
-    r"^\W*(?:the )?(?:log )?(?:lines|logs|evidence|proof)\W*$",
+    r"^\W*(?:the )?(?:log )?(?:lines|logs|evidence|proof)\W*$|\bprove (?:it|that|this)\b",
     "(?:给我|让我|请|能|可以|再|帮我)*(?:看看|看一?下|看|显示|列出|列一?下|给出|给|打印|展示|贴出|贴一?下|查看|发)(?:我|出|一下)*"
     "(?:具体|相关|那些|这些|原始|对应|引用|完整|的|是哪些)*(?:日志|证据|原文|日志行)(?:吧|吗|呢)?",
-    "(?:具体|相关|对应)?(?:是)?(?:哪些|哪几条|哪几行)日志",
+    "把?(?:具体|相关|那些|这些|原始|的)*日志(?:都)?(?:给我|发我)?(?:看看|看一?下|列出来|贴出来|发出来)",
+    "(?:具体|相关|对应|有|是)*(?:哪些|哪几条|哪几行)日志(?:能|可以)?(?:证明|说明|看出来?)?(?:这一点|的)?",
 )
 WHY = _any(
     rf"\bwhy\b{_OF_IT}",
@@ -73,7 +74,8 @@ _MEND = (
 FIX = _any(
     rf"\bhow (?:was|were|is|did|do|does|can|could|should|would)(?: (?:it|that|this|we|you|they|i|one|somebody|people))*"
     rf"(?: \w+)? {_MEND}\b{_OF_IT}(?: from (?:it|that|this))?",
-    r"\bwhat (?:was|is) the (?:fix|solution|remedy|resolution|workaround)\b|\bwhat (?:fixed|solved|resolved|helped)\b"
+    r"\bwhat (?:was|is) the (?:fix|solution|remedy|resolution|workaround)\b"
+    r"|\b(?:what|who) (?:fixed|solved|resolved|helped)\b"
     rf"{_OF_IT}|\b(?:the )?(?:fix|solution|workaround|runbook)\s*\??$",
     "(?:当时|上次|后来|最后|那次|那时|之前)?(?:又)?(?:是)?(?:怎么|如何|怎样)(?:样)?(?:被)?(?:解决|处理|修复|恢复|修好|修|搞定)(?:它|的|了|好的)*"
     "|(?:解决|处理|修复)(?:办法|方法|方案)(?:是什么|是啥|呢|有哪些)?",
@@ -145,9 +147,9 @@ OPENER = re.compile(
 SAYS_NOTHING = _any(
     r"\b(?:ok(?:ay)?|well|please|too|also|again|exactly|more|detail(?:s|ed)?|same|check|filter|restrict|limit|narrow"
     r"|focus|switch|only|just|instead|now|services?|results?|down|there|did|does|happen(?:ed|ing)?|really|sure|tell"
-    r"|about|what|how|fixed|happen|only|start(?:ed|s)?|beg[iau]n|end(?:ed|s)?|stop(?:ped|s)?|over|still|compare[ds]?|versus|vs|question|answer)\b",
+    r"|about|what|how|fixed|happen|only|start(?:ed|s)?|beg[iau]n|end(?:ed|s)?|stop(?:ped|s)?|over|still|affect(?:ed|s)?|hit|impact(?:ed)?|touch(?:ed)?|compare[ds]?|versus|vs|question|answer)\b",
     "那么|还有|只看|只要|只查|仅看|单看|换成|改成|看看|看一?下|再看|查一?下|查查|一下|服务|请|麻烦|具体|详细|情况|怎么样"
-    "|如何|什么时候|当时|限定|过滤|缩小|结果|的话|发生|出现|是否|有没有|开始|结束|停止|持续",
+    "|如何|什么时候|当时|限定|过滤|缩小|结果|的话|发生|出现|是否|有没有|开始|结束|停止|持续|影响到?|波及到?",
     "[那呢仅再又也在的吧啊呀和跟是有了吗么过看查]",
 )
 """What is left of a follow-up may be made of these."""
