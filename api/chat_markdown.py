@@ -36,18 +36,25 @@ def code(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
     return f"{fence}{pad}{plain or ' '}{pad}{fence}"
 
 
-def pieces(answer: Mapping[str, Any], notes: Sequence[Note], base: str) -> list[str]:
-    """The answer in the order in which it is read; joined they are the whole. `base`: this server's address."""
+def pieces(
+    answer: Mapping[str, Any], notes: Sequence[Note], base: str, to_search: Mapping[str, Any] | None = None
+) -> list[str]:
+    """The answer in the order in which it is read; joined they are the whole. `base`: this server's address;
+    `to_search`: the window in which its next queries find something, by default the one that was searched.
+    """
     language = answer_language(answer)
     numbers = {line["id"]: number for number, line in enumerate(answer["citations"][:LINES], 1)}
     links = {line: f"[\\[{number}\\]]({base}/lines/{percent(line)})" for line, number in numbers.items()}
-    parts = [f"{_verdict(answer, language)}{escaped(_headline(answer))}"] if answer["revision"] else [answer["answer"]]
+    headline = escaped(_headline(answer))
+    parts = [answer["answer"]]
+    if answer["revision"]:
+        parts = [_verdict(answer, language) + (f"\n\n{headline}" if headline else "")]
     for place, claim in enumerate(answer["claims"]):
         lead = "\n- " if place else "\n\n"
         marks = "".join(links[line] for line in claim["citations"] if line in links)
         parts.append(f"{lead}{escaped(claim['text'])}{' ' if marks else ''}{marks}" + ("" if place else "\n"))
     parts += [_lines(answer, numbers, language, base), _similar(answer, notes, language, base)]
-    parts += [_further(answer, language, base)]
+    parts += [_further(answer, to_search or answer["window"], language, base)]
     if answer["revision"]:
         parts.append(f"\n\n*{escaped(answer['read_as'])}*\n")
     return [part for part in parts if part]
@@ -71,7 +78,7 @@ def references(answer: Mapping[str, Any], base: str) -> list[dict[str, Any]]:
 def _verdict(answer: Mapping[str, Any], language: Language) -> str:
     said = say(f"chat.{answer['verdict']}", language)
     confidence = f"{float(answer['confidence']):.2f}"
-    return f"**{say('chat.confidence', language, verdict=said, confidence=confidence)}**\n\n"
+    return f"**{say('chat.confidence', language, verdict=said, confidence=confidence)}**"
 
 
 def _headline(answer: Mapping[str, Any]) -> str:
@@ -111,8 +118,7 @@ def _similar(answer: Mapping[str, Any], notes: Sequence[Note], language: Languag
     return _heading("similar", language) + "".join(rows) if rows else ""
 
 
-def _further(answer: Mapping[str, Any], language: Language, base: str) -> str:
-    window = answer["window"]
+def _further(answer: Mapping[str, Any], window: Mapping[str, Any], language: Language, base: str) -> str:
     rows = [
         f"\n- [{escaped(query)}]({base}{_safe(str(address))})"
         for query in answer["next_queries"]

@@ -82,8 +82,8 @@ def slots_of(read: Question) -> Slots:
 
 
 def answered(slots: Slots, answer: Answer, before: Slots | None = None) -> Slots:
-    """The slots with what the answer told. Of an answer that found nothing, nothing is at hand. An answer that shows
-    lines of the incident at hand `before` leaves that one there.
+    """The slots with what the answer told. The incident at hand `before` stays so where the answer shows lines of it,
+    and where a step from it finds nothing.
     """
     is_told = answer.verdict != "not_found"
     first = answer.similar[0].incident if answer.similar and is_told else None
@@ -91,7 +91,7 @@ def answered(slots: Slots, answer: Answer, before: Slots | None = None) -> Slots
     if first is not None:
         times = [first.start_ns, first.end_ns]
     incident = "" if first is None else first.incident_id
-    if first is None and before is not None and _is_within(times, before):
+    if first is None and before is not None and (not is_told or _is_within(times, before)):
         incident, times = before.incident, [each for each in (before.from_ns, before.to_ns) if each is not None]
     return dataclasses.replace(
         slots,

@@ -118,8 +118,15 @@ def _referring(heard: Heard, question: Question, slots: Slots) -> Question:
         carried: tuple[Carried, ...] = (*(each for each in question.carried if each != "topic"), "pattern")
         return dataclasses.replace(question, pattern_ids=slots.patterns, carried=carried)
     if heard.refers and slots.incident:
+        # What is like it came before it, as api/choose.py has it; else the incident itself would be the likest.
+        bounds = [each for each in (question.end_ns, slots.from_ns) if each is not None]
         return dataclasses.replace(
-            question, named_ids=(slots.incident,), like_this=True, carried=(*question.carried, "incident")
+            question,
+            named_ids=(slots.incident,),
+            like_this=True,
+            end_ns=question.end_ns if heard.names_time else min(bounds, default=None),
+            assumed=False,
+            carried=(*question.carried, "incident"),
         )
     if heard.asks in {"cause", "fix"} and not heard.has_topic and slots.incident and not heard.is_moved:
         wants: dict[str, str] = {"cause": "cause", "fix": "fix"}

@@ -23,7 +23,7 @@ from api.models_chat import ChatRequest
 from api.parts import Dejalog, Question
 from api.reply import JsonReply, dejalog_error_reply, error_reply
 from api.running import Running
-from api.time_text import parse_time
+from api.time_text import format_time, parse_time
 from api.until_closed import until_closed
 from ingest.errors import ClosedError, DejalogError, InputError, NotFoundError
 
@@ -144,7 +144,17 @@ def _answered(dejalog: Dejalog, wanted: Question | str, base: str, closed: threa
         "citations": [each["url"] for each in found],
         "dejalog": {name: answer[name] for name in names},
     }
-    return _Answered(pieces(answer, notes, base), more, int(answer["usage"]["tokens"]))
+    told = pieces(answer, notes, base, _window_to_search(dejalog, answer, as_of_ns))
+    return _Answered(told, more, int(answer["usage"]["tokens"]))
+
+
+def _window_to_search(dejalog: Dejalog, answer: dict[str, Any], as_of_ns: int) -> dict[str, Any]:
+    """Where the next queries find what the answer told: the time of the best incident, else what was searched."""
+    for similar in answer["similar"][:1]:
+        for incident in dejalog.generation().incidents:
+            if incident.incident_id == similar["incident_id"] and incident.start_ns < as_of_ns:
+                return {"start": format_time(incident.start_ns), "end": format_time(incident.end_ns)}
+    return dict(answer["window"])
 
 
 class _Reply:

@@ -69,6 +69,8 @@ DIALOGUES: dict[str, Sequence[tuple[str, str, tuple[str, str] | None, str]]] = {
         ("how was it fixed?", "found", YESTERDAY, "raise the limit to 65536"),
         ("show me the lines", "found", YESTERDAY, "billing at 2026-03-01T01:00:01.000Z: “timed out after 0 ms"),
         ("the one before?", "not_found", ("2026-03-01T00:00", "2026-03-01T01:00"), "No"),
+        ("and what fixed it?", "found", None, "raise the limit to 65536"),
+        ("did it happen again?", "not_found", ("2026-03-01T01:06", "2026-03-02T01:00"), "No"),
         ("and today?", "not_found", ("2026-03-02T00:00", "2026-03-02T01:00"), "No"),
     ],
     "zh": [
@@ -87,6 +89,12 @@ DIALOGUES: dict[str, Sequence[tuple[str, str, tuple[str, str] | None, str]]] = {
         ("how often did that message occur?", "found", ("2026-03-01T01:00", "2026-03-01T01:03"), "9 times by billing"),
         ("overall?", "found", None, "18 times by billing"),
         ("那 checkout 呢", "not_found", None, "没有"),
+    ],
+    "like it": [
+        ("Has there been an avalanche?", "found", None, "failures spread over 3 services"),
+        ("Has there been one like it before?", "not_found", ("2026-03-01T00:00", "2026-03-01T01:00"), "No"),
+        ("之后又发生过吗", "not_found", ("2026-03-01T01:06", "2026-03-02T01:00"), "没有"),
+        ("为什么", "found", None, "the database ran out of file handles 3 times"),
     ],
     "anew": [
         ("Has there been an avalanche yesterday in the billing service?", "found", YESTERDAY, "billing failed first"),

@@ -154,7 +154,9 @@ def test_what_is_carried_over_is_told(glossary: Glossary) -> None:
 def test_like_this_means_the_incident_at_hand(glossary: Glossary) -> None:
     slots = told("Has there been an avalanche?", glossary)
     read = meant("Has there been one like it before?", slots, glossary)
-    assert (read.named_ids, read.like_this) == ((INCIDENT,), True)
+    assert (read.named_ids, read.like_this, read.end_ns) == ((INCIDENT,), True, ns("2026-03-10T10:00"))
+    named = meant("Has there been one like it today?", slots, glossary)
+    assert (named.start_ns, named.end_ns) == (ns("2026-03-11T00:00"), NOW_NS)
 
 
 def test_another_service_takes_the_place_of_the_one_that_was_named_as_a_word(glossary: Glossary) -> None:
