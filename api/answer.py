@@ -3,12 +3,12 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import structlog
 
-from api.ask_step import OnStep, untold
+from api.ask_step import Look, OnStep, untold
 from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
@@ -56,6 +56,13 @@ class AnsweredClaim:
     citations: tuple[str, ...]
 
 
+OnClaim = Callable[[AnsweredClaim], None]
+
+
+def untold_claim(_claim: AnsweredClaim) -> None:
+    """For those who want the answer alone."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Hypothesis:
     """What may have happened, as a model supposes it: no claim. What speaks for it and against it are claims."""
@@ -63,16 +70,6 @@ class Hypothesis:
     text: str
     speaks_for: tuple[AnsweredClaim, ...]
     speaks_against: tuple[AnsweredClaim, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One look that a model took."""
-
-    tool: str
-    asked: str
-    found: int
-    """How many lines, patterns or incidents there were."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +117,7 @@ class Answer:
     """What a language model had to do with it."""
     hypotheses: tuple[Hypothesis, ...] = ()
     """The likeliest first."""
-    steps: tuple[Step, ...] = ()
+    looks: tuple[Look, ...] = ()
 
 
 def ask(
@@ -404,7 +401,7 @@ def _model_json(answer: Answer, use: ModelUse) -> Mapping[str, Any]:
             }
             for each in answer.hypotheses
         ],
-        "steps": [dataclasses.asdict(step) for step in answer.steps],
+        "steps": [dataclasses.asdict(look) for look in answer.looks],
     }
 
 

@@ -27,6 +27,7 @@ from api import (
 from api.foreground import Foregrounding
 from api.gate import Gate
 from api.metrics import Metrics, RequestWatch
+from api.page.nowhere import install_error_pages
 from api.parts import Dejalog, LineReceiver
 from api.readiness import Readiness, ReadinessCollector
 from api.reply import install_error_replies
@@ -60,6 +61,7 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     app.state.readiness = dejalog.readiness
     app.state.metrics = Metrics(StatusCollector(dejalog), ReadinessCollector(dejalog.readiness))
     app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
+    install_error_pages(app)
     server = dejalog.settings.server
     app.add_middleware(
         Gate,

@@ -1,15 +1,28 @@
 """The steps of an answer as it is made, for whoever wants to say what is being done meanwhile."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Literal
 
-AskStep = Literal["read", "retrieve", "gather", "claim", "check"]
+AskStep = Literal["read", "retrieve", "gather", "claim", "check", "model"]
 """The question is read; patterns and incidents are looked for; their lines are read and counted; what to say is
-drafted and past incidents compared; each claim is checked against its lines.
+drafted and past incidents compared; each claim is checked against its lines; a language model writes.
 """
-OnStep = Callable[[AskStep], None]
-"""Called as a step begins, in the thread that answers. What it raises ends the work."""
 
 
-def untold(_step: AskStep) -> None:
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """One look that a language model took, done."""
+
+    tool: str
+    asked: str
+    found: int
+    """How many lines, patterns or incidents there were."""
+
+
+OnStep = Callable[[AskStep | Look], None]
+"""Called as a step begins and after each look, in the thread that answers. What it raises ends the work."""
+
+
+def untold(_step: AskStep | Look) -> None:
     """For those who want the answer alone."""

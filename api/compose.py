@@ -1,6 +1,7 @@
 """Builds one running Dejalog from its settings: the one place where the four packages meet."""
 
 import dataclasses
+import functools
 import shutil
 import socket
 import threading
@@ -13,12 +14,15 @@ from typing import Any
 import structlog
 from prometheus_client import Histogram
 
-from api.answer import AskSettings, answer_json
+from api.answer import Answer, AskSettings, OnClaim, answer_json, untold_claim
 from api.ask_step import OnStep, untold
 from api.conversation_answer import Source, answer_turn, conversation_id_of
 from api.conversation_keep import Conversations, LocalConversations, open_conversations
 from api.dependencies import watched
 from api.keepers import Keepers, open_keepers, owned
+from api.llm_answer import ModelBounds
+from api.llm_ask import Hearing, with_model
+from api.llm_open import open_model
 from api.metrics import BUCKETS_S
 from api.parts import NearlineStep, Question, SourceStatus, Status
 from api.readiness import Readiness
@@ -98,6 +102,12 @@ class Dejalog:
             buckets=BUCKETS_S,
             registry=None,
         )
+        self.model = open_model(settings)
+        self._bounds = ModelBounds(
+            budget=settings.llm.llm_budget,
+            answer_tokens=settings.llm.llm_answer_tokens,
+            deadline_s=settings.llm.llm_timeout,
+        )
         self._embedder = embedder
         bounds = settings.conversation
         self._conversations = conversations or LocalConversations(
@@ -112,6 +122,8 @@ class Dejalog:
     def close(self) -> None:
         """Stop nearline work. What was acknowledged is durable already."""
         self.nearline.stop()
+        if self.model is not None:
+            self.model.close()
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""
@@ -128,20 +140,38 @@ class Dejalog:
         self.nearline.wait_until_mined(EDIT_WAIT_S)
         return kept
 
-    def ask(self, question: Question, on_step: OnStep = untold) -> dict[str, Any]:
+    def ask(
+        self,
+        question: Question,
+        on_step: OnStep = untold,
+        on_claim: OnClaim = untold_claim,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
         """The answer in the form of `POST /v1/ask`."""
         began = time.monotonic()
+        if question.mode == "llm" and self.model is None:
+            hint = "auto and deterministic are accepted; OPENAI_BASE_URL sets one up"
+            raise InputError("mode: no language model is set up on this server", hint=hint)
         named = dataclasses.replace(question, conversation_id=conversation_id_of(question.conversation_id))
+        generation = functools.cache(lambda: self.nearline.generation(question.as_of_ns))
+        hearing = Hearing(on_step, on_claim, is_gone)
+
+        def tell(text: str, answer: Answer) -> Answer:
+            asked = dataclasses.replace(question, text=text)
+            return with_model(asked, answer, self.model, self, generation(), self._bounds, hearing)
+
         source = Source(
-            generation=lambda: self.nearline.generation(question.as_of_ns),
+            generation=generation,
             store=self.store,
             embedder=self._embedder,
             now_ns=time.time_ns(),
             settings=self._ask_settings,
             on_step=on_step,
+            tell=tell,
         )
         with trace.span("question") as span:
             answer = answer_turn(named, self._conversations, source)
+            answer = dataclasses.replace(answer, took_ms=round((time.monotonic() - began) * 1000))
             span.set(kind=answer.kind, verdict=answer.verdict, claims=len(answer.claims))
         self.question_seconds.labels(answer.kind, answer.verdict).observe(time.monotonic() - began)
         content = answer_json(answer)

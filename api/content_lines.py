@@ -3,6 +3,8 @@
 The JSON routes reply it as it is, the web page shows it.
 """
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from api.line_json import evidence_json, lines_json
@@ -21,6 +23,7 @@ from api.read_window import (
 from api.reply import Content
 from api.time_text import SECOND_NS, format_time, parse_duration_s
 from ingest.errors import InputError, NotFoundError
+from ingest.line import line_id as id_of
 from ingest.line import split_line_id
 
 ROUND_STEPS_S = (
@@ -143,6 +146,20 @@ def line_content(dejalog: Dejalog, line_id: str) -> Content:
         return Content({"line": lines_json(lines, dejalog.generation().patterns)[0], "kept_by": None})
     kept, incident_id = _kept_line(dejalog, line_id)
     return Content({"line": kept, "kept_by": incident_id})
+
+
+def whole_messages(dejalog: Dejalog, wanted: Sequence[str]) -> dict[str, str]:
+    """The messages of lines by their ids, as they were written; of those that retention dropped, as incidents keep
+    them. What neither has is left out.
+    """
+    lines = dejalog.store.read([split_line_id(each) for each in wanted])
+    rows = lines.select("source", "position", "message").iter_rows()
+    found = {id_of(source, position): message for source, position, message in rows}
+    for each in wanted:
+        if each not in found:
+            with contextlib.suppress(NotFoundError):
+                found[each] = _kept_line(dejalog, each)[0]["message"]
+    return found
 
 
 def context_content(dejalog: Dejalog, line_id: str, asked: ContextRequest) -> Content:

@@ -39,6 +39,8 @@ class Source:
     now_ns: int
     settings: AskSettings = dataclasses.field(default_factory=AskSettings)
     on_step: OnStep = untold
+    tell: Callable[[str, Answer], Answer] = lambda _question, answer: answer
+    """Has a language model tell an answer, if there is one, given the question in words."""
 
 
 def conversation_id_of(given: str) -> str:
@@ -80,7 +82,7 @@ class _Turn:
 
     def alone(self) -> Answer:
         """As a question that nothing came before."""
-        return self._ask(self.question.text)
+        return self.source.tell(self.question.text, self._ask(self.question.text))
 
     def replayed(self, text: str, slots: Slots | None) -> Slots | None:
         """The slots after an earlier turn, which is read and not answered."""
@@ -112,6 +114,8 @@ class _Turn:
             return self._lines(heard, slots, given)
         meant = self._meant(heard, slots, given)
         answer = self._ask(meant)
+        # A model knows nothing of the turns before: it is told how the follow-up was understood.
+        answer = self.source.tell(f"{heard.text} ({answer.read_as})" if meant.carried else heard.text, answer)
         if meant.subject and slots is not None:
             return answer, slots
         return answer, answered(next_slots(heard, meant, slots), answer, None if heard.has_topic else slots)

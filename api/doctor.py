@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
 from api.client import Client, server_url
+from api.doctor_model import check_model
 from api.doctor_servers import check_elasticsearch, check_redis
 from api.finding import Finding
 from api.lock import owner_address
@@ -32,6 +33,7 @@ def check_all(settings: Settings, *, url: str = "") -> list[Finding]:
         *_disk(settings),
         *check_redis(settings),
         *check_elasticsearch(settings),
+        *check_model(settings),
         *_server(settings, url),
     ]
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.page.render import wants_page
 from api.page.session import OPEN_PREFIXES, SAFE_METHODS, SESSION_PATH, has_session, is_same_origin
 from api.page.sign_in import sign_in_page
 from api.reply import JsonReply, error_reply
@@ -77,7 +78,7 @@ class Gate:
                 return self._too_large() if _is_no_small_form(scope, headers) else None
             if not given and has_session(headers, self._token):
                 return None if scope["method"] in SAFE_METHODS else _foreign_form(headers)
-            if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+            if wants_page(headers):
                 return sign_in_page(Request(scope))
         return error_reply(
             401,

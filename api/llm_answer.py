@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from api.answer import Answer, AnsweredClaim, told_anew
+from api.answer import Answer, AnsweredClaim, OnClaim, told_anew, untold_claim
 from api.llm import Completion, LanguageModel, Message, ModelUse, Outcome
 from api.llm_check import Refusal, Statement, supported
 from api.llm_pack import Pack, Redaction, pack_of, rendered, tokens_of
@@ -17,6 +17,7 @@ from api.llm_prompt import prompt
 from api.llm_reply import LineReader, Said
 from api.llm_tools import quoted
 from api.sentence import Language, quote, say
+from index.generation import Generation
 from ingest.errors import ModelError
 
 log = structlog.get_logger()
@@ -42,7 +43,7 @@ class Asked:
     model: LanguageModel
     redaction: Redaction
     bounds: ModelBounds = dataclasses.field(default_factory=ModelBounds)
-    on_claim: Callable[[AnsweredClaim], None] = lambda _claim: None
+    on_claim: OnClaim = untold_claim
     is_cancelled: Callable[[], bool] = lambda: False
 
 
@@ -89,6 +90,15 @@ def without_model(answer: Answer, use: ModelUse) -> Answer:
     return dataclasses.replace(
         answer, answer=f"{answer.answer}{say('unit.sentence', answer.language)}{said}", model=use
     )
+
+
+def names_of(generation: Generation) -> frozenset[str]:
+    """The services that there are or that an incident remembers, in lower case."""
+    services = {
+        *generation.counts["service"].unique(),
+        *(name for each in generation.incidents for name in each.services),
+    }
+    return frozenset(service.lower() for service in services if service)
 
 
 def statements_of(answer: Answer, language: Language) -> list[tuple[str, tuple[str, ...]]]:

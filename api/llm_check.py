@@ -7,9 +7,9 @@ is refused is told by the statement itself.
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Literal
 
 from api.llm_clause import Anchor, Clause, clauses, stems, vocabulary, without_quotes
@@ -50,7 +50,7 @@ class _Read:
 
 
 def supported(
-    text: str, cited: Sequence[Statement], names: AbstractSet[str]
+    text: str, cited: Sequence[Statement], names: frozenset[str]
 ) -> tuple[tuple[Statement, ...], Refusal | None]:
     """The statements that the sentence rests on, in the order in which it needs them; else why it is refused. `names`
     are the services that there are, in lower case.
@@ -101,7 +101,7 @@ def _is_told(clause: Clause, one: _Read) -> bool:
     return any(_fits(clause, known, one) for known in one.clauses)
 
 
-def plausible(text: str, known: Sequence[Statement], names: AbstractSet[str]) -> bool:
+def plausible(text: str, known: Sequence[Statement], names: frozenset[str]) -> bool:
     """Whether a supposition speaks of what is known: its numbers, times, names and quotations are the statements', its
     other words theirs, the glossary's, or words of cause. What it says of them is left open.
     """
@@ -121,7 +121,8 @@ def _says_something(clause: Clause) -> bool:
     return bool(clause.anchors or clause.roles or clause.words or clause.covered or clause.is_denied)
 
 
-def _read(statement: Statement, names: AbstractSet[str]) -> _Read:
+@functools.lru_cache(maxsize=512)
+def _read(statement: Statement, names: frozenset[str]) -> _Read:
     parts = clauses(statement.text, names)
     return _Read(
         statement,
@@ -167,12 +168,13 @@ def _is_moment(anchor: Anchor) -> bool:
 
 
 def _in_order(wanted: Iterable[Anchor], known: Sequence[Anchor], free: Sequence[Anchor]) -> bool:
-    """Whether all are there, in this order; what is said of the whole may stand anywhere."""
-    at = 0
+    """Whether all are there, those of a kind in this order; what is said of the whole may stand anywhere."""
+    reached: dict[str, int] = {}
     for anchor in wanted:
+        at = reached.get(anchor.kind, 0)
         place = next((i for i in range(at, len(known)) if _is_same(anchor, known[i])), None)
         if place is not None:
-            at = place + 1
+            reached[anchor.kind] = place + 1
         elif not any(_is_same(anchor, each) for each in free):
             return False
     return True

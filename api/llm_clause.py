@@ -269,6 +269,9 @@ class _Reading:
         """How long the longest known word here is, and what to do with it."""
         own = vocabulary()
         known: list[tuple[int, Callable[[], None] | None]] = [(0, None)]
+        end = max((last for first, last, _ in self._spans if first == start + at), default=start + at)
+        if end > start + at:
+            known.append((end - start - at, functools.partial(self._place, run[at : end - start], start + at, end)))
         known += [(len(word), None) for word in own.neutral_han if run.startswith(word, at)][:1]
         known += [(len(word), self._deny) for word in own.negations_han if run.startswith(word, at)][:1]
         known += [
@@ -279,11 +282,7 @@ class _Reading:
         if number := own.numbers_han.match(run, at):
             anchor = Anchor("number", f"{own.numbers[number[1]]} {own.units[number[2]]}")
             known.append((len(number[0]), functools.partial(self._anchors.append, anchor)))
-        end = max((last for first, last, _ in self._spans if first == start + at), default=start + at)
-        if end > start + at:
-            word = run[at : end - start]
-            known.append((len(word), functools.partial(self._place, word, start + at, end)))
-        # Of two that are as long the later in this list: what the glossary knows is looked up there.
+        # Of two that are as long the later in this list: words of our own list go before those of the glossary.
         return max(enumerate(known), key=lambda each: (each[1][0], each[0]))[1]
 
     def _deny(self) -> None:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
 
 import structlog
 
-from api.answer import Answer, AnsweredClaim, Hypothesis, Step, told_anew
+from api.answer import Answer, AnsweredClaim, Hypothesis, told_anew
+from api.ask_step import Look, OnStep
 from api.llm import Completion, Message, ModelUse, ToolCall
 from api.llm_answer import Asked, Writing, outcome_of, statements_of, without_model
 from api.llm_check import plausible
@@ -35,7 +35,7 @@ class _Investigation:
     pack: Pack
     messages: list[Message]
     room: int
-    steps: list[Step] = dataclasses.field(default_factory=list)
+    looks: list[Look] = dataclasses.field(default_factory=list)
     lines: list[EvidenceLine] = dataclasses.field(default_factory=list)
     calls: int = 0
     tokens: int = 0
@@ -46,7 +46,7 @@ class _Investigation:
 
 
 def investigated(
-    question: str, answer: Answer, names: frozenset[str], asked: Asked, tools: Tools, on_step: Callable[[Step], None]
+    question: str, answer: Answer, names: frozenset[str], asked: Asked, tools: Tools, on_step: OnStep
 ) -> Answer:
     """The deterministic `answer` with what a model supposes after up to four rounds of looking. Raises ModelError with
     the reason `cancelled` only.
@@ -72,7 +72,7 @@ def investigated(
         use = dataclasses.replace(
             use, outcome=outcome_of(error), why=str(error), calls=begun.calls, tokens=begun.tokens
         )
-        return without_model(dataclasses.replace(answer, steps=tuple(begun.steps)), use)
+        return without_model(dataclasses.replace(answer, looks=tuple(begun.looks)), use)
     hypotheses = writing.hypotheses()
     use = dataclasses.replace(
         use,
@@ -81,9 +81,9 @@ def investigated(
         tokens=begun.tokens,
         refused=dict(sorted(writing.refused.items())),
     )
-    log.info("model_investigated", outcome=use.outcome, steps=len(begun.steps), hypotheses=len(hypotheses))
+    log.info("model_investigated", outcome=use.outcome, looks=len(begun.looks), hypotheses=len(hypotheses))
     dropped = answer.dropped_claims + sum(writing.refused.values())
-    found = dataclasses.replace(answer, steps=tuple(begun.steps), hypotheses=hypotheses, dropped_claims=dropped)
+    found = dataclasses.replace(answer, looks=tuple(begun.looks), hypotheses=hypotheses, dropped_claims=dropped)
     if not hypotheses:
         return without_model(found, use)
     return dataclasses.replace(told_anew(found, found.claims, begun.lines), mode="llm", model=use)
@@ -107,7 +107,7 @@ def _begin(question: str, answer: Answer, asked: Asked) -> _Investigation:
     return _Investigation(pack, list(messages), room - tokens_of(statements))
 
 
-def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: Callable[[Step], None], ends: float) -> bool:
+def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, ends: float) -> bool:
     """One round; whether the model asked for anything. Raises ModelError."""
     completion = asked.model.complete(
         begun.messages,
@@ -126,16 +126,16 @@ def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: Callable[[
     return True
 
 
-def _run(call: ToolCall, begun: _Investigation, asked: Asked, tools: Tools, on_step: Callable[[Step], None]) -> str:
+def _run(call: ToolCall, begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep) -> str:
     """What the model is told of a call: new statements, or why there are none."""
     try:
         found = tools.run(call, asked.redaction.restore)
     except InputError as error:
         # It is the model's own mistake: it may ask again.
         return asked.redaction.redact(f"error: {error} {error.hint}")
-    step = Step(call.name, found.asked, found.count)
-    begun.steps.append(step)
-    on_step(step)
+    look = Look(call.name, found.asked, found.count)
+    begun.looks.append(look)
+    on_step(look)
     known = len(begun.pack.statements)
     begun.pack = begun.pack.extended(found.said, room=begun.room // 2)
     begun.lines += found.lines

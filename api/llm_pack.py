@@ -17,6 +17,9 @@ models need fewer, so that a pack fits them, too."""
 class Redaction(Protocol):
     """Hides what must not leave the process behind tokens, and puts it back; `api.redact` implements it."""
 
+    def learn(self, text: str) -> None:
+        """Know the secrets of a text before others are redacted."""
+
     def redact(self, text: str) -> str:
         """The text with tokens in the place of secrets, addresses and names."""
 
@@ -63,6 +66,8 @@ def _filled(pack: Pack, said: Sequence[tuple[str, tuple[str, ...]]], room: int) 
 
 def rendered(statements: Sequence[Statement], redaction: Redaction) -> str:
     """One JSON object a line: log text cannot end the string that it stands in."""
+    for each in statements:
+        redaction.learn(each.text)
     return "\n".join(_rendered(each, redaction.redact(each.text)) for each in statements)
 
 

@@ -8,11 +8,11 @@ from api.sentence import quote
 
 SENTENCE_CHARACTERS = 600
 """A longer line is no sentence (a guess)."""
-_IDS = re.compile(r"[\[【(（]\s*((?:S\d{1,3})(?:\s*[,，、;和and&]*\s*S\d{1,3})*)\s*[\]】)）]", re.IGNORECASE)
+_IDS = re.compile(r"\s*[\[【(（]\s*((?:S\d{1,3})(?:\s*[,，、;和and&]*\s*S\d{1,3})*)\s*[\]】)）]", re.IGNORECASE)
 _ID = re.compile(r"S\d{1,3}", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•–·]+|\(?\d{1,2}[.)、])\s*")
 _MARKS = re.compile(r"\*\*|__|^#+\s*")
-_SPACE_BEFORE = re.compile(r"\s+([.,;:!?。，；：！？])")
+_QUOTED = re.compile("(“[^”]*”)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,8 @@ class LineReader:
 def _said(line: str) -> Iterator[Said]:
     """Nothing for a line that says nothing."""
     ids = tuple(each.upper() for found in _IDS.finditer(line) for each in _ID.findall(found[1]))
-    text = _MARKS.sub("", _BULLET.sub("", _IDS.sub("", line)))
-    text = _SPACE_BEFORE.sub(r"\1", quote(text, SENTENCE_CHARACTERS + 1)).strip()
+    parts = _QUOTED.split(_BULLET.sub("", _IDS.sub("", line)))
+    bare = "".join(part if place % 2 else _MARKS.sub("", part) for place, part in enumerate(parts))
+    text = quote(bare, SENTENCE_CHARACTERS + 1)
     if any(character.isalnum() for character in text) and len(text) <= SENTENCE_CHARACTERS:
         yield Said(text, tuple(dict.fromkeys(ids)))

@@ -11,12 +11,14 @@ Composition that the command line calls, all in `api/compose.py`:
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Unpack
 
 from prometheus_client import Histogram
 
+from api.answer import OnClaim, untold_claim
 from api.ask_step import OnStep, untold
+from api.llm_breaker import Breaker
 from api.readiness import Readiness
 from api.settings import Settings
 from index.generation import Generation
@@ -171,8 +173,17 @@ class Dejalog(Protocol):
     def apply_note(self, note: Note) -> Note:
         """Keep the note (its id is set here) and publish a generation that shows it before returning."""
 
-    def ask(self, question: Question, on_step: OnStep = untold) -> dict[str, Any]:
-        """The answer in the form of CONTRACT `POST /v1/ask`. Raises InputError, and what `on_step` raises."""
+    def ask(
+        self,
+        question: Question,
+        on_step: OnStep = untold,
+        on_claim: OnClaim = untold_claim,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
+        """The answer in the form of CONTRACT `POST /v1/ask`. `on_claim` hears of claims that a model writes, as they
+        come; the answer may hold others. `is_gone` says that nobody waits for it any more. Raises InputError, what
+        `on_step` and `on_claim` raise, and ModelError with the reason `cancelled`.
+        """
 
     def similar(
         self,
@@ -197,6 +208,10 @@ class Dejalog(Protocol):
     @property
     def readiness(self) -> Readiness:
         """What it depends on, and whether questions can be answered."""
+
+    @property
+    def model(self) -> Breaker | None:
+        """The language model, if it has one."""
 
     @property
     def question_seconds(self) -> Histogram:

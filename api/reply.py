@@ -124,6 +124,11 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    return http_error_reply(request, error)
+
+
+def http_error_reply(request: Request, error: HTTPException) -> JsonReply:
+    """What no route takes: the address, or the method."""
     headers = dict(error.headers) if error.headers else None
     if error.status_code == HTTPStatus.NOT_FOUND:
         return error_reply(
@@ -136,5 +141,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
+    return unexpected_reply(request, error)
+
+
+def unexpected_reply(request: Request, error: Exception) -> JsonReply:
+    """For an error that nobody foresaw; the log has it whole."""
     LOG.error("request_broke", path=request.url.path, exc_info=error)
     return error_reply(500, "internal", "this is a fault of Dejalog's own", hint="the server's log tells more")

@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 
-from api.ask_step import AskStep
+from api.ask_step import AskStep, Look
 from api.chat_markdown import pieces, references
 from api.chat_task import question_in, side_task
 from api.json_route import JsonRoute
@@ -25,7 +25,7 @@ from api.reply import JsonReply, dejalog_error_reply, error_reply
 from api.running import Running
 from api.time_text import format_time, parse_time
 from api.until_closed import until_closed
-from ingest.errors import ClosedError, DejalogError, InputError, NotFoundError
+from ingest.errors import DejalogError, InputError, NotFoundError, StoppedError
 
 MODELS: dict[str, Literal["auto", "deterministic"]] = {"dejalog": "auto", "dejalog-deterministic": "deterministic"}
 MOST_CHARACTERS = 8192
@@ -48,7 +48,7 @@ class OpenAiRoute(JsonRoute):
         async def handle_or_tell(request: Request) -> Response:
             try:
                 return await handle(request)
-            except ClosedError:
+            except StoppedError:
                 return Response(status_code=CLOSED)
             except DejalogError as error:
                 return _error(error)
@@ -126,15 +126,15 @@ def _wanted(asked: ChatRequest) -> Question | str:
 
 
 def _answered(dejalog: Dejalog, wanted: Question | str, base: str, closed: threading.Event) -> _Answered:
-    """Raises ClosedError once the client has gone."""
+    """Raises StoppedError once the client has gone."""
     if isinstance(wanted, str):
         return _Answered([wanted])
 
-    def on_step(_step: AskStep) -> None:
+    def on_step(_step: AskStep | Look) -> None:
         if closed.is_set():
-            raise ClosedError("the client has closed the connection")
+            raise StoppedError("the client has closed the connection")
 
-    answer = dejalog.ask(wanted, on_step)
+    answer = dejalog.ask(wanted, on_step, is_gone=closed.is_set)
     as_of_ns = parse_time(answer["as_of"], now_ns=0, name="as_of")
     notes = dejalog.knowledge.notes(before_ns=as_of_ns) if answer["similar"] else ()
     found = references(answer, base)

@@ -1,16 +1,18 @@
 """Routes of the web page that read: each screen at an address that says all of its state."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from api.page import ask, incidents, lines, patterns, status
 from api.page.address import Address
+from api.page.ask_live import live_answer
 from api.page.assets import asset_reply
 from api.page.line import find_line
-from api.page.render import page_reply
+from api.page.render import HEADERS, page_reply
 from api.page.route import PageRoute
 from api.page.views import saved_views
 from api.parts import Dejalog
@@ -45,6 +47,14 @@ def get_ask(request: Request, dejalog: Running) -> Response:
             fault=lines.fault_of(error),
         )
     return page_reply(request, "ask.html", address, answered=answered, front=None, suggestions=(), fault=None)
+
+
+@router.get("/ask/live")
+async def get_live_answer(request: Request, dejalog: Running) -> Response:
+    """The answer to the question of the first screen's address, as events of which an open page makes itself."""
+    address = dataclasses.replace(Address.read("/", request.query_params.multi_items()), said="")
+    headers = {**HEADERS, "X-Accel-Buffering": "no"}
+    return StreamingResponse(live_answer(dejalog, address), media_type="text/event-stream", headers=headers)
 
 
 @router.get("/lines")

@@ -10,7 +10,7 @@ from api.page.address import Address
 from api.page.asked import asked
 from api.page.form import Form
 from api.page.route import PageRoute, redirect
-from api.page.session import is_right_token, is_same_origin, own_path, signed_in, signed_out
+from api.page.session import GO_ON_PATH, is_right_token, is_same_origin, own_path, signed_in, signed_out
 from api.page.sign_in import sign_in_page
 from api.page.views import view_of
 from api.reply import error_reply
@@ -71,6 +71,12 @@ def post_session(request: Request, dejalog: Running, form: Form) -> Response:
     if not is_right_token(form.get("token", ""), token):
         return sign_in_page(request, back=back, is_wrong=True)
     return signed_in(redirect(back), token, is_https=request.url.scheme == "https")
+
+
+@router.get(GO_ON_PATH)
+def get_session_go_on(request: Request) -> Response:
+    """On to where a link of another site led: see `sign_in_page`."""
+    return redirect(own_path(request.query_params.get("back", "/")))
 
 
 @router.post("/session/end")

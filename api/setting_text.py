@@ -13,6 +13,10 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0
 _BYTES = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgt", start=1):
     _BYTES |= {_letter + "b": 1000**_power, _letter + "ib": 1024**_power, _letter: 1024**_power}
+_OWN_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc")
+"""Endings that no public name has (RFC 6761, 6762, 8375; ICANN for .internal), and that of services in Kubernetes."""
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+"""Behind a carrier's or an overlay's translation (RFC 6598)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,16 @@ def is_loopback_host(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_own_network_host(host: str) -> bool:
+    """Whether a name or address, without port, can only mean a machine of one's own network."""
+    name = host.lower().strip("[]").rstrip(".")
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return "." not in name or name.endswith(_OWN_NAMES)
+    return address.is_private or address in _SHARED
 
 
 def read_address(text: str) -> Address:
@@ -151,6 +165,13 @@ def read_count(text: str) -> int:
     text = text.strip()
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
         raise ValueError("it must be a whole number from 1 to 1000000")
+    return int(text)
+
+
+def read_budget(text: str) -> int:
+    """One of the sizes that packs of evidence are made and tested for."""
+    if text.strip() not in {"2000", "4000"}:
+        raise ValueError("it must be 2000 or 4000")
     return int(text)
 
 

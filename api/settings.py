@@ -254,6 +254,51 @@ class ConversationSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ModelSettings:
+    """Which language model writes answers, if any, and how long it is waited for."""
+
+    openai_base_url: str = setting(
+        "",
+        text.read_server,
+        "http://host:port/v1",
+        "A server of language models that speaks OpenAI's protocol (vLLM, Ollama, llama.cpp, a vendor's). One outside "
+        "of your network is used only where `DEJALOG_LLM_MODEL` is set, too.",
+        secret=True,
+        variable="OPENAI_BASE_URL",
+    )
+    openai_api_key: str = setting(
+        "",
+        text.read_token,
+        "visible ASCII characters, no blanks",
+        "Its key. A key alone sends nothing anywhere; with `DEJALOG_LLM_MODEL` and no address the server is OpenAI's.",
+        secret=True,
+        variable="OPENAI_API_KEY",
+    )
+    llm_model: str = setting("", str.strip, "a name", "The model to ask for; else the first that the server lists.")
+    llm_mode: str = setting(
+        "auto",
+        text.one_of("auto", "asked", "off"),
+        "auto, asked or off",
+        "Whether the model is used for each question, only for those that ask for it (`mode: llm`), or never.",
+    )
+    llm_timeout: float = setting(
+        20.0, text.read_duration, "a duration", "The longest that a question waits for the model, tries included."
+    )
+    llm_budget: int = setting(
+        4000, text.read_budget, "2000 or 4000", "Tokens of evidence that the model is given with a question."
+    )
+    llm_answer_tokens: int = setting(
+        800, text.read_count, "a whole number from 1", "The most tokens that it may write, its thoughts included."
+    )
+    llm_concurrency: int = setting(
+        4,
+        text.read_count,
+        "a whole number from 1",
+        "Questions that are with the model at once; others wait or do without.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings of one process."""
 
@@ -265,6 +310,7 @@ class Settings:
     watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
     conversation: ConversationSettings = dataclasses.field(default_factory=ConversationSettings)
+    llm: ModelSettings = dataclasses.field(default_factory=ModelSettings)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.collect_metrics import collected
+from api.llm_breaker import ModelMeter
 from api.metrics import beginning, counted
 from api.parts import Dejalog, Status
 from api.readiness import START
@@ -28,6 +29,8 @@ class StatusCollector(Collector):
         yield from received(counters)
         yield from stored(counters, documents)
         yield from self._dejalog.question_seconds.collect()
+        model = self._dejalog.model
+        yield from model.collect() if model is not None else ModelMeter().collect()
         if self._dejalog.collector is not None:
             yield from collected(self._dejalog.collector.status())
         dropped = {"blank": counters.get("blank_records", 0), "dead_letter": documents.get("dead", 0)}

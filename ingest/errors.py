@@ -14,7 +14,7 @@
     ├── DifferenceError         what was copied and counted in both places is not the same
     ├── ModelError              a language model is away, slow, busy or answered what cannot be used
     ├── EngineError             a server that this program stores in answered what it should not
-    ├── ClosedError             the client has gone: nobody waits for the answer any more
+    ├── StoppedError            whoever asked has gone, so the work was given up
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
     └── LockedError             another process owns the data directory
 
@@ -86,6 +86,10 @@ class DamagedError(DejalogError):
     """A file of ours fails its checksum or cannot be read; it was set aside, never deleted."""
 
 
+class StoppedError(DejalogError):
+    """Whoever asked has gone, so the work was given up; nobody is there to be told."""
+
+
 class DifferenceError(DejalogError):
     """What was copied and counted in both places is not the same."""
 
@@ -103,10 +107,6 @@ class ModelError(DejalogError):
 
 class EngineError(DejalogError):
     """A server that this program stores in (Elasticsearch, Redis) answered what it should not."""
-
-
-class ClosedError(DejalogError):
-    """The client has closed its connection: nobody waits for the answer any more."""
 
 
 class WorkerError(DejalogError):

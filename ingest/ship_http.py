@@ -1,7 +1,5 @@
 """Ships chunks to a server over HTTP: the ChunkSink of a collector that runs apart from its receiver."""
 
-import email.utils
-import time
 from types import TracebackType
 from typing import Self
 
@@ -10,10 +8,10 @@ import httpx
 from ingest import chunk_http, trace
 from ingest.chunk import Chunk
 from ingest.errors import ChunkError, RefusedError, SettingError
+from ingest.retry_after import retry_after_s
 
 _UNAUTHORIZED_RETRY_S = 30.0
 """A wrong token does not heal by itself: asked again slowly; once the server is corrected nothing restarts. A guess."""
-_MAX_RETRY_S = 300.0
 
 
 class HttpShipper:
@@ -67,15 +65,6 @@ def _judge(url: str, answer: httpx.Response) -> None:
     if status in {400, 413, 415, 422}:
         raise ChunkError(f"{url} will never take this chunk: {status} {said}")
     # Everything else (429, 5xx, a proxy's page, a wrong address) may heal: the chunk is kept and sent again.
-    raise RefusedError(f"{url} answered {status}: {said}", retry_after_s=_retry_after(answer))
-
-
-def _retry_after(answer: httpx.Response) -> float:
-    """Seconds of `Retry-After`, which may be a number or a date (RFC 9110, section 10.2.3)."""
-    text = answer.headers.get("Retry-After", "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        date = email.utils.parsedate_tz(text)
-        seconds = email.utils.mktime_tz(date) - time.time() if date else 1.0
-    return min(max(seconds, 0.0), _MAX_RETRY_S) if seconds == seconds else 1.0  # noqa: PLR0124 - only NaN differs
+    raise RefusedError(
+        f"{url} answered {status}: {said}", retry_after_s=retry_after_s(answer.headers.get("Retry-After", ""))
+    )

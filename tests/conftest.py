@@ -8,6 +8,7 @@ import pytest
 
 from index.elastic_client import Elastic
 from tests.real.elasticsearch import elasticsearch
+from tests.real.model_server import real_model
 from tests.redis_server import RedisServer
 from workers.chunk_stream import ChunkStream, StreamSettings
 
@@ -23,6 +24,13 @@ def elastic(elastic_url: str) -> Iterator[Elastic]:
     client = Elastic(elastic_url)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def model_url() -> Iterator[str]:
+    """The base URL of a real small language model."""
+    with real_model() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

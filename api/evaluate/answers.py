@@ -4,19 +4,24 @@ import dataclasses
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from api.answer import answer_json
+from api.answer import Answer, answer_json
 from api.evaluate.answers_questions import Asked, questions
 from api.evaluate.answers_world import ShopSize, ShopWorld, open_shop
 from api.evaluate.judge import Judge, read_labels
 from api.evaluate.judge_files import PlainLog
 from api.evaluate.judge_finding import Judged
+from api.evaluate.judge_told import judge_told
 from api.evaluate.judge_whole import contradictions, tells_of
+from api.llm_answer import names_of
 from index.vector import Embedder
 from ingest.errors import DamagedError
+
+Tell = Callable[[str, Answer, frozenset[str]], Answer]
+"""Has a model tell an answer: the question, the answer without a model, and the services in lower case."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,19 +67,36 @@ class JudgedShop:
     answered: dict[Asked, dict[str, Any]] = dataclasses.field(default_factory=dict)
     """Answers as JSON that were made already."""
 
-    def answers(self) -> Iterator[JudgedAnswer]:
-        """Ask and judge."""
+    def answers(self, tell: Tell | None = None) -> Iterator[JudgedAnswer]:
+        """Ask and judge; `tell` has a model tell each answer."""
         for asked in self.asked:
-            self.answered[asked] = answer_json(self.world.ask(asked.text, now_ns=asked.now_ns))
-            answer = as_read(self.answered[asked], asked)
+            found = self.world.ask(asked.text, now_ns=asked.now_ns)
+            self.answered[asked] = answer_json(found)
+            plain = as_read(self.answered[asked], asked)
+            judged = tuple(self.judge.judge(plain))
+            answer = plain
+            if tell is not None:
+                answer = as_read(answer_json(tell(asked.text, found, names_of(self.world.generation))), asked)
+                judged = tuple(self._told(answer, plain, judged))
             yield JudgedAnswer(
                 self.seed,
                 asked,
                 answer,
-                tuple(self.judge.judge(answer)),
-                tuple(contradictions(answer)),
+                judged,
+                tuple(contradictions(plain)),
                 self._told_right(asked, answer),
             )
+
+    def _told(self, answer: dict[str, Any], plain: dict[str, Any], judged: Sequence[Judged]) -> Iterator[Judged]:
+        """What the model left as it was is judged as such, its own sentences by what they rest on."""
+        known = {claim["text"]: one for claim, one in zip(plain["claims"], judged, strict=True)}
+        right = [claim for claim in plain["claims"] if known[claim["text"]].outcome == "right"]
+        for claim in answer["claims"]:
+            if claim["text"] in known:
+                yield known[claim["text"]]
+                continue
+            cited = [line for each in claim["citations"] if (line := self.judge.line_of(each)) is not None]
+            yield judge_told(claim, cited, right, self.judge.log.services)
 
     def _told_right(self, asked: Asked, answer: dict[str, Any]) -> bool | None:
         if asked.words:

@@ -1,15 +1,18 @@
 """What the first screen shows: the question, its answer with numbered citations, and what to ask when nothing is."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.ask_step import OnStep, untold
 from api.content_ask import question_of
+from api.content_lines import whole_messages
 from api.line_json import incident_json
 from api.models import AskRequest
 from api.page.address import Address
 from api.page.asked import asked
 from api.page.incidents import Brief, Likeness, family_colour, likeness, lines_of
+from api.page.lines import Choice
 from api.parts import Dejalog
 
 SUGGESTIONS = (
@@ -20,6 +23,7 @@ SUGGESTIONS = (
     ("zh", "哪个服务内存溢出了?"),
 )
 LATEST = 5
+WINDOWS = (("1h", "Last hour"), ("24h", "24 hours"), ("7d", "7 days"), ("", "All retained data"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +36,11 @@ class Cited:
 
 @dataclasses.dataclass(frozen=True)
 class Citation:
-    """A line that proves something, under its number."""
+    """A line that proves something, under its number; `message` is what it says as it was written."""
 
     number: int
     line: Mapping[str, Any]
+    message: str
     link: str
 
 
@@ -59,6 +64,8 @@ class Answered:
     citations: tuple[Citation, ...]
     similar: tuple[Likeness, ...]
     next_queries: tuple[Next, ...]
+    windows: tuple[Choice, ...]
+    """Other windows to ask in."""
     patterns: tuple[tuple[Mapping[str, Any], str], ...]
     """With the link to each."""
 
@@ -73,10 +80,10 @@ class Front:
     latest: tuple[Brief, ...]
 
 
-def answer(dejalog: Dejalog, address: Address) -> Answered:
-    """The answer to the question of an address. Raises InputError."""
+def answer(dejalog: Dejalog, address: Address, on_step: OnStep = untold) -> Answered:
+    """The answer to the question of an address. Raises InputError, and what `on_step` raises."""
     wanted = asked(AskRequest, question=address.q, start=address.start, end=address.end)
-    found = dejalog.ask(question_of(wanted))
+    found = dejalog.ask(question_of(wanted), on_step)
     numbers = {line["id"]: number for number, line in enumerate(found["citations"], 1)}
     claims = [Cited(each["text"], tuple(numbers[one] for one in each["citations"])) for each in found["claims"]]
     facts = {each.incident_id: incident_json(each) for each in dejalog.generation().incidents}
@@ -86,9 +93,10 @@ def answer(dejalog: Dejalog, address: Address) -> Answered:
         lang="zh" if any("\u4e00" <= char <= "\u9fff" for char in address.q) else "en",
         opening=_opening(found["answer"], claims),
         claims=tuple(claims[1:]),
-        citations=tuple(Citation(numbers[each["id"]], each, f"/lines/{each['id']}") for each in found["citations"]),
+        citations=_citations(dejalog, found["citations"]),
         similar=tuple(likeness(dejalog, each, facts[each["incident_id"]]) for each in similar),
         next_queries=_next(found, [facts[each["incident_id"]] for each in similar]),
+        windows=_windows(address),
         patterns=tuple((each, f"/patterns/{each['pattern_id']}") for each in found["patterns"]),
     )
 
@@ -99,6 +107,23 @@ def _opening(whole: str, claims: list[Cited]) -> Cited:
         return Cited(whole, ())
     before, found, _ = whole.partition(claims[0].text)
     return Cited(before + claims[0].text if found else claims[0].text, claims[0].numbers)
+
+
+def _citations(dejalog: Dejalog, lines: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
+    """An answer quotes on one line; here a stack trace is shown as one."""
+    whole = whole_messages(dejalog, [each["id"] for each in lines])
+    return tuple(
+        Citation(number, each, whole.get(each["id"], each["message"]), f"/lines/{each['id']}")
+        for number, each in enumerate(lines, 1)
+    )
+
+
+def _windows(address: Address) -> tuple[Choice, ...]:
+    """The usual windows of a question, and all that is held, which is assumed where none is given."""
+    return tuple(
+        Choice(name, str(address.with_(start=text, end="")), address.start == text and not address.end)
+        for text, name in WINDOWS
+    )
 
 
 def _next(found: Mapping[str, Any], facts: list[Mapping[str, Any]]) -> tuple[Next, ...]:

@@ -11,7 +11,7 @@ from api.page.address import Address
 from api.page.asked import asked
 from api.page.chart import WIDTH, place
 from api.page.filters import ns_of, written
-from api.page.lines import Choice
+from api.page.lines import Choice, lines_total
 from api.parts import Dejalog
 from api.time_text import SECOND_NS
 
@@ -103,6 +103,8 @@ class OneIncident:
     likes: tuple[Likeness, ...]
     relatives: tuple[Mapping[str, Any], ...]
     lines: str
+    lines_held: int
+    """How many that link shows; retention makes them fewer than were mined."""
 
 
 def family_colour(family_id: str) -> int:
@@ -165,9 +167,12 @@ def _days(start_ns: int, end_ns: int) -> tuple[tuple[float, str], ...]:
 
 def lines_of(incident: Mapping[str, Any]) -> str:
     """The link to the lines of its services in its time."""
+    return str(_lines_address(incident))
+
+
+def _lines_address(incident: Mapping[str, Any]) -> Address:
     services = tuple(incident.get("services", ()))
-    shown = Address("/lines", start=incident["start"], end=incident["end"], order="oldest")
-    return str(shown.with_services(services))
+    return Address("/lines", start=incident["start"], end=incident["end"], order="oldest").with_services(services)
 
 
 def steps_of(onset: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
@@ -211,6 +216,7 @@ def find_incident(dejalog: Dejalog, incident_id: str) -> OneIncident:
     incident = incident_content(dejalog, incident_id).values["incident"]
     likes = similar_content(dejalog, asked(SimilarRequest, incident_id=incident_id, limit=4)).values["similar"]
     cascade, length_s = _cascade(incident)
+    lines = _lines_address(incident)
     return OneIncident(
         incident=incident,
         family=family_colour(incident["family_id"]),
@@ -218,7 +224,8 @@ def find_incident(dejalog: Dejalog, incident_id: str) -> OneIncident:
         cascade_s=length_s,
         likes=tuple(likeness(dejalog, each, each) for each in likes),
         relatives=tuple(each for each in incident["family"] if each["incident_id"] != incident_id),
-        lines=lines_of(incident),
+        lines=str(lines),
+        lines_held=lines_total(dejalog, lines),
     )
 
 
@@ -242,7 +249,7 @@ def _cascade(incident: Mapping[str, Any]) -> tuple[tuple[CourseRow, ...], float]
             for one in incident["deviations"]
             if one["service"] == each["service"]
         )
-        link = f"/lines/{each['line_id']}"
+        link = f"/lines/{each['line_id']}" if each["line_id"] else ""
         step = Step(each["service"], each["time"], each["after_s"], at(ns_of(each["time"])), link)
         kind = next((mark.kind for mark in marks if each["line_id"] in mark.deviation["evidence"]), "")
         rows.append(CourseRow(step, marks, evidence.get(each["line_id"]), kind))

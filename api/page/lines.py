@@ -181,6 +181,12 @@ def selection(address: Address) -> dict[str, Any]:
     return {name: getattr(address, name) for name in ("query", "start", "end", "service", "level", "pattern")}
 
 
+def lines_total(dejalog: Dejalog, address: Address) -> int:
+    """How many lines the screen at that address would find."""
+    total: int = search_content(dejalog, asked(SearchRequest, **selection(address), limit=1)).values["total"]
+    return total
+
+
 def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
     """One line of a list on the screen of `address`."""
     shown = address.at("/lines", start=address.start, end=address.end)

@@ -2,17 +2,20 @@
 
 import functools
 import gzip
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 from fastapi import Request
 from fastapi.responses import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import Headers
 
 from api.page import filters, text
 from api.page.address import Address
-from api.page.assets import address_of, styles, takes_gzip
+from api.page.assets import address_of, digest, styles, takes_gzip
 from api.page.session import is_session
-from api.reply import ERROR_HEADER, dejalog_error_reply
+from api.reply import ERROR_HEADER, JsonReply, dejalog_error_reply
 from ingest.errors import DejalogError
 from ingest.line import LEVELS
 
@@ -27,6 +30,8 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "Accept, Accept-Encoding, Cookie",
 }
+ASSETS_HEADER = "Dejalog-Page"
+"""Names the files that a page loads: one that is open learns from a part that the server has others by now."""
 LEAST_PACKED = 1000
 """Bytes below which packing gains nothing."""
 
@@ -60,7 +65,7 @@ def page_reply(request: Request, template: str, address: Address, *, status: int
     """A page of this template; `values` is what the template shows."""
     body = environment().get_template(template).render(address=address, has_session=is_session(request), **values)
     content = body.encode("utf-8", "replace")
-    headers = dict(HEADERS)
+    headers = {**HEADERS, ASSETS_HEADER: digest()}
     if len(content) >= LEAST_PACKED and takes_gzip(request):
         content = gzip.compress(content, compresslevel=5, mtime=0)
         headers["Content-Encoding"] = "gzip"
@@ -69,17 +74,27 @@ def page_reply(request: Request, template: str, address: Address, *, status: int
 
 def error_page(request: Request, error: DejalogError) -> Response:
     """What went wrong, for people, with the status that programs would get."""
-    as_json = dejalog_error_reply(error)
+    return explained(request, dejalog_error_reply(error))
+
+
+def explained(request: Request, as_json: JsonReply) -> Response:
+    """The page that says what an error reply says."""
+    error = orjson.loads(as_json.body)["error"]
     reply = page_reply(
         request,
         "error.html",
         Address(request.url.path),
         status=as_json.status_code,
-        title="Not found" if as_json.status_code == 404 else "This did not work",
-        message=str(error),
-        hint=getattr(error, "hint", ""),
+        title="Not found" if as_json.status_code == HTTPStatus.NOT_FOUND else "This did not work",
+        message=error["message"],
+        hint=error["hint"],
     )
-    for name in (ERROR_HEADER, "Retry-After"):
+    for name in (ERROR_HEADER, "Retry-After", "Allow"):
         if name in as_json.headers:
             reply.headers[name] = as_json.headers[name]
     return reply
+
+
+def wants_page(headers: Headers) -> bool:
+    """Whether a browser asks for something to show; programs, and our own modules, take other types."""
+    return "text/html" in headers.get("accept", "")

@@ -16,6 +16,8 @@ COOKIE = "dejalog_session"
 LASTS_S = 30 * 86400
 """How long a browser keeps it (a guess: a month of on-call)."""
 SESSION_PATH = "/session"
+GO_ON_PATH = "/session/go"
+"""Leads on to the address that it is given (`back`)."""
 OPEN_PREFIXES = ("/assets/",)
 """Needed by the page that asks for the token, and the same for everybody."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -44,6 +46,25 @@ def is_same_origin(headers: Headers) -> bool:
     except ValueError:  # `http://[`
         return False
     return origin.scheme in {"http", "https"} and origin.netloc == headers.get("host", "")
+
+
+def may_be_held_back(headers: Headers) -> bool:
+    """Whether the browser may have a cookie that it did not send, because a page of another site (a chat) led here.
+    What it opens of its own accord says `none`; over plain HTTP browsers do not tell.
+    """
+    is_opened = headers.get("sec-fetch-dest", "document") == "document"
+    return is_opened and headers.get("sec-fetch-site", "cross-site") == "cross-site"
+
+
+def own_referer(headers: Headers) -> str:
+    """The address of the page of this server that sent the request, else its front."""
+    try:
+        referer = urlsplit(headers.get("referer", ""))
+    except ValueError:  # `http://[`
+        return "/"
+    if referer.netloc != headers.get("host", ""):
+        return "/"
+    return own_path(referer.path + (f"?{referer.query}" if referer.query else ""))
 
 
 def is_right_token(given: str, token: str) -> bool:

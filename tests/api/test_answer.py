@@ -11,9 +11,11 @@ import polars as pl
 import pytest
 
 from api.answer import Answer, answer_json
+from api.ask_step import AskStep
 from index.embed_minilm import MiniLMEmbedder
 from index.line_store import LineFilter
 from index.pattern import PatternSet
+from ingest.errors import StoppedError
 from ingest.line import split_line_id
 from tests.api.small_shop import (
     AVALANCHE_NS,
@@ -365,3 +367,16 @@ def test_a_revision_names_what_the_answer_was_computed_from(shop: SmallShop) -> 
     assert answer.revision.startswith(shop.generation.id)
     other = dataclasses.replace(shop.generation, id="f" * 16)
     assert shop.ask(AVALANCHE_QUESTIONS[0], generation=other).revision.startswith("f" * 16)
+
+
+def test_each_step_is_told_as_it_begins_and_whoever_is_told_may_end_the_work(shop: SmallShop) -> None:
+    told: list[AskStep] = []
+    shop.ask(AVALANCHE_QUESTIONS[0], on_step=told.append)
+    assert told == ["read", "retrieve", "gather", "claim", "check"]
+
+    def give_up(step: AskStep) -> None:
+        if step == "gather":
+            raise StoppedError("nobody waits any more")
+
+    with pytest.raises(StoppedError):
+        shop.ask(AVALANCHE_QUESTIONS[0], on_step=give_up)

@@ -46,7 +46,7 @@ class Talk:
         return answer_turn(asked, self.kept, self.source())
 
     def source(self) -> Source:
-        def on_step(step: str) -> None:
+        def on_step(step: object) -> None:
             self.looks += step == "retrieve"
 
         generation = self.generation or self.shop.generation
@@ -224,7 +224,7 @@ def test_as_of_is_kept_to(shop: SmallShop) -> None:
 
 def test_where_nobody_noted_it_the_answer_says_so_and_shows_the_lines(tmp_path: Path) -> None:
     made = make_shop(tmp_path)
-    talk = Talk(made, generation=dataclasses.replace(made.generation, notes=()))
+    talk = Talk(made, generation=dataclasses.replace(made.generation, notes=(), id="unnoted"))
     talk.says("Has there been an avalanche?")
     answer = talk.says("how was it fixed?")
     assert (answer.verdict, answer.answer.startswith("Nobody has noted how it was fixed.")) == ("inconclusive", True)
@@ -235,10 +235,30 @@ def test_where_nobody_noted_it_the_answer_says_so_and_shows_the_lines(tmp_path: 
 def test_a_note_with_a_cause_is_no_answer_to_how_it_was_fixed(tmp_path: Path) -> None:
     made = make_shop(tmp_path)
     note = Note(note_id="n2", target=made.avalanche.incident_id, text="", cause="a full disk", time_ns=END_NS)
-    talk = Talk(made, generation=dataclasses.replace(made.generation, notes=(note,)))
+    talk = Talk(made, generation=dataclasses.replace(made.generation, notes=(note,), id="noted"))
     talk.says("Has there been an avalanche?")
     assert talk.says("why?").verdict == "found"
     assert talk.says("how was it fixed?").verdict == "inconclusive"
+
+
+def test_a_model_is_told_how_a_follow_up_was_understood_and_never_tells_small_talk_or_quoted_lines(
+    shop: SmallShop,
+) -> None:
+    told: list[str] = []
+
+    def tell(question: str, answer: Answer) -> Answer:
+        told.append(question)
+        return answer
+
+    talk = Talk(shop)
+    for says in ("Has there been an avalanche?", "and yesterday?", "hello", "show me the lines", "why?"):
+        source = dataclasses.replace(talk.source(), tell=tell)
+        answer = answer_turn(parts.Question(says, conversation_id="one"), talk.kept, source)
+        assert answer.answer
+    first, second, third = told
+    assert first == "Has there been an avalanche?"
+    assert second.startswith("and yesterday? (Read as: whether it has happened; about avalanche, ")
+    assert third.startswith("why? (Read as: why it happened; about incident ")
 
 
 def test_conversations_at_once_do_not_mix(shop: SmallShop) -> None:

@@ -214,7 +214,7 @@ class SlowDejalog:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._dejalog, name)
 
-    def ask(self, _question: Question, on_step: OnStep = untold) -> dict[str, Any]:
+    def ask(self, _question: Question, on_step: OnStep = untold, **_more: Any) -> dict[str, Any]:
         if self._fails:
             raise UnavailableError("what was said before is read: Redis is away", retry_after_s=2)
         self.began.set()

@@ -91,7 +91,7 @@ def test_a_secret_is_never_repeated_in_a_message() -> None:
 
 
 def test_other_programs_variables_are_left_alone() -> None:
-    assert read_settings({}, {"PATH": "/bin", "OPENAI_API_KEY": "x"}) == read_settings({}, {})
+    assert read_settings({}, {"PATH": "/bin", "OPENAI_ORG_ID": "x"}) == read_settings({}, {})
 
 
 def test_elasticsearch_without_an_address_is_told_before_anything_opens(tmp_path: Path) -> None:

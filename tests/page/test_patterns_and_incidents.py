@@ -86,6 +86,13 @@ def test_an_incident_shows_how_it_spread_what_changed_and_its_evidence(
     expect(page.locator("article.one")).to_be_visible()
 
 
+def test_a_service_of_which_no_line_is_kept_leads_nowhere(visit: Open, shop: Served) -> None:
+    for each in shop.http.get("/v1/incidents").json()["incidents"]:
+        onset = shop.http.get(f"/v1/incidents/{each['incident_id']}").json()["incident"]["onset"]
+        page = visit(f"/incidents/{each['incident_id']}")
+        assert page.locator(".cascade .cascade-head a").count() == sum(bool(one["line_id"]) for one in onset)
+
+
 def test_a_note_is_kept_by_a_form_and_shown(visit: Open, avalanche: str) -> None:
     page = visit(f"/incidents/{avalanche}")
     form = page.locator("form.note-form")

@@ -1,10 +1,11 @@
 """Signing in where a token is set: in a browser, and what other sites' pages would send."""
 
+import contextlib
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from api.page.session import COOKIE, session_value
 from tests.page.shop import Served, served
@@ -105,3 +106,62 @@ def test_the_page_that_asks_for_the_token_may_load_its_style(guarded: Served) ->
     assert page.status_code == 401
     style = page.text.split('rel="stylesheet" href="')[1].split('"')[0]
     assert httpx.get(guarded.url + style, trust_env=False).status_code == 200
+
+
+def test_a_link_of_another_site_leads_on_to_what_it_names(browser: Browser, guarded: Served) -> None:
+    with contextlib.closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.goto(f"{guarded.url}/session/go?back=/status")
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Status")).to_be_visible()
+        link = f'<a href="{guarded.url}/lines?query=behind&start=1h">look at this</a>'
+        page.route("http://chat.example/*", lambda route: route.fulfill(content_type="text/html", body=link))
+        page.goto("http://chat.example/room")
+        page.get_by_role("link").click()
+        expect(page.get_by_text("behind a token")).to_be_visible()
+        assert page.url == f"{guarded.url}/lines?query=behind&start=1h"
+
+
+def test_a_link_of_another_site_asks_who_is_not_signed_in_for_the_token_once(no_script: Page, guarded: Served) -> None:
+    link = f'<a href="{guarded.url}/status">look at this</a>'
+    no_script.route("http://chat.example/*", lambda route: route.fulfill(content_type="text/html", body=link))
+    no_script.goto("http://chat.example/room")
+    no_script.get_by_role("link").click()
+    no_script.get_by_label("Token").fill(TOKEN)
+    no_script.get_by_role("button", name="Sign in").click()
+    expect(no_script.get_by_role("heading", name="Status")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "refreshes"),
+    [
+        pytest.param("/lines?query=x", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}, True, id="link"),
+        pytest.param("/lines?query=x", {}, True, id="plain HTTP"),
+        pytest.param("/lines", {"Sec-Fetch-Site": "none", "Sec-Fetch-Dest": "document"}, False, id="typed"),
+        pytest.param("/lines", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"}, False, id="framed"),
+        pytest.param("/session/go?back=%2Flines", {}, False, id="the second time"),
+    ],
+)
+def test_only_what_a_browser_may_have_held_back_goes_on_and_once(
+    guarded: Served, path: str, sent: dict[str, str], refreshes: bool
+) -> None:
+    reply = httpx.get(guarded.url + path, headers={**HTML, "Sec-Fetch-Mode": "navigate", **sent}, trust_env=False)
+    assert reply.status_code == 401
+    assert reply.headers.get("refresh") == ("0; url=/session/go?back=%2Flines%3Fquery%3Dx" if refreshes else None)
+    assert ("<form" in reply.text) is not refreshes
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example", ""])
+def test_going_on_leads_only_to_this_server(signed_in: httpx.Client, back: str) -> None:
+    assert signed_in.get("/session/go", params={"back": back}).headers["location"] == "/"
+
+
+def test_a_form_sent_with_an_outdated_cookie_is_told_in_words(guarded: Served) -> None:
+    headers = {**HTML, "Origin": guarded.url, "Referer": f"{guarded.url}/incidents/x?said=note"}
+    cookies = {COOKIE: session_value(b"another")}
+    where = f"{guarded.url}/incidents/x/notes"
+    reply = httpx.post(where, data={"cause": "a"}, headers=headers, cookies=cookies, trust_env=False)
+    assert reply.status_code == 401
+    assert "what you sent was not kept" in reply.text
+    assert 'name="back" value="/incidents/x?said=note"' in reply.text

@@ -67,7 +67,7 @@ async function show(address) {
     found.removeAttribute("aria-busy");
     if (!(error instanceof PartError)) throw error;
     shown = "";
-    notify(`${error.message} What is shown is older.`, { name: "Try again", act: () => show(address) });
+    notify(`${error.message} What is shown is older.`, { name: "Try again", act: () => show(address), again: true });
   }
 }
 
