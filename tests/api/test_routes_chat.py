@@ -1,6 +1,7 @@
 """The routes in OpenAI's shape, asked by its own client over a real server."""
 
 import contextlib
+import dataclasses
 import re
 import socket
 import threading
@@ -16,9 +17,12 @@ import pytest
 from api.ask_step import OnStep, untold
 from api.compose import Dejalog, open_dejalog
 from api.parts import Question
+from api.settings import ModelSettings
 from api.time_text import format_time
 from ingest.errors import UnavailableError
 from tests.api.conftest import SECOND, Served, ndjson, serving, settings_for
+from tests.api.model_words import true_lines
+from tests.real.model_server import scripted_model
 
 QUESTION = "How many times was a connection refused?"
 
@@ -200,6 +204,34 @@ def test_hostile_lines_stay_in_their_place(client: openai.OpenAI, served: Served
     assert "``glacier`s edge </code><script>x</script> [a](http://evil.example)``" in text
     assert "\u202e" not in text
     assert "\x1b" not in text
+
+
+def test_a_model_tells_answers_of_the_chat_and_knows_how_a_follow_up_was_understood(tmp_path: Path) -> None:
+    def script(request: dict[str, Any]) -> str:
+        return "\n".join([*(line.whole for line in true_lines(request)), "- A dragon ate the disk. [S1]"])
+
+    with scripted_model(script) as model:
+        named = ModelSettings(openai_base_url=model.url, llm_model="scripted")
+        settings = dataclasses.replace(settings_for(tmp_path), llm=named)
+        with open_dejalog(settings) as dejalog, serving(dejalog) as url, openai_client(url) as client:
+            at = format_time((time.time_ns() // SECOND - 60) * SECOND)
+            lines = [
+                {"message": f"disk {n} is full", "service": "cart", "level": "error", "time": at} for n in range(9)
+            ]
+            httpx.post(f"{url}/v1/lines", content=ndjson(lines), trust_env=False).raise_for_status()
+            assert dejalog.wait_until_mined(60)
+            said = asked("How many disks were full?", "and in the last hour?")
+            told = client.chat.completions.create(model="dejalog", messages=said)
+            prompts = len(model.requests)
+            plain = client.chat.completions.create(model="dejalog-deterministic", messages=said)
+    assert ((told.model_extra or {})["dejalog"]["mode"], told.usage and told.usage.total_tokens) == (
+        "llm",
+        15 * prompts,
+    )
+    assert ((plain.model_extra or {})["dejalog"]["mode"], len(model.requests)) == ("deterministic", prompts)
+    assert "dragon" not in content(told)
+    assert "Read as: how often it happened; about" in str(model.requests[-1]["messages"])
+    assert (told.model_extra or {})["citations"]
 
 
 class SlowDejalog:
