@@ -215,7 +215,7 @@ def test_a_model_tells_answers_of_the_chat_and_knows_how_a_follow_up_was_underst
         settings = dataclasses.replace(settings_for(tmp_path), llm=named)
         with open_dejalog(settings) as dejalog, serving(dejalog) as url, openai_client(url) as client:
             at = format_time((time.time_ns() // SECOND - 60) * SECOND)
-            lines = [
+            lines: list[dict[str, object]] = [
                 {"message": f"disk {n} is full", "service": "cart", "level": "error", "time": at} for n in range(9)
             ]
             httpx.post(f"{url}/v1/lines", content=ndjson(lines), trust_env=False).raise_for_status()
