@@ -118,7 +118,6 @@ class Answer:
     citations: tuple[EvidenceLine, ...]
     patterns: tuple[AnsweredPattern, ...]
     similar: tuple[Similar, ...]
-    documents: tuple[AnsweredDocument, ...]
     next_queries: tuple[str, ...]
     read_as: str
     revision: str
@@ -130,10 +129,11 @@ class Answer:
     hypotheses: tuple[Hypothesis, ...] = ()
     """The likeliest first."""
     looks: tuple[Look, ...] = ()
+    documents: tuple[AnsweredDocument, ...] = ()
 
 
 def ask(
-    question: str,
+    question: str | Question,
     *,
     store: LineStore,
     generation: Generation,
@@ -147,8 +147,10 @@ def ask(
     on_step: OnStep = untold,
 ) -> Answer:
     """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store. No model
-    is asked: api/llm_answer.py has one tell what this answer says. `on_step` is called as each
-    step begins; what it raises ends the work.
+    is asked: api/llm_answer.py has one tell what this answer says.
+
+    A question that is read already is taken as it is: `start_ns`, `end_ns` and `services` are for one in words.
+    `on_step` is called as each step begins; what it raises ends the work.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
@@ -197,7 +199,7 @@ class _Prepared:
 
 
 def _prepare(
-    question: str,
+    question: str | Question,
     store: LineStore,
     generation: Generation,
     embedder: Embedder,
@@ -211,15 +213,18 @@ def _prepare(
     """Read the question, retrieve, choose, gather, draft."""
     on_step("read")
     index = retrieval_of(generation, own_glossary(), settings.retrieve)
-    read = read_question(
-        question,
-        now_ns=as_of_ns,
-        glossary=index.glossary,
-        services=index.services,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        only_services=services,
-    )
+    if isinstance(question, Question):
+        read = question
+    else:
+        read = read_question(
+            question,
+            now_ns=as_of_ns,
+            glossary=index.glossary,
+            services=index.services,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            only_services=services,
+        )
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
     on_step("retrieve")
     with trace.span("question.retrieve") as step:
@@ -261,7 +266,7 @@ def _answer(prepared: _Prepared, checked: Checked, generation: Generation, as_of
     claims = tuple(dict.fromkeys(AnsweredClaim(claim.text, claim.citations) for claim in checked.claims))
     return Answer(
         kind=question.intent,
-        answer=_told([*headline, *(claim.text for claim in claims)], question.reply_in),
+        answer=told_as_text([*headline, *(claim.text for claim in claims)], question.reply_in),
         language=question.reply_in,
         headline=tuple(headline),
         verdict=verdict,
@@ -271,13 +276,13 @@ def _answer(prepared: _Prepared, checked: Checked, generation: Generation, as_of
         end_ns=evidence.span.end_ns,
         assumed=question.assumed,
         claims=claims,
-        citations=_in_order(checked),
+        citations=in_order(checked),
         patterns=patterns,
         similar=drafted.similar if verdict != "not_found" else (),
         documents=_documents(prepared, checked, generation),
         next_queries=_next_queries(question, verdict, choice, patterns),
         read_as=describe(question, this_incident="" if choice.this is None else choice.this.incident_id),
-        revision=f"{generation.id}-{_fingerprint(evidence.high_water)}",
+        revision=f"{generation.id}-{fingerprint(evidence.high_water)}",
         as_of_ns=as_of_ns,
         dropped_claims=checked.dropped,
         took_ms=0,
@@ -289,7 +294,7 @@ def told_anew(answer: Answer, claims: tuple[AnsweredClaim, ...], lines: Iterable
     known = {line.id: line for line in (*answer.citations, *lines)}
     supposed = [claim for each in answer.hypotheses for claim in (*each.speaks_for, *each.speaks_against)]
     cited = dict.fromkeys(line for claim in (*claims, *supposed) for line in claim.citations)
-    text = _told([*answer.headline, *(claim.text for claim in claims)], answer.language)
+    text = told_as_text([*answer.headline, *(claim.text for claim in claims)], answer.language)
     return dataclasses.replace(answer, answer=text, claims=claims, citations=tuple(known[line] for line in cited))
 
 
@@ -310,14 +315,14 @@ def _documents(prepared: _Prepared, checked: Checked, generation: Generation) ->
     )
 
 
-def _told(sentences: Sequence[str], language: Language) -> str:
+def told_as_text(sentences: Sequence[str], language: Language) -> str:
     """One text; what ends in a quotation is ended as a sentence."""
     stop = say("unit.stop", language)
     ended = (text if text.endswith(_ENDS) else text + stop for text in sentences)
     return say("unit.sentence", language).join(ended)
 
 
-def _in_order(checked: Checked) -> tuple[EvidenceLine, ...]:
+def in_order(checked: Checked) -> tuple[EvidenceLine, ...]:
     """The cited lines in the order in which the claims speak of them."""
     cited = dict.fromkeys(line for claim in checked.claims for line in claim.citations)
     return tuple(checked.lines[line] for line in cited)
@@ -344,7 +349,8 @@ def _patterns(found: Candidates, evidence: Evidence) -> tuple[AnsweredPattern, .
     )
 
 
-def _fingerprint(high_water: HighWater) -> str:
+def fingerprint(high_water: HighWater) -> str:
+    """The part of a revision that tells what the store held."""
     text = f"{high_water.lines} {high_water.first_ns} {high_water.last_ns}"
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 

@@ -46,14 +46,15 @@ def _levels(values: list[str]) -> list[str]:
     return [LEVEL_NAMES[value.lower()] for value in values]
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """The same text. Raises ValueError for one with characters that no store keeps."""
     if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError("it holds a character that cannot be kept")
     return value
 
 
-Text = Annotated[str, StringConstraints(max_length=8192), AfterValidator(_storable)]
-Short = Annotated[str, StringConstraints(max_length=512), AfterValidator(_storable)]
+Text = Annotated[str, StringConstraints(max_length=8192), AfterValidator(storable)]
+Short = Annotated[str, StringConstraints(max_length=512), AfterValidator(storable)]
 Time = Annotated[Annotated[str, StringConstraints(max_length=64)], BeforeValidator(_as_text)]
 Duration = Annotated[Annotated[str, StringConstraints(max_length=32)], BeforeValidator(_as_text)]
 Names = Annotated[
@@ -212,7 +213,9 @@ class AskRequest(Span):
     question: Text
     as_of: Time | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
-    conversation_id: Short = ""
+    conversation_id: Short = Field(
+        "", description="Goes on with that conversation; `new` begins one. The reply tells its id."
+    )
 
 
 class NoteRequest(Request):
@@ -230,7 +233,7 @@ class NoteRequest(Request):
 class DocumentRequest(Request):
     """A post-mortem or a runbook in Markdown."""
 
-    source: Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_storable)] = Field(
+    source: Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(storable)] = Field(
         description="What it is known by, e.g. `post-mortems/2026-03-payments.md`; the same again takes its place."
     )
     content: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)] = Field(description="Its text.")
@@ -257,7 +260,7 @@ class FeedbackRequest(Request):
 class ViewRequest(Span):
     """A saved view: a query under a name."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
     query: Text = "*"
     service: Names = []
     level: Levels = []

@@ -138,8 +138,11 @@ class Question:
     as_of_ns: int | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
     conversation_id: str = ""
+    """Of the conversation that it goes on with; what answers it is kept there."""
     services: tuple[str, ...] = ()
-    """Only these, where others than its words say which."""
+    """Only these; empty: all that there are."""
+    before: tuple[str, ...] = ()
+    """What the asker said before, oldest first, where the caller keeps the conversation."""
 
 
 class Dejalog(Protocol):

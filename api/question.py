@@ -10,6 +10,7 @@ from api.question_service import named_services
 from api.question_time import LATELY, named_time
 from api.question_words import (
     ANYTHING,
+    ASKS_FOR_LINES,
     CAUSE,
     CONSEQUENCE,
     FILLER,
@@ -34,6 +35,8 @@ from index.glossary import Glossary, Match
 from index.words import HAN, STOP_WORDS, words
 
 Intent = Literal["recall", "count", "first", "last", "changed", "list"]
+Wants = Literal["", "cause", "fix"]
+Carried = Literal["topic", "services", "window", "intent", "pattern", "incident"]
 Weight = Literal["telling", "broad", "word"]
 _Place = tuple[int, int]
 """Where in the question: start and end."""
@@ -94,6 +97,15 @@ class Question:
     """The text without its words of time, for the word arm."""
     spoken: str
     """`focus` in English, for a model that knows English only."""
+    asks_for_lines: bool = False
+    subject: str = ""
+    """The incident that is asked about, by id, where one is at hand (api/conversation.py)."""
+    wants: Wants = ""
+    """What of the subject is asked for; empty: all of it."""
+    pattern_ids: tuple[str, ...] = ()
+    """The patterns that are asked about, where they are at hand."""
+    carried: tuple[Carried, ...] = ()
+    """What stands here because the turns before said it."""
 
 
 def read_question(
@@ -147,6 +159,7 @@ def read_question(
         is_about_anything=is_about_anything,
         focus=focus,
         spoken=focus if language == "en" else glossary.english_of(focus),
+        asks_for_lines=bool(ASKS_FOR_LINES.search(text)),
     )
 
 
@@ -191,13 +204,26 @@ def describe(question: Question, *, this_incident: str = "") -> str:
         about.append(say("read.this_incident", language, id=this_incident))
     elif question.like_this:
         about.append(say("read.this_kind", language))
-    return say(
+    if question.subject:
+        about = [say("read.subject", language, id=question.subject)]
+    if question.pattern_ids:
+        about = [say("read.pattern", language, id=each) for each in question.pattern_ids]
+    whole = say(
         "read.whole",
         language,
-        intent=say(f"read.intent_{question.intent}", language),
+        intent=say(f"read.intent_{question.wants or question.intent}", language),
         about=listed(about, language) or say("read.about_nothing", language),
         window=_window_said(question),
     )
+    return whole + carried_said(question.carried, language)
+
+
+def carried_said(carried: Sequence[Carried], language: Language) -> str:
+    """What was taken over from the turns before, as a sentence that follows others; empty where nothing was."""
+    if not carried:
+        return ""
+    names = [say(f"read.carried_{each}", language) for each in carried]
+    return say("unit.sentence", language) + say("read.carried", language, what=listed(names, language))
 
 
 def _window_said(question: Question) -> str:

@@ -267,6 +267,21 @@ class RetrieveSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ConversationSettings:
+    """How long it is remembered what a conversation is about."""
+
+    conversation_idle: float = setting(
+        1800.0, text.read_duration, "a duration", "After this silence what a conversation was about is forgotten."
+    )
+    conversation_most: int = setting(
+        2000,
+        text.read_count,
+        "a whole number from 1",
+        "Most conversations that are remembered at once; the longest silent are forgotten first.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelSettings:
     """Which language model writes answers, if any, and how long it is waited for."""
 
@@ -298,7 +313,10 @@ class ModelSettings:
         20.0, text.read_duration, "a duration", "The longest that a question waits for the model, tries included."
     )
     llm_budget: int = setting(
-        4000, text.read_budget, "2000 or 4000", "Tokens of a question, its evidence and the answer together; rounds of looking for more add their own."
+        4000,
+        text.read_budget,
+        "2000 or 4000",
+        "Tokens of a question, its evidence and the answer together; rounds of looking for more add their own.",
     )
     llm_answer_tokens: int = setting(
         800, text.read_count, "a whole number from 1", "The most tokens that it may write, its thoughts included."
@@ -322,6 +340,7 @@ class Settings:
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
     watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
+    conversation: ConversationSettings = dataclasses.field(default_factory=ConversationSettings)
     llm: ModelSettings = dataclasses.field(default_factory=ModelSettings)
     notify: NotifySettings = dataclasses.field(default_factory=NotifySettings)
 
