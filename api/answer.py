@@ -439,7 +439,7 @@ def _model_json(answer: Answer, use: ModelUse) -> Mapping[str, Any]:
             }
             for each in answer.hypotheses
         ],
-        "steps": [dataclasses.asdict(look) for look in answer.looks],
+        "looks": [dataclasses.asdict(look) for look in answer.looks],
     }
 
 

@@ -23,6 +23,8 @@ class Address:
     q: str = ""
     """The question."""
     query: str = ""
+    mode: str = ""
+    """How a question is answered: `llm` has a language model look for more."""
     start: str = ""
     end: str = ""
     service: tuple[str, ...] = ()
