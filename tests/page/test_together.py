@@ -262,6 +262,7 @@ def test_j_goes_over_the_edge_of_a_stretch(page: Page, server: Served) -> None:
     scrolled_on(page, 3)
     last = page.locator(".stretch").nth(1).locator("a.when").last
     last.focus()
+    page.evaluate(SETTLED)
     page.keyboard.press("j")
     expect(page.locator(".stretch").nth(2).locator("a.when").first).to_be_focused()
 
