@@ -100,7 +100,7 @@ def scrolled(page: Page) -> dict[str, Any]:
         "frames": len(frames),
         "frame_p95_ms": round(frames[int(len(frames) * 0.95)], 1),
         "longest_frame_ms": round(frames[-1], 1),
-        "work_ms_per_100_lines": round((worked_ms(devtools) - before_ms) / page.locator(".slot").count(), 1),
+        "work_ms_per_100_lines": round((worked_ms(devtools) - before_ms) / page.locator(".stretch").count(), 1),
         "load": [round(each, 1) for each in os.getloadavg()],
         "most_rows": seen["rows"],
         "most_elements": seen["elements"],

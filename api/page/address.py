@@ -68,6 +68,8 @@ class Address:
                 )
             kept = value[:MOST_CHARACTERS].replace("\x00", "")
             values[name] = (*values.get(name, ()), kept) if name in _LISTS else kept
+        if values.get("end") or values.get("cursor"):
+            values.pop("live", None)
         zone = zone_of(values.get("zone", ""))
         values |= {name: with_offset(values[name], zone) for name in ("start", "end") if name in values}
         return cls(path, **{**values, "zone": zone_name(zone)})

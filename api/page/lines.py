@@ -30,8 +30,8 @@ ROW_FIELDS = 20
 """Of the fields of a line in a list; all are on the line's own screen."""
 MOST_LINKED = 100
 """Characters of a value that can be filtered by a link."""
-STREAMED = ("query", "start", "service", "level", "pattern", "order", "live")
-"""What the rows of a live list depend on, their links included."""
+STREAMED = ("query", "start", "service", "level", "pattern", "order", "live", "zone", "columns", "wrap")
+"""What the rows of a live list depend on: their links, cells and times included."""
 RANGES = (("15m", "15 minutes"), ("1h", "1 hour"), ("6h", "6 hours"), ("24h", "24 hours"), ("7d", "7 days"))
 
 
@@ -174,7 +174,7 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
         window=window,
         next_page=str(address.with_(cursor=cursor, order=order)) if cursor else "",
         earlier=_moved(address, start_ns - width_ns, start_ns),
-        later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
+        later=_moved(address, end_ns, end_ns + width_ns) if address.end and end_ns < time.time_ns() else "",
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
         columns=offered(page.values["lines"], address),
         newest="" if page.values["lines"] else _newest(dejalog, address, end_ns),

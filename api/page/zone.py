@@ -18,7 +18,8 @@ def zone_of(name: str) -> dt.tzinfo:
     """The zone of that name, in any case; UTC where none is given. Raises InputError."""
     known = _names().get(name.strip().lower())
     if known is None:
-        raise InputError(f"zone: {name[:80]!r} is not a time zone", hint=f"accepted are {_accepted()}")
+        accepted = "names of the IANA database such as Europe/Berlin or Asia/Shanghai, and UTC"
+        raise InputError(f"zone: {name[:80]!r} is not a time zone", hint=f"accepted are {accepted}")
     return dt.UTC if known == UTC else zoneinfo.ZoneInfo(known)
 
 
@@ -84,9 +85,3 @@ def _offset_text(offset: dt.timedelta) -> str:
 def _names() -> dict[str, str]:
     names = {each.lower(): each for each in zoneinfo.available_timezones()}
     return {**names, "": UTC, "utc": UTC, "z": UTC}
-
-
-def _accepted() -> str:
-    if "europe/berlin" in _names():
-        return "names of the IANA database such as Europe/Berlin or Asia/Shanghai, and UTC"
-    return "UTC only: this machine has no time zone database (Debian: tzdata; or `pip install tzdata`)"

@@ -30,7 +30,7 @@ def choose(page: Page, window: str) -> None:
 
 
 def is_shown(page: Page, window: str) -> None:
-    expect(page.locator(".choices [aria-current]")).to_have_text(window)
+    expect(page.get_by_role("list", name="Window").locator("[aria-current]")).to_have_text(window)
 
 
 def test_what_takes_a_moment_is_shown_as_busy_and_what_takes_long_says_so(lines: Page, network: BadNetwork) -> None:

@@ -113,7 +113,9 @@ def test_a_click_on_a_bar_shows_its_lines(lines: Page) -> None:
 
 
 def test_what_is_under_the_pointer_is_told_with_its_levels(lines: Page) -> None:
-    chart(lines).hover(position={"x": 30, "y": 50})
+    box = chart(lines).bounding_box()
+    assert box is not None
+    lines.mouse.move(box["x"] + 30, box["y"] + 50)
     expect(lines.locator(".chart .tip")).to_have_text(
         re.compile(r"^20\d\d-\d\d-\d\d \d\d:00:00: 9 lines, error 3, warn 3, info 3$")
     )
@@ -207,6 +209,7 @@ def test_a_window_in_the_future_is_empty_and_leads_back(fortnight: Served, with_
 def test_the_links_of_the_export_carry_what_is_shown(fortnight: Served, with_script: Page) -> None:
     with_script.goto(fortnight.url + days(0, 2) + "&query=line&level=error&level=warn&order=oldest")
     shown = total(with_script)
+    with_script.get_by_text("More", exact=True).click()
     for name, form in (("Export NDJSON", "ndjson"), ("Export CSV", "csv")):
         with with_script.expect_download() as waiting:
             with_script.get_by_role("link", name=name).click()

@@ -63,10 +63,12 @@ def test_each_line_takes_one_row_where_it_is_wanted(visit: Open, orders: str) ->
     page = visit(orders)
     row = page.locator("ol.lines .line").first
     wrapped = row.evaluate("each => each.offsetHeight")
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="One row a line").click()
     assert "wrap=no" in page.url
     assert row.evaluate("each => each.offsetHeight") < wrapped / 2
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="Wrap lines").click()
     assert row.evaluate("each => each.offsetHeight") == wrapped
 

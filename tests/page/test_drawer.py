@@ -1,6 +1,7 @@
 """One line beside the list: in the address, closed by going back, and a page of its own without JavaScript."""
 
 import contextlib
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -51,7 +52,7 @@ def test_it_is_closed_by_key_or_button_and_the_focus_returns(lines: Page, way: s
         drawer.get_by_role("button", name="Close").click()
     expect(drawer).to_have_count(0)
     expect(link).to_be_focused()
-    lines.wait_for_function("!location.search.includes('line=')")
+    expect(lines).to_have_url(re.compile(r"^(?!.*[?&]line=)"))
 
 
 def test_its_address_opens_it_again_and_closing_stays_on_the_list(lines: Page, shop: Served) -> None:
@@ -63,7 +64,7 @@ def test_its_address_opens_it_again_and_closing_stays_on_the_list(lines: Page, s
     expect(lines.locator("#drawer .one")).to_be_visible()
     lines.keyboard.press("Escape")
     expect(lines.locator("#drawer")).not_to_be_visible()
-    lines.wait_for_function("!location.search.includes('line=')")
+    expect(lines).to_have_url(re.compile(r"^(?!.*[?&]line=)"))
     assert lines.locator("ol.lines li").count() == 100
 
 

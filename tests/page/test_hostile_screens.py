@@ -132,12 +132,12 @@ def test_no_line_and_no_pattern_has_a_screen_that_does(page: Page, hostile: Serv
 def test_what_modules_put_in_place_is_text_too(page: Page, hostile: Served) -> None:
     page.goto(f"{hostile.url}/lines?start=4h")
     page.evaluate("document.documentElement.dataset.mark = 'kept'")
-    page.get_by_role("searchbox", name="Query").fill(f'"{MARKUP}" level:error')
-    page.get_by_role("searchbox", name="Query").press("Enter")
+    page.get_by_label("Query", exact=True).fill(f'"{MARKUP}" level:error')
+    page.get_by_label("Query", exact=True).press("Enter")
     expect(page.locator(".legend li")).to_have_text(["error"])
     check(page)
-    page.get_by_role("searchbox", name="Query").fill(f"level:({MARKUP}{TURNED}")
-    page.get_by_role("searchbox", name="Query").press("Enter")
+    page.get_by_label("Query", exact=True).fill(f"level:({MARKUP}{TURNED}")
+    page.get_by_label("Query", exact=True).press("Enter")
     expect(page.locator(".fault mark")).to_be_visible()
     assert page.evaluate("document.documentElement.dataset.mark") == "kept"
     assert page.evaluate(FOREIGN) == []

@@ -56,10 +56,10 @@ def numbers(page: Page) -> list[int]:
 
 def scrolled_on(page: Page, stretches: int) -> None:
     """Go to the end again and again until there are that many stretches of a hundred rows."""
-    while page.locator(".slot").count() < stretches:
-        there = page.locator(".slot").count()
+    while page.locator(".stretch").count() < stretches:
+        there = page.locator(".stretch").count()
         page.evaluate("scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' })")
-        expect(page.locator(f".slot:nth-child({there + 1})")).to_be_attached()
+        expect(page.locator(f".stretch:nth-child({there + 1})")).to_be_attached()
 
 
 def test_many_pages_are_scrolled_through_without_a_gap_or_a_repeat_and_few_are_held(page: Page) -> None:
@@ -98,10 +98,10 @@ def test_what_is_read_stays_where_it_is_while_pages_come_and_go(page: Page) -> N
 def test_a_reader_who_stands_at_the_end_is_not_carried_on(page: Page) -> None:
     page.evaluate("scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' })")
     there = page.evaluate("scrollY")
-    expect(page.locator(".slot").nth(1)).to_be_attached()
+    expect(page.locator(".stretch").nth(1)).to_be_attached()
     expect(page.locator("nav.pages")).not_to_be_in_viewport(timeout=30_000)
     assert abs(page.evaluate("scrollY") - there) < 1
-    assert page.locator(".slot").count() < 5
+    assert page.locator(".stretch").count() < 5
 
 
 def test_home_leads_back_to_the_newest_line_and_end_further_on(page: Page) -> None:
@@ -112,9 +112,9 @@ def test_home_leads_back_to_the_newest_line_and_end_further_on(page: Page) -> No
     newest = page.locator(NEWEST, has_text=f"request {LINES - 1} ")
     expect(newest).to_be_in_viewport()
     expect(page.locator("nav.pages")).not_to_be_in_viewport(timeout=30_000)
-    there = page.locator(".slot").count()
+    there = page.locator(".stretch").count()
     page.keyboard.press("End")
-    expect(page.locator(".slot").nth(there)).to_be_attached()
+    expect(page.locator(".stretch").nth(there)).to_be_attached()
 
 
 def test_the_last_line_is_reached_and_nothing_leads_on_from_it(with_script: Page, long: Served) -> None:
@@ -209,9 +209,9 @@ def test_a_page_that_cannot_be_fetched_is_told_and_fetched_when_asked_again(page
     page.keyboard.press("End")
     expect(page.locator("#notice")).to_contain_text("cannot be reached")
     page.context.set_offline(False)
-    there = page.locator(".slot").count()
+    there = page.locator(".stretch").count()
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator(".slot").nth(there)).to_be_attached()
+    expect(page.locator(".stretch").nth(there)).to_be_attached()
     expect(page.locator("#notice")).to_be_empty()
 
 

@@ -202,9 +202,9 @@ def test_hostile_lines_come_as_text(with_script: Page, server: Served, service: 
     page = opened(with_script, server.url, service)
     push(server.url, service, *MESSAGES.values())
     expect(page.locator("li.line")).to_have_count(len(MESSAGES))
-    assert page.locator("main script, main img, .slots svg").count() == 0
-    assert "<script>alert(1)</script>" in page.locator(".slots").inner_text()
-    assert "[U+202E]" in page.locator(".slots").inner_text()
+    assert page.locator("main script, main img, .stretches svg").count() == 0
+    assert "<script>alert(1)</script>" in page.locator(".stretches").inner_text()
+    assert "[U+202E]" in page.locator(".stretches").inner_text()
 
 
 def test_a_cut_connection_is_told_and_resumed_with_each_line_once(

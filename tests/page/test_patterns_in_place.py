@@ -43,7 +43,7 @@ def pushed(shop: Served, service: str, messages: list[str]) -> list[str]:
 
 def test_a_filter_an_order_and_back_change_the_list_in_place(patterns: Page) -> None:
     whole = patterns.locator("tfoot").text_content() or ""
-    box = patterns.get_by_role("searchbox", name="Query")
+    box = patterns.get_by_label("Query", exact=True)
     box.fill("level:error")
     box.press("Enter")
     expect(patterns.locator("tfoot")).not_to_have_text(whole)

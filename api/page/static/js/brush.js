@@ -5,8 +5,8 @@ import { onPart } from "./parts.js";
 
 /**
  * A drawing, and what is chosen in it. Buckets are counted from the epoch, in steps; most have a bar.
- * @typedef {{chart: HTMLElement, band: HTMLElement, tip: HTMLElement, start: string, end: string, stepMs: number,
- *   bars: Map<number, {start: string, end: string, text: string}>, first: number, last: number, from: number, at: number,
+ * @typedef {{chart: HTMLElement, handle: HTMLElement, band: HTMLElement, tip: HTMLElement, start: string, end: string, stepMs: number,
+ *   bars: Map<number, {start: string, end: string, text: string}>, clock: Intl.DateTimeFormat, first: number, last: number, from: number, at: number,
  *   pointer: number | null, originX: number, isDrag: boolean}} Brush
  */
 
@@ -48,23 +48,24 @@ function prepare(part) {
   const chart = part.querySelector(".chart");
   if (!(chart instanceof HTMLElement)) return;
   brush = read(chart);
-  chart.tabIndex = 0;
-  chart.setAttribute("role", "slider");
-  chart.setAttribute(
+  const handle = brush.handle; // not the drawing itself: a slider may hold no links, which the bars are
+  handle.tabIndex = 0;
+  handle.setAttribute("role", "slider");
+  handle.setAttribute(
     "aria-label",
     "Lines over time: arrows move, with Shift they extend, Enter zooms in, minus zooms out",
   );
-  chart.setAttribute("aria-valuemin", "1");
-  chart.setAttribute("aria-valuemax", String(brush.last - brush.first + 1));
+  handle.setAttribute("aria-valuemin", "1");
+  handle.setAttribute("aria-valuemax", String(brush.last - brush.first + 1));
   describe(brush);
-  chart.append(brush.band, brush.tip);
+  chart.append(brush.band, brush.tip, handle);
   chart.addEventListener("pointerdown", onDown);
   chart.addEventListener("pointerleave", onLeave);
   chart.addEventListener("dragstart", (event) => event.preventDefault()); // bars are links, which browsers drag away
-  chart.addEventListener("keydown", onKey);
-  chart.addEventListener("focus", () => brush && chart.matches(":focus-visible") && paint(brush));
-  chart.addEventListener("blur", cancel);
-  if (focusNext && document.activeElement === document.body) chart.focus();
+  handle.addEventListener("keydown", onKey);
+  handle.addEventListener("focus", () => brush && handle.matches(":focus-visible") && paint(brush));
+  handle.addEventListener("blur", cancel);
+  if (focusNext && document.activeElement === document.body) handle.focus();
   focusNext = false;
 }
 
@@ -86,12 +87,14 @@ function read(chart) {
   const first = Math.floor(Date.parse(start) / stepMs);
   const last = Math.max(Math.ceil(Date.parse(end) / stepMs) - 1, first);
   const [band, tip] = [document.createElement("div"), document.createElement("div")];
+  const handle = document.createElement("div");
+  handle.className = "handle";
   band.className = "band";
   tip.className = "tip";
   band.hidden = true;
   tip.hidden = true;
   const chosen = { from: last, at: last, pointer: null, originX: 0, isDrag: false };
-  return { chart, band, tip, start, end, stepMs, bars, first, last, ...chosen };
+  return { chart, handle, band, tip, start, end, stepMs, bars, clock: clockOfZone(), first, last, ...chosen };
 }
 
 /** @param {PointerEvent} event */
@@ -135,7 +138,7 @@ function onClick(event) {
 }
 
 function onLeave() {
-  if (brush && brush.pointer === null && brush.chart !== document.activeElement) hide(brush);
+  if (brush && brush.pointer === null && brush.handle !== document.activeElement) hide(brush);
 }
 
 /** @param {KeyboardEvent} event */
@@ -197,16 +200,16 @@ function paint(found) {
   found.band.style.left = `${left * 100}%`;
   found.band.style.width = `${(right - left) * 100}%`;
   describe(found);
-  say(found, found.chart.getAttribute("aria-valuetext") ?? "", (left + right) / 2);
+  say(found, found.handle.getAttribute("aria-valuetext") ?? "", (left + right) / 2);
 }
 
 /** For screen readers: the bar, or from when to when and how long. @param {Brush} found */
 function describe(found) {
   const { start, end } = windowOf(found, found.from, found.at);
-  const range = `${clock(start)} to ${clock(end)}, ${length(start, end)}`;
+  const range = `${clock(found, start)} to ${clock(found, end)}, ${length(start, end)}`;
   const isRange = found.from !== found.at || found.isDrag;
-  found.chart.setAttribute("aria-valuenow", String(found.at - found.first + 1));
-  found.chart.setAttribute("aria-valuetext", isRange ? range : told(found, found.at));
+  found.handle.setAttribute("aria-valuenow", String(found.at - found.first + 1));
+  found.handle.setAttribute("aria-valuetext", isRange ? range : told(found, found.at));
 }
 
 /**
@@ -214,7 +217,7 @@ function describe(found) {
  * @param {number} bucket
  */
 function told(found, bucket) {
-  return found.bars.get(bucket)?.text ?? `${clock(windowOf(found, bucket, bucket).start)}: 0 lines`;
+  return found.bars.get(bucket)?.text ?? `${clock(found, windowOf(found, bucket, bucket).start)}: 0 lines`;
 }
 
 /**
@@ -240,10 +243,10 @@ function hide(found) {
 function zoom(found) {
   const { start, end } = windowOf(found, found.from, found.at);
   const address = new URL(location.href);
-  for (const name of ["cursor", "said"]) address.searchParams.delete(name);
+  for (const name of ["cursor", "said", "live"]) address.searchParams.delete(name);
   address.searchParams.set("start", start);
   address.searchParams.set("end", end);
-  focusNext = found.chart === document.activeElement;
+  focusNext = found.handle === document.activeElement;
   hide(found);
   goTo(address);
 }
@@ -279,9 +282,23 @@ function written(ms) {
   return new Date(ms).toISOString();
 }
 
-/** @param {string} time */
-function clock(time) {
-  return time.slice(0, 19).replace("T", " ");
+/** Writes times as the server does, in the zone of the address; in UTC where the browser does not know that zone. */
+function clockOfZone() {
+  const zone = new URLSearchParams(location.search).get("zone") || "UTC";
+  try {
+    return new Intl.DateTimeFormat("sv", { dateStyle: "short", timeStyle: "medium", timeZone: zone });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return new Intl.DateTimeFormat("sv", { dateStyle: "short", timeStyle: "long", timeZone: "UTC" });
+  }
+}
+
+/**
+ * @param {Brush} found
+ * @param {string} time
+ */
+function clock(found, time) {
+  return found.clock.format(Date.parse(time));
 }
 
 /**

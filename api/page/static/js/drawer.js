@@ -31,7 +31,7 @@ export function openLine(link) {
   const address = new URL(location.href);
   address.searchParams.set("line", decodeURIComponent(id));
   if (drawer.open) history.replaceState(history.state, "", address);
-  else history.pushState({ drawer: true }, "", address);
+  else history.pushState({ ...history.state, drawer: true }, "", address);
   show(link);
 }
 
@@ -68,7 +68,7 @@ function onClose() {
   if (history.state?.drawer) return history.back();
   const address = new URL(location.href);
   address.searchParams.delete("line");
-  history.replaceState(null, "", address);
+  history.replaceState(history.state, "", address);
 }
 
 /** @param {URL} page */

@@ -90,8 +90,10 @@ function chooseFrom(line) {
   if (line) chooseWord(line);
 }
 
+/** A tail that is shown is paused or goes on; where there is none, it begins. */
 function toggleTail() {
-  const button = document.querySelector("[data-action='pause']:not([hidden]), [data-action='live']:not([hidden])");
+  const tail = document.querySelector("[data-action='pause']:not([hidden])");
+  const button = tail ?? document.querySelector("[data-action='live']");
   if (button instanceof HTMLElement) button.click();
 }
 

@@ -19,6 +19,8 @@ export class LineList {
   #parked = [];
   #control = new AbortController();
   #isGrowing = false;
+  /** The classes of a list of rows: whether each takes one row. */
+  #look = "";
 
   /**
    * @param {HTMLElement} rows the list that the server rendered; its place is taken
@@ -27,7 +29,8 @@ export class LineList {
    */
   constructor(rows, address, pages) {
     this.pages = pages;
-    this.box.className = "slots";
+    this.#look = rows.className;
+    this.box.className = "stretches";
     rows.replaceWith(this.box);
     this.insert(new Slot(address, rows), 0);
     const options = { signal: this.#control.signal, passive: true };
@@ -207,7 +210,7 @@ export class LineList {
       return;
     }
     const list = document.createElement("ol");
-    list.className = "lines";
+    list.className = this.#look;
     list.setAttribute("aria-label", "New lines");
     list.append(...rows);
     this.insert(new Slot("", list), isAtEnd ? this.slots.length : 0);

@@ -101,7 +101,7 @@ function partOf(address, name, more = {}) {
  * What the list of lines depends on: the line in the drawer (drawer.js) is none of it.
  * @param {URL | Location} address
  */
-function listOf(address) {
+export function listOf(address) {
   const found = new URLSearchParams(address.search);
   found.delete("line");
   return String(found);

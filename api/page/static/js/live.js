@@ -44,6 +44,7 @@ class Live {
     this.more.addEventListener("click", () => this.#resume(), options);
     list.box.addEventListener("focusin", () => this.#paused || this.#pause("reading"), options);
     addEventListener("scroll", () => this.#onScroll(), { ...options, passive: true });
+    document.getElementById("token-menu")?.addEventListener("toggle", (event) => this.#onMenu(event), options);
     this.#stand();
     this.stream = new Stream(new URL(bar.dataset.stream ?? "", location.href), {
       rows: (rows) => this.#take(rows),
@@ -126,6 +127,11 @@ class Live {
     this.#stand();
     if (isAway) this.#goToEdge();
     if (this.#waiting.length) this.#showSoon();
+  }
+
+  /** The word that the menu is about stays beside it. @param {Event} event */
+  #onMenu(event) {
+    if (event instanceof ToggleEvent && event.newState === "open" && !this.#paused) this.#pause("reading");
   }
 
   #onScroll() {

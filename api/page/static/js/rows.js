@@ -2,6 +2,7 @@
 // when the reader comes back (place.js), and follows what is new where it is live (live.js).
 
 import { LineList } from "./line_list.js";
+import { listOf } from "./lines.js";
 import { follow } from "./live.js";
 import { onPart } from "./parts.js";
 import { keepPlace, restorePlace } from "./place.js";
@@ -36,7 +37,7 @@ function begin(part) {
   unfollow?.();
   list = null;
   unfollow = null;
-  home = location.href;
+  home = listOf(location);
   const rows = /** @type {HTMLElement | null} */ (part.querySelector("ol.lines"));
   if (!rows) return;
   const bar = document.getElementById("live");
@@ -65,5 +66,5 @@ function onScroll() {
 
 /** Not while the address is another one already and its rows are still to come. */
 function keep() {
-  if (list && !unfollow && location.href === home) keepPlace(list);
+  if (list && !unfollow && listOf(location) === home) keepPlace(list);
 }

@@ -36,7 +36,7 @@ export class Slot {
     this.height = before.height;
     this.last = before.last;
     this.count = before.count;
-    this.element.className = "slot";
+    this.element.className = "stretch";
     if (list) this.element.append(list);
     else this.#keepRoom();
     this.recount();

@@ -8,7 +8,7 @@ import { fetchDocument, PartError } from "./parts.js";
 const TOKEN = /[^\s"'`()[\]{}<>,;=|]+/g;
 const MESSAGE = ".said-text > .message, .said-text > .fold > .message, .one > .message";
 const PIECES = `${MESSAGE}, .line .level`;
-const LIST = ["query", "start", "end", "service", "level", "pattern", "order", "zone", "columns", "wrap"];
+const LIST = ["query", "start", "end", "service", "level", "pattern", "order", "zone", "columns", "wrap", "live"];
 const menu = /** @type {HTMLElement} */ (document.getElementById("token-menu"));
 
 /** @type {AbortController | null} */
