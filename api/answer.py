@@ -25,6 +25,7 @@ from api.time_text import format_time
 from index.generation import Generation
 from index.glossary import own_glossary
 from index.incident import EvidenceLine, Incident, Similar
+from index.incident_learned import NOTHING_LEARNED, Learned
 from index.line_store import HighWater, LineStore
 from index.query import phrase
 from index.vector import Embedder
@@ -133,15 +134,29 @@ def ask(
     services: Sequence[str] = (),
     settings: AskSettings | None = None,
     on_step: OnStep = untold,
+    learned: Learned = NOTHING_LEARNED,
+    reply_in: Language | None = None,
 ) -> Answer:
     """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store. No model
     is asked: api/llm_answer.py has one tell what this answer says. `on_step` is called as each
-    step begins; what it raises ends the work.
+    step begins; what it raises ends the work. `learned` is what people said before `as_of_ns` of past incidents;
+    `reply_in` the language of the answer where it is not the question's.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
     prepared = _prepare(
-        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings(), on_step
+        question,
+        store,
+        generation,
+        embedder,
+        as_of_ns,
+        start_ns,
+        end_ns,
+        services,
+        settings or AskSettings(),
+        on_step,
+        learned,
+        reply_in,
     )
     on_step("check")
     with trace.span("question.check", claims=len(prepared.drafted.claims)) as span:
@@ -180,6 +195,8 @@ class _Prepared:
     choice: Choice
     evidence: Evidence
     drafted: Draft
+    learned: str
+    """Names what people said that moved the choice."""
 
 
 def _prepare(
@@ -193,6 +210,8 @@ def _prepare(
     services: Sequence[str],
     settings: AskSettings,
     on_step: OnStep = untold,
+    learned: Learned = NOTHING_LEARNED,
+    reply_in: Language | None = None,
 ) -> _Prepared:
     """Read the question, retrieve, choose, gather, draft."""
     on_step("read")
@@ -205,12 +224,13 @@ def _prepare(
         start_ns=start_ns,
         end_ns=end_ns,
         only_services=services,
+        reply_in=reply_in,
     )
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
     on_step("retrieve")
     with trace.span("question.retrieve") as step:
         found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
-        choice = choose(read, found, index, span)
+        choice = choose(read, found, index, span, learned)
         step.set(patterns=len(found.patterns), incidents=len(found.incidents))
     on_step("gather")
     with trace.span("question.gather", patterns=len(choice.patterns), incidents=len(choice.incidents)):
@@ -229,7 +249,7 @@ def _prepare(
     with trace.span("question.claim") as step:
         drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
         step.set(claims=len(drafted.claims))
-    return _Prepared(read, found, choice, evidence, drafted)
+    return _Prepared(read, found, choice, evidence, drafted, learned.mark)
 
 
 def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns: int) -> Answer:
@@ -260,7 +280,7 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
         similar=drafted.similar if verdict != "not_found" else (),
         next_queries=_next_queries(question, verdict, choice, patterns),
         read_as=describe(question, this_incident="" if choice.this is None else choice.this.incident_id),
-        revision=f"{generation_id}-{_fingerprint(evidence.high_water)}",
+        revision="-".join(filter(None, (generation_id, _fingerprint(evidence.high_water), prepared.learned))),
         as_of_ns=as_of_ns,
         dropped_claims=checked.dropped,
         took_ms=0,
@@ -348,7 +368,9 @@ def _pasted(template: str) -> str:
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """The answer as CONTRACT `POST /v1/ask` has it. Log text in it is plain: no control characters or escapes."""
+    """The answer as CONTRACT `POST /v1/ask` has it; similar incidents have `learned` where what people said moved
+    them, and by how much. Log text in it is plain: no control characters or escapes.
+    """
     return {
         "answer": answer.answer,
         "verdict": answer.verdict,
@@ -436,6 +458,7 @@ def _similar_json(similar: Similar) -> Mapping[str, Any]:
         "shared": [quote(template) for template in similar.shared],
         "missing": [quote(template) for template in similar.missing],
         "extra": [quote(template) for template in similar.extra],
+        **({"learned": similar.learned} if similar.learned else {}),
         "onset": [
             {"service": quote(each.service), "time": format_time(each.time_ns)} for each in told_onsets(incident)
         ],

@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from api import (
     cli_ask,
+    cli_bot,
     cli_check,
     cli_eval,
     cli_incidents,
@@ -72,6 +73,7 @@ for commands in (
     cli_patterns,
     cli_incidents,
     cli_worker,
+    cli_bot,
     cli_check,
     cli_reindex,
     cli_eval,

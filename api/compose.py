@@ -5,7 +5,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from prometheus_client import Histogram
 from api.answer import AskSettings, OnClaim, answer_json, ask, untold_claim
 from api.ask_step import OnStep, untold
 from api.dependencies import watched
+from api.heard_feedback import HeardFeedback
 from api.keepers import Keepers, open_keepers, owned
 from api.llm_answer import ModelBounds
 from api.llm_ask import Hearing, with_model
@@ -28,6 +29,7 @@ from api.settings import Settings
 from index.embed_minilm import MiniLMEmbedder
 from index.generation import Generation
 from index.incident import Incident, Note, Similar
+from index.incident_learned import Learned, learned
 from index.incident_similar import similar
 from index.line_store import KeptStore
 from index.pattern import PatternEdit
@@ -105,6 +107,7 @@ class Dejalog:
             deadline_s=settings.llm.llm_timeout,
         )
         self._embedder = embedder
+        self._heard = HeardFeedback(self.knowledge)
 
     def _prepare(self, generation: Generation) -> None:
         """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
@@ -125,6 +128,11 @@ class Dejalog:
         """Keep the edit and publish a generation that shows it before returning."""
         self.knowledge.add_edit(edit)
         self.nearline.wait_until_mined(EDIT_WAIT_S)
+
+    def apply_feedback(self, feedback: Mapping[str, Any]) -> None:
+        """Keep it; answers of this process use it at once, those of others within seconds."""
+        self.knowledge.add_feedback(feedback)
+        self._heard.forget()
 
     def apply_note(self, note: Note) -> Note:
         """Keep the note and publish a generation that shows it before returning."""
@@ -155,8 +163,11 @@ class Dejalog:
                 start_ns=question.start_ns,
                 end_ns=question.end_ns,
                 as_of_ns=question.as_of_ns,
+                services=question.services,
                 settings=self._ask_settings,
                 on_step=on_step,
+                learned=self._learned(generation, question.as_of_ns),
+                reply_in=question.language,
             )
             hearing = Hearing(on_step, on_claim, is_gone)
             answer = with_model(question, answer, self.model, self, generation, self._bounds, hearing)
@@ -184,7 +195,14 @@ class Dejalog:
         else:
             raise InputError("name an incident_id, or start and end", hint='e.g. {"incident_id": "…"}')
         others = [incident for incident in generation.incidents if incident.incident_id != query.incident_id]
-        return tuple(similar(query, others, limit))
+        return tuple(similar(query, others, limit, self._learned(generation, as_of_ns)))
+
+    def _learned(self, generation: Generation, as_of_ns: int | None) -> Learned:
+        """What people said of the generation's incidents, as that time would have known it."""
+        half_life_ns = round(self.settings.retrieve.feedback_half_life * 1e9)
+        feedback = self._heard.feedback(before_ns=as_of_ns)
+        now_ns = time.time_ns() if as_of_ns is None else as_of_ns
+        return learned(feedback, generation.incidents, as_of_ns=now_ns, half_life_ns=half_life_ns)
 
     def status(self) -> Status:
         """How things stand now."""

@@ -205,6 +205,8 @@ class AskRequest(Span):
     as_of: Time | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
     conversation_id: Short = ""
+    services: Names = Field([], description="Only what these services wrote.")
+    language: Literal["", "en", "zh"] = Field("", description="To answer in; without it the question's own.")
 
 
 class NoteRequest(Request):
@@ -228,7 +230,10 @@ class NotesRequest(Request):
 class FeedbackRequest(Request):
     """What a user thought of an answer."""
 
-    verdict: Literal["up", "down", "not_the_same"]
+    verdict: Literal["up", "down", "not_the_same"] = Field(
+        description="With a `target`: `up` is a past incident that was the same, `not_the_same` one that was not; both "
+        "move how its family is ranked from then on, and fade."
+    )
     question: Text = ""
     target: Short = Field("", description="The incident or pattern it is about, if one.")
     revision: Short = Field("", description="The `revision` of the answer.")
@@ -243,8 +248,12 @@ class ViewRequest(Span):
     query: Text = "*"
     service: Names = []
     level: Levels = []
-    tab: Literal["ask", "lines", "patterns", "incidents"] = "lines"
+    tab: Literal["ask", "lines", "patterns", "incidents", "channel"] = Field(
+        "lines",
+        description="The page's tab that shows it; `channel` are a chat channel's defaults, which no page lists.",
+    )
     columns: Names = []
+    language: Literal["", "en", "zh"] = Field("", description="Of a channel's answers.")
 
 
 class LinesRequest(Request):

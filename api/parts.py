@@ -20,6 +20,7 @@ from api.answer import OnClaim, untold_claim
 from api.ask_step import OnStep, untold
 from api.llm_breaker import Breaker
 from api.readiness import Readiness
+from api.sentence import Language
 from api.settings import Settings
 from index.generation import Generation
 from index.incident import Note, Similar
@@ -111,9 +112,6 @@ class PeoplesKnowledge(Protocol):
     def notes(self, *, before_ns: int | None = None) -> tuple[Note, ...]:
         """By (time_ns, note_id)."""
 
-    def add_feedback(self, feedback: Mapping[str, Any]) -> None:
-        """Keep what a user thought of an answer, an incident or a pattern."""
-
     def save_view(self, name: str, view: Mapping[str, Any]) -> None:
         """Keep a view under its name, in place of an older one."""
 
@@ -134,6 +132,10 @@ class Question:
     as_of_ns: int | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
     conversation_id: str = ""
+    services: tuple[str, ...] = ()
+    """Only these; empty: all that there are."""
+    language: Language | None = None
+    """To answer in, where it is not the question's."""
 
 
 class Dejalog(Protocol):
@@ -164,6 +166,9 @@ class Dejalog(Protocol):
 
     def apply_edit(self, edit: PatternEdit) -> None:
         """Keep the edit and publish a generation that shows it before returning."""
+
+    def apply_feedback(self, feedback: Mapping[str, Any]) -> None:
+        """Keep what a user thought of an answer, an incident or a pattern; from now on it moves rankings."""
 
     def apply_note(self, note: Note) -> Note:
         """Keep the note (its id is set here) and publish a generation that shows it before returning."""

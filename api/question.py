@@ -105,9 +105,11 @@ def read_question(
     start_ns: int | None = None,
     end_ns: int | None = None,
     only_services: Sequence[str] = (),
+    reply_in: Language | None = None,
 ) -> Question:
     """Read a question. `start_ns` and `end_ns` bound the search whatever the question says; `services` are all there
-    are, `only_services` those the asker restricted the search to. Times in words are seen from `now_ns`.
+    are, `only_services` those the asker restricted the search to. Times in words are seen from `now_ns`. `reply_in`:
+    the language to answer in, where it is not that of the text.
     """
     text = text[:MAX_CHARACTERS]
     time = named_time(text, now_ns)
@@ -132,7 +134,7 @@ def read_question(
     return Question(
         text=text,
         language=language,
-        reply_in="en" if language == "en" else "zh",
+        reply_in=reply_in or ("en" if language == "en" else "zh"),
         start_ns=start,
         end_ns=end,
         assumed=start is None and end is None,

@@ -202,3 +202,12 @@ def optional(read: Callable[[str], _T]) -> Callable[[str], _T | None]:
         return None if text.strip().lower() in {"", "none"} else read(text)
 
     return read_optional
+
+
+def optional_text(read: Callable[[str], str]) -> Callable[[str], str]:
+    """The same reader, for which `none` is the empty text."""
+
+    def read_optional(text: str) -> str:
+        return "" if text.strip().lower() in {"", "none"} else read(text.strip())
+
+    return read_optional
