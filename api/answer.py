@@ -12,6 +12,7 @@ from api.ask_step import Look, OnStep, untold
 from api.candidate import Candidates, find_candidates
 from api.check import Checked, check
 from api.choose import Choice, choose
+from api.claim import NoteFact
 from api.evidence import Evidence, Span, gather
 from api.llm import ModelUse
 from api.plan import Draft, draft
@@ -24,7 +25,7 @@ from api.support import SupportSettings, Verdict
 from api.time_text import format_time
 from index.generation import Generation
 from index.glossary import own_glossary
-from index.incident import EvidenceLine, Incident, Similar
+from index.incident import EvidenceLine, Incident, Note, Similar
 from index.incident_learned import NOTHING_LEARNED, Learned
 from index.line_store import HighWater, LineStore
 from index.query import phrase
@@ -86,6 +87,16 @@ class AnsweredPattern:
 
 
 @dataclasses.dataclass(frozen=True)
+class AnsweredDocument:
+    """A document that claims quote, or one that speaks of what is asked and of no incident that is known: no claim."""
+
+    source: str
+    title: str
+    text: str
+    is_quoted: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Answer:
     """What CONTRACT `POST /v1/ask` answers. Times are UTC ns; everything but `took_ms` is a function of question,
     revision and `as_of_ns`.
@@ -119,10 +130,11 @@ class Answer:
     hypotheses: tuple[Hypothesis, ...] = ()
     """The likeliest first."""
     looks: tuple[Look, ...] = ()
+    documents: tuple[AnsweredDocument, ...] = ()
 
 
 def ask(
-    question: str,
+    question: str | Question,
     *,
     store: LineStore,
     generation: Generation,
@@ -138,9 +150,11 @@ def ask(
     reply_in: Language | None = None,
 ) -> Answer:
     """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store. No model
-    is asked: api/llm_answer.py has one tell what this answer says. `on_step` is called as each
-    step begins; what it raises ends the work. `learned` is what people said before `as_of_ns` of past incidents;
-    `reply_in` the language of the answer where it is not the question's.
+    is asked: api/llm_answer.py has one tell what this answer says.
+
+    A question that is read already is taken as it is: `start_ns`, `end_ns` and `services` are for one in words.
+    `on_step` is called as each step begins; what it raises ends the work. `learned` is what people said of past
+    incidents before `as_of_ns`; `reply_in` the language of the answer where it is not the question's.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
@@ -163,7 +177,7 @@ def ask(
         checked = check(prepared.drafted.claims, store=store, generation=generation)
         span.set(kept=len(checked.claims), dropped=checked.dropped, cited_lines=len(checked.lines))
     with trace.span("question.answer"):
-        answer = _answer(prepared, checked, generation.id, as_of_ns)
+        answer = _answer(prepared, checked, generation, as_of_ns)
     log.info(
         "question_answered",
         verdict=answer.verdict,
@@ -195,12 +209,14 @@ class _Prepared:
     choice: Choice
     evidence: Evidence
     drafted: Draft
+    documents: tuple[Note, ...]
+    """That speak of what is asked and of no incident or pattern that is known."""
     learned: str
     """Names what people said that moved the choice."""
 
 
 def _prepare(
-    question: str,
+    question: str | Question,
     store: LineStore,
     generation: Generation,
     embedder: Embedder,
@@ -216,16 +232,20 @@ def _prepare(
     """Read the question, retrieve, choose, gather, draft."""
     on_step("read")
     index = retrieval_of(generation, own_glossary(), settings.retrieve)
-    read = read_question(
-        question,
-        now_ns=as_of_ns,
-        glossary=index.glossary,
-        services=index.services,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        only_services=services,
-        reply_in=reply_in,
-    )
+    if isinstance(question, Question):
+        read = question
+    else:
+        read = read_question(
+            question,
+            now_ns=as_of_ns,
+            glossary=index.glossary,
+            services=index.services,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            only_services=services,
+        )
+    if reply_in is not None:
+        read = dataclasses.replace(read, reply_in=reply_in)
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
     on_step("retrieve")
     with trace.span("question.retrieve") as step:
@@ -249,10 +269,12 @@ def _prepare(
     with trace.span("question.claim") as step:
         drafted = draft(read, choice, evidence, generation.notes, as_of_ns)
         step.set(claims=len(drafted.claims))
-    return _Prepared(read, found, choice, evidence, drafted, learned.mark)
+    notes = {note.note_id: note for note in generation.notes}
+    documents = tuple(notes[note_id] for note_id in index.rank_documents(read))
+    return _Prepared(read, found, choice, evidence, drafted, documents, learned.mark)
 
 
-def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns: int) -> Answer:
+def _answer(prepared: _Prepared, checked: Checked, generation: Generation, as_of_ns: int) -> Answer:
     question, drafted, choice, evidence = prepared.read, prepared.drafted, prepared.choice, prepared.evidence
     patterns = _patterns(prepared.found, evidence)
     verdict = drafted.verdict
@@ -265,7 +287,7 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
     claims = tuple(dict.fromkeys(AnsweredClaim(claim.text, claim.citations) for claim in checked.claims))
     return Answer(
         kind=question.intent,
-        answer=_told([*headline, *(claim.text for claim in claims)], question.reply_in),
+        answer=told_as_text([*headline, *(claim.text for claim in claims)], question.reply_in),
         language=question.reply_in,
         headline=tuple(headline),
         verdict=verdict,
@@ -275,12 +297,13 @@ def _answer(prepared: _Prepared, checked: Checked, generation_id: str, as_of_ns:
         end_ns=evidence.span.end_ns,
         assumed=question.assumed,
         claims=claims,
-        citations=_in_order(checked),
+        citations=in_order(checked),
         patterns=patterns,
         similar=drafted.similar if verdict != "not_found" else (),
+        documents=_documents(prepared, checked, generation),
         next_queries=_next_queries(question, verdict, choice, patterns),
         read_as=describe(question, this_incident="" if choice.this is None else choice.this.incident_id),
-        revision="-".join(filter(None, (generation_id, _fingerprint(evidence.high_water), prepared.learned))),
+        revision="-".join(filter(None, (generation.id, fingerprint(evidence.high_water), prepared.learned))),
         as_of_ns=as_of_ns,
         dropped_claims=checked.dropped,
         took_ms=0,
@@ -292,18 +315,35 @@ def told_anew(answer: Answer, claims: tuple[AnsweredClaim, ...], lines: Iterable
     known = {line.id: line for line in (*answer.citations, *lines)}
     supposed = [claim for each in answer.hypotheses for claim in (*each.speaks_for, *each.speaks_against)]
     cited = dict.fromkeys(line for claim in (*claims, *supposed) for line in claim.citations)
-    text = _told([*answer.headline, *(claim.text for claim in claims)], answer.language)
+    text = told_as_text([*answer.headline, *(claim.text for claim in claims)], answer.language)
     return dataclasses.replace(answer, answer=text, claims=claims, citations=tuple(known[line] for line in cited))
 
 
-def _told(sentences: Sequence[str], language: Language) -> str:
+def _documents(prepared: _Prepared, checked: Checked, generation: Generation) -> tuple[AnsweredDocument, ...]:
+    """Those that claims quote first, each once."""
+    quoted = {fact.note_id for claim in checked.claims for fact in claim.facts if isinstance(fact, NoteFact)}
+    notes = [note for note in generation.notes if note.source and note.note_id in quoted]
+    found = {note.source: note for note in reversed([*notes, *prepared.documents])}
+    of_claims = {note.source for note in notes}
+    return tuple(
+        AnsweredDocument(
+            source=quote(note.source, TITLE_CHARACTERS),
+            title=quote(note.name, TITLE_CHARACTERS),
+            text=quote(note.text or note.cause or note.runbook or note.fix, TEMPLATE_CHARACTERS),
+            is_quoted=note.source in of_claims,
+        )
+        for note in reversed(found.values())
+    )
+
+
+def told_as_text(sentences: Sequence[str], language: Language) -> str:
     """One text; what ends in a quotation is ended as a sentence."""
     stop = say("unit.stop", language)
     ended = (text if text.endswith(_ENDS) else text + stop for text in sentences)
     return say("unit.sentence", language).join(ended)
 
 
-def _in_order(checked: Checked) -> tuple[EvidenceLine, ...]:
+def in_order(checked: Checked) -> tuple[EvidenceLine, ...]:
     """The cited lines in the order in which the claims speak of them."""
     cited = dict.fromkeys(line for claim in checked.claims for line in claim.citations)
     return tuple(checked.lines[line] for line in cited)
@@ -330,7 +370,8 @@ def _patterns(found: Candidates, evidence: Evidence) -> tuple[AnsweredPattern, .
     )
 
 
-def _fingerprint(high_water: HighWater) -> str:
+def fingerprint(high_water: HighWater) -> str:
+    """The part of a revision that tells what the store held."""
     text = f"{high_water.lines} {high_water.first_ns} {high_water.last_ns}"
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -368,9 +409,10 @@ def _pasted(template: str) -> str:
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """The answer as CONTRACT `POST /v1/ask` has it; similar incidents have `learned` where what people said moved
-    them, and by how much. Log text in it is plain: no control characters or escapes.
+    """The answer as CONTRACT `POST /v1/ask` has it; with `documents` where there are any; similar incidents have
+    `learned` where what people said moved them, and by how much. Log text in it is plain: no control characters.
     """
+    documents = [dataclasses.asdict(each) for each in answer.documents]
     return {
         "answer": answer.answer,
         "verdict": answer.verdict,
@@ -396,6 +438,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         },
         **({} if answer.model is None else _model_json(answer, answer.model)),
         "took_ms": answer.took_ms,
+        **({"documents": documents} if documents else {}),
     }
 
 
@@ -417,7 +460,7 @@ def _model_json(answer: Answer, use: ModelUse) -> Mapping[str, Any]:
             }
             for each in answer.hypotheses
         ],
-        "steps": [dataclasses.asdict(look) for look in answer.looks],
+        "looks": [dataclasses.asdict(look) for look in answer.looks],
     }
 
 

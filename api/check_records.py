@@ -58,7 +58,7 @@ class Records:
         facts = list(dict.fromkeys(fact for claim in claims for fact in claim.facts))
         cited = sorted({line for claim in claims for line in claim.citations})
         batch = store.batch()
-        lines = batch.read([place for line in cited if (place := _place(line)) is not None])
+        lines = batch.read([place for line in cited if (place := place_of(line)) is not None])
         self._counts = {each: self._count(batch, each) for fact in facts for each in _counts_of(fact)}
         self._texts = {fact: _Text(batch, fact) for fact in facts if isinstance(fact, TextCountFact)}
         batch.run()
@@ -135,7 +135,8 @@ def _counts_of(fact: Fact) -> Iterator[Counted]:
             yield beyond(fact)
 
 
-def _place(line: str) -> tuple[str, int] | None:
+def place_of(line: str) -> tuple[str, int] | None:
+    """Source and position of a line by its id; None for what is no id."""
     try:
         return split_line_id(line)
     except InputError:

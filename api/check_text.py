@@ -189,6 +189,9 @@ def _note(facts: Sequence[Fact], language: Language, names: Names) -> Iterator[s
         note = names.notes.get(fact.note_id)
         if note is not None:
             author = say("claim.by", language, author=quote(note.author, 60)) if note.author else ""
+            if note.source:
+                of = {"title": quote(note.name, 120), "source": quote(note.source, 120)}
+                author += say("claim.of_document", language, **of)
             yield say(f"claim.note_{fact.field}", language, author=author, text=f"“{quote(fact.text, 500)}”")
 
 

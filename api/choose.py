@@ -75,6 +75,8 @@ def choose(
     """Pure: depends on the question, the generation and what people said only. The last moves the order of what fits,
     never whether it fits.
     """
+    if at_hand := _at_hand(question, index):
+        return at_hand
     if question.intent == "changed":
         return _changed(found, index, span)
     if question.is_about_anything:
@@ -101,6 +103,18 @@ def choose(
             fitting = _in_time(fitting, question, close, span.end_ns)
         return Choice("incidents", support, _explained(fitting[:SIMILAR]), (), this, close)
     return _of_patterns(question, found, index, span, this)
+
+
+def _at_hand(question: Question, index: RetrievalIndex) -> Choice | None:
+    """The patterns or the incident that a conversation points at, and nothing else."""
+    if question.pattern_ids:
+        named = tuple(index.facts[each] for each in question.pattern_ids if each in index.facts)
+        return Choice("patterns", Support("found" if named else "not_found", 1.0, ()), (), named)
+    incident = index.incident_of.get(question.subject)
+    if incident is None:
+        return None
+    told = Similar(incident, 1.0, templates(incident), (), (), None, 0.0)
+    return Choice("incidents", Support("found", 1.0, ()), (told,), ())
 
 
 def _of_patterns(

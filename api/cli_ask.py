@@ -37,6 +37,9 @@ def ask(
     from_: From = "",
     to: To = "",
     as_of: AsOf = "",
+    conversation: Annotated[
+        str, typer.Option("--conversation", help="Go on with this conversation; `new` begins one and tells its id.")
+    ] = "",
     no_llm: Annotated[bool, typer.Option("--no-llm", help="Answer without a language model.")] = False,
     output: As = Output.TABLE,
     url: Url = "",
@@ -51,12 +54,15 @@ def ask(
 
       dejalog ask "最近有没有类似的服务雪崩问题?"
 
+      dejalog ask --conversation new "How many timeouts were there today?"
+
     Exit codes: 0 found, 1 not found or inconclusive, 2 error.
     """
     from api.client import open_client
 
     content: dict[str, Any] = {"question": question, "as_of": as_of or None, **span(since, from_, to)}
     content["mode"] = "deterministic" if no_llm else "auto"
+    content["conversation_id"] = conversation
     with open_client(settings_of(data_dir, config), url=url) as client:
         answer = client.post("/v1/ask", content)
         window = _window_to_search(client, answer, as_of) if output is Output.TABLE else None
@@ -88,6 +94,7 @@ def _print_answer(answer: dict[str, Any], to_search: dict[str, Any]) -> None:
         _print_wrapped(claim, first="  - ", rest="    ")
     _print_lines(answer["citations"])
     _print_similar(answer.get("similar", []), answer["as_of"])
+    _print_documents(answer.get("documents", []))
     if answer["next_queries"]:
         _heading("To look further")
     for query in answer["next_queries"]:
@@ -97,7 +104,10 @@ def _print_answer(answer: dict[str, Any], to_search: dict[str, Any]) -> None:
     window = answer["window"]
     assumed = " (assumed)" if window["assumed"] else ""
     say(f"Searched {_minute(window['start'])} to {_minute(window['end'])}{assumed} in {answer['took_ms']:.0f} ms")
-    say(f"Revision {one_line(answer['revision'])}")
+    if answer["revision"]:
+        say(f"Revision {one_line(answer['revision'])}")
+    if answer.get("conversation_id"):
+        say(f"Go on: dejalog ask --conversation {shlex.quote(one_line(answer['conversation_id']))} …")
 
 
 def _times(window: dict[str, Any]) -> str:
@@ -143,6 +153,15 @@ def _print_similar(similar: list[dict[str, Any]], as_of: str) -> None:
         steps = [f"{one_line(one['service'])} {_offset(onset[0]['time'], one['time'])}" for one in onset]
         if steps:
             _print_wrapped(" → ".join(steps), first="    ", rest="      ")
+
+
+def _print_documents(documents: list[dict[str, Any]]) -> None:
+    if documents:
+        _heading("Documents that speak of it")
+    for each in documents:
+        _print_wrapped(f"{one_line(each['title'])} ({one_line(each['source'])})", first="  ", rest="    ")
+        if not each["is_quoted"]:
+            _print_wrapped(one_line(each["text"]), first="    ", rest="    ")
 
 
 def _heading(text: str) -> None:

@@ -38,11 +38,11 @@ class Client:
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         """The reply to GET; parameters that are None or empty are left out."""
-        return self._reply("GET", path, params=_given(parameters))
+        return self._reply("GET", path, params=given(parameters))
 
     def post(self, path: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """The reply to POST of JSON; values that are None or empty are left out."""
-        return self._reply("POST", path, json=_given(content))
+        return self._reply("POST", path, json=given(content))
 
     def delete(self, path: str) -> dict[str, Any]:
         """The reply to DELETE."""
@@ -52,13 +52,13 @@ class Client:
         """Server-sent events as (id, event, data) until the server ends them."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
         try:
-            with self._http.stream("GET", path, params=_given(parameters), headers=headers) as reply:
+            with self._http.stream("GET", path, params=given(parameters), headers=headers) as reply:
                 if reply.status_code >= 400:
                     reply.read()
-                    raise _error(reply)
+                    raise reply_error(reply)
                 yield from _parsed(reply.iter_lines())
         except httpx.TransportError as error:
-            raise _unreachable(self.url, error) from error
+            raise unreachable(self.url, error) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -76,16 +76,8 @@ class Client:
         try:
             reply = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
-            raise _unreachable(self.url, error) from error
-        if reply.status_code >= 400:
-            raise _error(reply)
-        try:
-            content = reply.json()
-        except ValueError as error:
-            raise DejalogError(f"{self.url} answered with something that is not JSON: is it a Dejalog?") from error
-        if not isinstance(content, dict):
-            raise DejalogError(f"{self.url} answered with something unexpected: is it a Dejalog?")
-        return content
+            raise unreachable(self.url, error) from error
+        return reply_content(self.url, reply)
 
 
 @contextlib.contextmanager
@@ -162,7 +154,8 @@ class InProcessTransport(httpx.BaseTransport):
         return httpx.Response(reply.status_code, headers=reply.headers, content=await reply.aread())
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not None or empty."""
     return {name: value for name, value in values.items() if value not in (None, "", [], ())}
 
 
@@ -178,11 +171,26 @@ def _parsed(lines: Iterator[str]) -> Iterator[tuple[str, str, str]]:
             fields = {"id": "", "event": "message", "data": ""}
 
 
-def _unreachable(url: str, error: httpx.TransportError) -> RefusedError:
+def reply_content(url: str, reply: httpx.Response) -> dict[str, Any]:
+    """What a reply holds; raises the error that it tells."""
+    if reply.status_code >= 400:
+        raise reply_error(reply)
+    try:
+        content = reply.json()
+    except ValueError as error:
+        raise DejalogError(f"{url} answered with something that is not JSON: is it a Dejalog?") from error
+    if not isinstance(content, dict):
+        raise DejalogError(f"{url} answered with something unexpected: is it a Dejalog?")
+    return content
+
+
+def unreachable(url: str, error: httpx.TransportError) -> RefusedError:
+    """What a command says of a server that is not there."""
     return RefusedError(f"{url} cannot be reached: {error or type(error).__name__}; is `dejalog serve` running?")
 
 
-def _error(reply: httpx.Response) -> DejalogError:
+def reply_error(reply: httpx.Response) -> DejalogError:
+    """The error of ingest/errors.py that a reply tells."""
     try:
         told = reply.json()["error"]
         message, hint = str(told["message"]), str(told["hint"])

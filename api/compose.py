@@ -1,6 +1,7 @@
 """Builds one running Dejalog from its settings: the one place where the four packages meet."""
 
 import dataclasses
+import functools
 import shutil
 import socket
 import threading
@@ -13,8 +14,10 @@ from typing import Any
 import structlog
 from prometheus_client import Histogram
 
-from api.answer import AskSettings, OnClaim, answer_json, ask, untold_claim
+from api.answer import Answer, AskSettings, OnClaim, answer_json, untold_claim
 from api.ask_step import OnStep, untold
+from api.conversation_answer import Source, answer_turn, conversation_id_of
+from api.conversation_keep import Conversations, LocalConversations, open_conversations
 from api.dependencies import watched
 from api.heard_feedback import HeardFeedback
 from api.keepers import Keepers, open_keepers, owned
@@ -22,6 +25,7 @@ from api.llm_answer import ModelBounds
 from api.llm_ask import Hearing, with_model
 from api.llm_open import open_model
 from api.metrics import BUCKETS_S
+from api.notify import Notifier
 from api.parts import NearlineStep, Question, SourceStatus, Status
 from api.readiness import Readiness
 from api.retrieve import RetrieveSettings, prepare
@@ -67,8 +71,10 @@ class Dejalog:
         *,
         mines_apart: bool = False,
         readiness: Readiness | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         self.settings = settings
+        self.model = open_model(settings)  # first: its settings may contradict each other
         self._ask_settings = _ask_settings(settings)
         self.foreground = foreground
         self.store = keepers.store
@@ -100,14 +106,21 @@ class Dejalog:
             buckets=BUCKETS_S,
             registry=None,
         )
-        self.model = open_model(settings)
         self._bounds = ModelBounds(
             budget=settings.llm.llm_budget,
             answer_tokens=settings.llm.llm_answer_tokens,
             deadline_s=settings.llm.llm_timeout,
+            only_when_asked=settings.llm.llm_mode == "asked",
         )
         self._embedder = embedder
         self._heard = HeardFeedback(self.knowledge)
+        self.notifier = Notifier(
+            settings.notify.notify_url, page_url=settings.notify.page_url, timeout_s=settings.notify.notify_timeout
+        )
+        bounds = settings.conversation
+        self._conversations = conversations or LocalConversations(
+            idle_s=bounds.conversation_idle, most=bounds.conversation_most
+        )
 
     def _prepare(self, generation: Generation) -> None:
         """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
@@ -115,10 +128,16 @@ class Dejalog:
         self.store.signatures()
 
     def close(self) -> None:
-        """Stop nearline work. What was acknowledged is durable already."""
+        """Stop nearline work and notices. What was acknowledged is durable already."""
         self.nearline.stop()
+        self.notifier.stop()
         if self.model is not None:
             self.model.close()
+
+    @property
+    def newest(self) -> Generation | None:
+        """The newest generation if there is one yet; never mines."""
+        return self.nearline.published
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""
@@ -152,29 +171,31 @@ class Dejalog:
         if question.mode == "llm" and self.model is None:
             hint = "auto and deterministic are accepted; OPENAI_BASE_URL sets one up"
             raise InputError("mode: no language model is set up on this server", hint=hint)
-        generation = self.nearline.generation(question.as_of_ns)
+        named = dataclasses.replace(question, conversation_id=conversation_id_of(question.conversation_id))
+        generation = functools.cache(lambda: self.nearline.generation(question.as_of_ns))
+        hearing = Hearing(on_step, on_claim, is_gone)
+
+        def tell(text: str, answer: Answer) -> Answer:
+            asked = dataclasses.replace(question, text=text)
+            return with_model(asked, answer, self.model, self, generation(), self._bounds, hearing)
+
+        source = Source(
+            generation=generation,
+            store=self.store,
+            embedder=self._embedder,
+            now_ns=time.time_ns(),
+            settings=self._ask_settings,
+            on_step=on_step,
+            learned=lambda found: self._learned(found, question.as_of_ns),
+            tell=tell,
+        )
         with trace.span("question") as span:
-            answer = ask(
-                question.text,
-                store=self.store,
-                generation=generation,
-                embedder=self._embedder,
-                now_ns=time.time_ns(),
-                start_ns=question.start_ns,
-                end_ns=question.end_ns,
-                as_of_ns=question.as_of_ns,
-                services=question.services,
-                settings=self._ask_settings,
-                on_step=on_step,
-                learned=self._learned(generation, question.as_of_ns),
-                reply_in=question.language,
-            )
-            hearing = Hearing(on_step, on_claim, is_gone)
-            answer = with_model(question, answer, self.model, self, generation, self._bounds, hearing)
+            answer = answer_turn(named, self._conversations, source)
             answer = dataclasses.replace(answer, took_ms=round((time.monotonic() - began) * 1000))
             span.set(kind=answer.kind, verdict=answer.verdict, claims=len(answer.claims))
         self.question_seconds.labels(answer.kind, answer.verdict).observe(time.monotonic() - began)
-        return answer_json(answer)
+        content = answer_json(answer)
+        return {**content, "conversation_id": named.conversation_id} if named.conversation_id else content
 
     def similar(
         self,
@@ -305,6 +326,7 @@ def open_dejalog(
         begun: list[Dejalog] = []
         with (
             open_keepers(settings, where, step=_giving_way(foreground)) as keepers,
+            open_conversations(settings) as conversations,
             watched(
                 settings,
                 store="reading",
@@ -313,7 +335,16 @@ def open_dejalog(
                 starting=lambda: begun[0].waiting_for if begun else "the server begins",
             ) as readiness,
             closing(
-                Dejalog(settings, where, keepers, embedder, foreground, mines_apart=mines_apart, readiness=readiness)
+                Dejalog(
+                    settings,
+                    where,
+                    keepers,
+                    embedder,
+                    foreground,
+                    mines_apart=mines_apart,
+                    readiness=readiness,
+                    conversations=conversations,
+                )
             ) as dejalog,
         ):
             begun.append(dejalog)

@@ -6,8 +6,9 @@ from typing import Any
 from api.models import AskRequest, FeedbackRequest, NoteRequest, ViewRequest
 from api.parts import Dejalog, Question
 from api.read_window import canonical_pattern_id
-from api.time_text import format_time, parse_time
+from api.time_text import format_time, parse_duration_s, parse_time
 from index.incident import Note
+from index.query import parse
 from ingest.errors import InputError, NotFoundError
 
 
@@ -61,7 +62,13 @@ def keep_feedback(dejalog: Dejalog, asked: FeedbackRequest) -> dict[str, Any]:
 
 
 def keep_view(dejalog: Dejalog, asked: ViewRequest) -> None:
-    """Keep a view, in place of an older one of the same name."""
+    """Keep a view, in place of an older one of the same name. Raises InputError for a span that cannot be watched, and
+    for a query that does not parse where it is to be.
+    """
+    if asked.every is not None and not 10 <= parse_duration_s(asked.every, name="every") <= 7 * 86400:
+        raise InputError(f"every: {asked.every!r} is not from 10s to 7d", hint="without it 5m are counted")
+    if asked.threshold is not None:
+        parse(asked.query)
     dejalog.knowledge.save_view(asked.name, asked.model_dump(exclude={"name"}))
 
 

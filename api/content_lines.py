@@ -53,8 +53,8 @@ ROUND_STEPS_S = (
 MAX_BUCKETS = 10_000
 
 
-def search_content(dejalog: Dejalog, asked: SearchRequest) -> Content:
-    """A page of lines that match."""
+def search_content(dejalog: Dejalog, asked: SearchRequest, *, with_total: bool = True) -> Content:
+    """A page of lines that match; `with_total` as in `LineReader.search`."""
     if asked.cursor:
         window, inner = unpack_cursor(asked.cursor)
         if not isinstance(inner, str):
@@ -68,6 +68,7 @@ def search_content(dejalog: Dejalog, asked: SearchRequest) -> Content:
         cursor=inner,
         order=asked.order,
         deadline_s=deadline_s(asked, dejalog),
+        with_total=with_total,
     )
     content = {
         "lines": lines_json(page.lines, generation.patterns),

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workers.foreground import Foreground
 
-BACKGROUND = ("/v1/chunks", "/v1/lines", "/v1/tail", "/v1/status", "/metrics", "/healthz", "/readyz")
+BACKGROUND = ("/v1/chunks", "/v1/lines", "/v1/tail", "/lines/live", "/v1/status", "/metrics", "/healthz", "/readyz")
 """Paths that nobody waits for, or that wait themselves."""
 
 

@@ -96,6 +96,7 @@ def note_json(note: Note) -> dict[str, Any]:
         "runbook": note.runbook,
         "author": note.author,
         "time": format_time(note.time_ns),
+        "source": note.source,
     }
 
 

@@ -34,6 +34,8 @@ class ModelBounds:
     """Tokens of prompt and reply together."""
     answer_tokens: int = 400
     deadline_s: float = 20.0
+    only_when_asked: bool = False
+    """Only questions with `mode: llm` go to it."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,7 +40,8 @@ def with_model(
     Looked for more: when `llm` is asked for, and in `auto` when the first evidence is thin. Raises ModelError with the
     reason `cancelled`, and what `hearing.on_step` raises.
     """
-    if model is None or question.mode == "deterministic" or not answer_has_evidence(answer):
+    is_wanted = question.mode == "llm" or (question.mode == "auto" and not bounds.only_when_asked)
+    if model is None or not is_wanted or not has_evidence(answer):
         return answer
     hearing.on_step("model")
     names = names_of(generation)
@@ -51,6 +52,6 @@ def with_model(
     return investigated(question.text, answer, names, asked, tools, hearing.on_step)
 
 
-def answer_has_evidence(answer: Answer) -> bool:
+def has_evidence(answer: Answer) -> bool:
     """Whether there is anything that a model could tell or look into."""
-    return bool(answer.claims or answer.patterns)
+    return bool(answer.claims or (answer.patterns and answer.verdict != "not_found"))

@@ -5,6 +5,7 @@ has answered too: its connection is closed then, and servers stop working for it
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import queue
@@ -56,6 +57,7 @@ class OpenAIModel:
         self.where = host
         self._asked_for = model
         self._listed = ""
+        self._is_closed = False
         self._dialect = Dialect()
         self._places = threading.BoundedSemaphore(concurrency)
         self._concurrency = concurrency
@@ -65,9 +67,10 @@ class OpenAIModel:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends its thread. Requests that are running are given up."""
-        if self._loop.is_closed():
+        """Ends its thread. Requests that are running are given up, and none are taken any more."""
+        if self._is_closed:
             return
+        self._is_closed = True
         asyncio.run_coroutine_threadsafe(self._close_client(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -96,7 +99,7 @@ class OpenAIModel:
         """As `api.llm.LanguageModel` says; until the first piece of text came, what may be tried again is."""
         until = time.monotonic() + deadline_s
         pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        if is_cancelled():
+        if self._is_closed or is_cancelled():
             raise _cancelled()
         with self._place(deadline_s, is_cancelled):
             asked = self._ask(messages, tools, most_tokens, until, pieces.put)
@@ -106,6 +109,8 @@ class OpenAIModel:
                 for piece in _coming(pieces, is_cancelled):
                     on_text(piece)
                 return future.result()
+            except concurrent.futures.CancelledError:
+                raise _cancelled() from None
             finally:
                 future.cancel()
 
@@ -237,7 +242,6 @@ class OpenAIModel:
         await asyncio.gather(*others, return_exceptions=True)
         await self._client.close()
         await self._loop.shutdown_asyncgens()
-        await self._loop.shutdown_default_executor()
 
 
 def _coming(pieces: "queue.SimpleQueue[str | None]", is_cancelled: Callable[[], bool]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from ingest import trace
 LOG = structlog.get_logger()
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 WATCHERS = ("/healthz", "/readyz", "/metrics")
-UNTRACED = frozenset({*WATCHERS, "/v1/tail"})
+UNTRACED = frozenset({*WATCHERS, "/v1/tail", "/lines/live"})
 """Asked every few seconds by machines, or open for hours."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -46,14 +46,15 @@ def _levels(values: list[str]) -> list[str]:
     return [LEVEL_NAMES[value.lower()] for value in values]
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """The same text. Raises ValueError for one with characters that no store keeps."""
     if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError("it holds a character that cannot be kept")
     return value
 
 
-Text = Annotated[str, StringConstraints(max_length=8192), AfterValidator(_storable)]
-Short = Annotated[str, StringConstraints(max_length=512), AfterValidator(_storable)]
+Text = Annotated[str, StringConstraints(max_length=8192), AfterValidator(storable)]
+Short = Annotated[str, StringConstraints(max_length=512), AfterValidator(storable)]
 Time = Annotated[Annotated[str, StringConstraints(max_length=64)], BeforeValidator(_as_text)]
 Duration = Annotated[Annotated[str, StringConstraints(max_length=32)], BeforeValidator(_as_text)]
 Names = Annotated[
@@ -107,6 +108,14 @@ class SearchRequest(Selection):
 
     limit: int = Field(100, ge=0, le=MAX_LINES, description="Most lines of one reply.")
     cursor: Text | None = Field(None, description="The `cursor` of the reply before, with the same other parameters.")
+    order: Literal["newest", "oldest"] = Field("newest", description="Which end comes first.")
+
+
+class ExportRequest(Selection):
+    """Which lines, from which end, in which form."""
+
+    format: Literal["ndjson", "csv"] = Field("ndjson", description="One JSON object a line, or a table.")
+    limit: int | None = Field(None, ge=0, description="Most lines; without it all of them.")
     order: Literal["newest", "oldest"] = Field("newest", description="Which end comes first.")
 
 
@@ -204,7 +213,9 @@ class AskRequest(Span):
     question: Text
     as_of: Time | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
-    conversation_id: Short = ""
+    conversation_id: Short = Field(
+        "", description="Goes on with that conversation; `new` begins one. The reply tells its id."
+    )
     services: Names = Field([], description="Only what these services wrote.")
     language: Literal["", "en", "zh"] = Field("", description="To answer in; without it the question's own.")
 
@@ -219,6 +230,16 @@ class NoteRequest(Request):
     fix: Text = ""
     runbook: Text = ""
     author: Short = ""
+
+
+class DocumentRequest(Request):
+    """A post-mortem or a runbook in Markdown."""
+
+    source: Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(storable)] = Field(
+        description="What it is known by, e.g. `post-mortems/2026-03-payments.md`; the same again takes its place."
+    )
+    content: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)] = Field(description="Its text.")
+    dry_run: bool = Field(False, description="Only say what it would be matched to, and why.")
 
 
 class NotesRequest(Request):
@@ -244,7 +265,7 @@ class FeedbackRequest(Request):
 class ViewRequest(Span):
     """A saved view: a query under a name."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
     query: Text = "*"
     service: Names = []
     level: Levels = []
@@ -253,6 +274,11 @@ class ViewRequest(Span):
         description="The page's tab that shows it; `channel` are a chat channel's defaults, which no page lists.",
     )
     columns: Names = []
+    order: Literal["newest", "oldest"] | None = None
+    threshold: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="Tell the webhook when so many lines match within `every`."
+    )
+    every: Duration | None = Field(None, description="The span that is counted, 10s to 7d; without it 5m.")
     language: Literal["", "en", "zh"] = Field("", description="Of a channel's answers.")
 
 

@@ -19,6 +19,7 @@ from prometheus_client import Histogram
 from api.answer import OnClaim, untold_claim
 from api.ask_step import OnStep, untold
 from api.llm_breaker import Breaker
+from api.notify import Notifier
 from api.readiness import Readiness
 from api.sentence import Language
 from api.settings import Settings
@@ -121,6 +122,9 @@ class PeoplesKnowledge(Protocol):
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
 
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """Whether nobody was told of this before; from now on somebody was."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Question:
@@ -132,8 +136,11 @@ class Question:
     as_of_ns: int | None = None
     mode: Literal["auto", "deterministic", "llm"] = "auto"
     conversation_id: str = ""
+    """Of the conversation that it goes on with; what answers it is kept there."""
     services: tuple[str, ...] = ()
     """Only these; empty: all that there are."""
+    before: tuple[str, ...] = ()
+    """What the asker said before, oldest first, where the caller keeps the conversation."""
     language: Language | None = None
     """To answer in, where it is not the question's."""
 
@@ -160,6 +167,14 @@ class Dejalog(Protocol):
     @property
     def knowledge(self) -> PeoplesKnowledge:
         """What people said."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """What people are told unasked goes out here."""
+
+    @property
+    def newest(self) -> Generation | None:
+        """The newest generation if there is one yet; never mines."""
 
     def generation(self, *, as_of_ns: int | None = None) -> Generation:
         """The newest generation, or the one that a past time would have seen."""

@@ -1,13 +1,14 @@
 """The planner: drafts the answer that choice and evidence allow. The checker comes after."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from api.choose import Choice
-from api.claim import Claim, EndFact
+from api.claim import Claim, EndFact, NoteFact
 from api.evidence import Evidence
-from api.plan_incident import FURTHER, Another, incident_claims, matching_claim, story_claim
+from api.plan_incident import FURTHER, Another, incident_claims, matching_claim, noted_claims, story_claim
 from api.plan_pattern import count_of, identifier_claims, pattern_claims
-from api.question import Question
+from api.question import Question, Wants
 from api.question_time import LATELY, LATELY_NS
 from api.sentence import listed, quote, say
 from api.support import Support, Verdict
@@ -46,6 +47,8 @@ def _of_incidents(
     question: Question, choice: Choice, evidence: Evidence, notes: tuple[Note, ...], as_of_ns: int
 ) -> Draft:
     language, best = question.reply_in, choice.incidents[0]
+    if question.subject == best.incident_id and question.wants:
+        return _of_subject(question, choice, evidence, notes, as_of_ns)
     is_found = choice.support.verdict == "found"
     is_old = is_found and question.lately and best.end_ns <= as_of_ns - LATELY_NS
     lead = _lead(question, is_found=is_found, is_old=is_old)
@@ -65,6 +68,30 @@ def _of_incidents(
             0 if question.intent == "count" else len(claims), _matching(question, choice, as_of_ns, is_old=is_old)
         )
     return Draft(choice.support.verdict, choice.support.strength, headline, tuple(claims), choice.similar)
+
+
+def _of_subject(
+    question: Question, choice: Choice, evidence: Evidence, notes: tuple[Note, ...], as_of_ns: int
+) -> Draft:
+    """Why the incident at hand happened, or how it was fixed: what people noted first. Where nobody noted that, the
+    answer says so, and tells what the lines show.
+    """
+    language, incident = question.reply_in, choice.incidents[0]
+    known = noted_claims(incident, notes, language)
+    if any(isinstance(fact, NoteFact) and fact.field in _TELL[question.wants] for each in known for fact in each.facts):
+        return Draft("found", 1.0, (say("verdict.noted", language),), tuple(known), choice.similar)
+    story = story_claim(incident, "", language, as_of_ns)
+    claims = (story, *incident_claims(incident, (), notes, evidence, language, as_of_ns))
+    missing = say("verdict.no_fix" if question.wants == "fix" else "verdict.no_cause", language)
+    return Draft("inconclusive", 0.5, (missing,), claims, choice.similar)
+
+
+_TELL: Mapping[Wants, frozenset[str]] = {
+    "": frozenset(),
+    "cause": frozenset({"cause", "text"}),
+    "fix": frozenset({"fix", "runbook", "text"}),
+}
+"""Which fields of a note may tell it."""
 
 
 def _matching(question: Question, choice: Choice, as_of_ns: int, *, is_old: bool) -> Claim:

@@ -72,7 +72,7 @@ def incident_claims(
         *_span(incident, language, as_of_ns),
         *_deviations(incident, evidence, language),
         *_loudest(incident, language),
-        *_notes(incident, notes, language),
+        *noted_claims(incident, notes, language),
     ]
     for other in further[:FURTHER] if another == "another" else further:
         fits = another != "another" or close is None or other in close
@@ -307,18 +307,20 @@ def quote_claim(line: EvidenceLine, language: Language) -> Claim:
     )
 
 
-def _notes(incident: Incident, notes: Sequence[Note], language: Language) -> Iterator[Claim]:
+def noted_claims(incident: Incident, notes: Sequence[Note], language: Language) -> list[Claim]:
     """Notes of the incident, else of its family's first, else of its patterns."""
     patterns = {deviation.pattern_id for deviation in incident.deviations if deviation.pattern_id}
     targets: list[set[str]] = [{incident.incident_id}, {incident.family_id}, patterns]
     chosen = next((found for target in targets if (found := [note for note in notes if note.target in target])), [])
     said = [made for note in chosen for made in note_claims(note, incident.evidence[:1], language)]
-    yield from said[:NOTES]
+    return said[:NOTES]
 
 
 def note_claims(note: Note, lines: Sequence[EvidenceLine], language: Language) -> Iterator[Claim]:
     """What a person knows, in their words."""
     author = say("claim.by", language, author=quote(note.author, 60)) if note.author else ""
+    if note.source:
+        author += say("claim.of_document", language, title=quote(note.name, 120), source=quote(note.source, 120))
     for field in ("cause", "fix", "runbook", "text"):
         text = getattr(note, field)
         if text:

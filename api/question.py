@@ -10,6 +10,7 @@ from api.question_service import named_services
 from api.question_time import LATELY, named_time
 from api.question_words import (
     ANYTHING,
+    ASKS_FOR_LINES,
     CAUSE,
     CONSEQUENCE,
     FILLER,
@@ -34,6 +35,8 @@ from index.glossary import Glossary, Match
 from index.words import HAN, STOP_WORDS, words
 
 Intent = Literal["recall", "count", "first", "last", "changed", "list"]
+Wants = Literal["", "cause", "fix"]
+Carried = Literal["topic", "services", "window", "intent", "pattern", "incident"]
 Weight = Literal["telling", "broad", "word"]
 _Place = tuple[int, int]
 """Where in the question: start and end."""
@@ -94,6 +97,15 @@ class Question:
     """The text without its words of time, for the word arm."""
     spoken: str
     """`focus` in English, for a model that knows English only."""
+    asks_for_lines: bool = False
+    subject: str = ""
+    """The incident that is asked about, by id, where one is at hand (api/conversation.py)."""
+    wants: Wants = ""
+    """What of the subject is asked for; empty: all of it."""
+    pattern_ids: tuple[str, ...] = ()
+    """The patterns that are asked about, where they are at hand."""
+    carried: tuple[Carried, ...] = ()
+    """What stands here because the turns before said it."""
 
 
 def read_question(
@@ -105,11 +117,9 @@ def read_question(
     start_ns: int | None = None,
     end_ns: int | None = None,
     only_services: Sequence[str] = (),
-    reply_in: Language | None = None,
 ) -> Question:
     """Read a question. `start_ns` and `end_ns` bound the search whatever the question says; `services` are all there
-    are, `only_services` those the asker restricted the search to. Times in words are seen from `now_ns`. `reply_in`:
-    the language to answer in, where it is not that of the text.
+    are, `only_services` those the asker restricted the search to. Times in words are seen from `now_ns`.
     """
     text = text[:MAX_CHARACTERS]
     time = named_time(text, now_ns)
@@ -134,7 +144,7 @@ def read_question(
     return Question(
         text=text,
         language=language,
-        reply_in=reply_in or ("en" if language == "en" else "zh"),
+        reply_in="en" if language == "en" else "zh",
         start_ns=start,
         end_ns=end,
         assumed=start is None and end is None,
@@ -149,6 +159,7 @@ def read_question(
         is_about_anything=is_about_anything,
         focus=focus,
         spoken=focus if language == "en" else glossary.english_of(focus),
+        asks_for_lines=bool(ASKS_FOR_LINES.search(text)),
     )
 
 
@@ -193,13 +204,26 @@ def describe(question: Question, *, this_incident: str = "") -> str:
         about.append(say("read.this_incident", language, id=this_incident))
     elif question.like_this:
         about.append(say("read.this_kind", language))
-    return say(
+    if question.subject:
+        about = [say("read.subject", language, id=question.subject)]
+    if question.pattern_ids:
+        about = [say("read.pattern", language, id=each) for each in question.pattern_ids]
+    whole = say(
         "read.whole",
         language,
-        intent=say(f"read.intent_{question.intent}", language),
+        intent=say(f"read.intent_{question.wants or question.intent}", language),
         about=listed(about, language) or say("read.about_nothing", language),
         window=_window_said(question),
     )
+    return whole + carried_said(question.carried, language)
+
+
+def carried_said(carried: Sequence[Carried], language: Language) -> str:
+    """What was taken over from the turns before, as a sentence that follows others; empty where nothing was."""
+    if not carried:
+        return ""
+    names = [say(f"read.carried_{each}", language) for each in carried]
+    return say("unit.sentence", language) + say("read.carried", language, what=listed(names, language))
 
 
 def _window_said(question: Question) -> str:

@@ -63,6 +63,10 @@ _LATELY = re.compile(
 )
 
 
+_SINCE_DAY = re.compile(r"\bsince\b(?=\s*(?:\W|$))|以来", re.IGNORECASE)
+"""What is left of "since Monday" when the day is taken away."""
+
+
 def named_time(text: str, now_ns: int) -> NamedTime:
     """What `text` says of time, seen from `now_ns`. Days and clock times are UTC."""
     now = dt.datetime.fromtimestamp(now_ns // SECOND_NS, tz=dt.UTC)
@@ -73,6 +77,8 @@ def named_time(text: str, now_ns: int) -> NamedTime:
         if found and (span := span_of(found, day, now)):
             start, end = span
             return NamedTime(_ns(start), _ns(end), bool(lately), rest[: found.start()] + " " + rest[found.end() :])
+    if day and _SINCE_DAY.search(rest):
+        return NamedTime(_ns(day), _ns(max(now, day)), bool(lately), _SINCE_DAY.sub(" ", rest))
     if day:
         return NamedTime(_ns(day), _ns(min(day + DAY, max(now, day + dt.timedelta(seconds=1)))), bool(lately), rest)
     return NamedTime(None, None, bool(lately), rest)
@@ -167,7 +173,10 @@ def _amount(found: re.Match[str]) -> dt.timedelta:
 
 
 def _between(found: re.Match[str], day: dt.datetime | None, now: dt.datetime) -> _Span | None:
-    start, end = _moment(found["from"], day, now), _moment(found["to"], day, now)
+    to = found["to"]
+    if (part := re.match(_DAY_PART, found["from"].strip())) and re.match(r"\s*\d", to):
+        to = part[0] + to.strip()  # 下午3点到4点: both are of the afternoon
+    start, end = _moment(found["from"], day, now), _moment(to, day, now)
     if start is None or end is None:
         return None
     if end <= start and re.fullmatch(_CLOCK, found["to"].strip(), re.IGNORECASE):
@@ -276,3 +285,16 @@ _SPANS = (
     _rule(r"\bthis month\b|本月|这个月", _month(0)),
     _rule(r"\blast month\b|上个?月", _month(1)),
 )  # fmt: skip
+
+_DAY_SAID = re.compile(
+    r"\b(?:this|to|last|yester|ago|hours?|minutes?|weeks?|months?|days?|past|previous)|今|昨|本|这|上周|上月|小时|分钟|最近|过去|天",
+    re.IGNORECASE,
+)
+_CLOCK_SAID = re.compile(rf"(?<![\d.:-]){_CLOCK}|\b(?:morning|afternoon|evening)\b|{_DAY_PART}", re.IGNORECASE)
+
+
+def is_clock_only(text: str) -> bool:
+    """Whether it names a time of day, and no day."""
+    now = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    names_day = _find_day(text, now)[0] is not None or re.search(_STAMP, text) or _DAY_SAID.search(text)
+    return bool(_CLOCK_SAID.search(text)) and not names_day

@@ -8,13 +8,16 @@ import polars as pl
 
 from api.fuse import Arm, fuse
 from api.question import Question
-from api.retrieve_text import SAID, TextSettings, incident_tokens, pattern_tokens
+from api.retrieve_text import SAID, TextSettings, document_tokens, incident_tokens, pattern_tokens
 from index.bm25 import CONCEPT_PREFIX, Bm25, tokens
 from index.generation import Generation
 from index.glossary import Glossary, own_glossary
 from index.incident import Incident, Note
 from index.vector import VectorIndex, Vectors
 
+DOCUMENTS = 3
+DOCUMENT_SHARE = 0.4
+"""A document speaks of a question when it has this share of what all its words could weigh (a guess)."""
 CAUSE_SHARE = 0.25
 """A fault that a greater share of the incidents names comes along with many causes (a guess)."""
 
@@ -120,6 +123,15 @@ class RetrievalIndex:
     """Tokens of faults that few incidents name: they tell one from another."""
     incident_of: Mapping[str, Incident]
     services: tuple[str, ...]
+    documents: Bm25
+    """Notes of documents that speak of no incident or pattern that is known, by note id."""
+
+    def rank_documents(self, question: Question) -> list[str]:
+        """Ids of the notes in `documents` that speak of what is asked, best first."""
+        words = self._words(question)
+        most = self.documents.most(words)
+        found = self.documents.search(words, DOCUMENTS) if most else []
+        return [key for key, score in found if score >= DOCUMENT_SHARE * most]
 
     def rank_patterns(self, question: Question, vector: Vectors, among: Collection[str]) -> list[Ranked]:
         """The best patterns of `among`, best first."""
@@ -181,7 +193,13 @@ def build_retrieval(generation: Generation, glossary: Glossary, settings: Retrie
         causes=_causes(glossary, incidents.words),
         incident_of={incident.incident_id: incident for incident in generation.incidents},
         services=tuple(generation.counts["service"].unique().sort().to_list()),
+        documents=_documents(generation.notes, glossary, settings.text),
     )
+
+
+def _documents(notes: Iterable[Note], glossary: Glossary, settings: TextSettings) -> Bm25:
+    found = {note.note_id: document_tokens(note, glossary, settings) for note in notes if note.is_unplaced}
+    return Bm25.build(list(found), list(found.values()))
 
 
 def _causes(glossary: Glossary, words: Bm25) -> frozenset[str]:

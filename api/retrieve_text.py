@@ -130,3 +130,8 @@ def _read(text: str, read_with: _Same, settings: TokenSettings) -> Mapping[str, 
 
 def _note_text(note: Note) -> str:
     return f"{note.name} {note.text} {note.cause} {note.fix}"
+
+
+def document_tokens(note: Note, glossary: Glossary, settings: TextSettings) -> dict[str, float]:
+    """Tokens of a document that speaks of no incident or pattern that is known."""
+    return dict(_read(f"{_note_text(note)} {note.runbook}", _Same(glossary), settings.tokens))

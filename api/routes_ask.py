@@ -1,5 +1,6 @@
 """Routes of questions, and of what people tell Dejalog: notes, feedback, saved views."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -8,14 +9,18 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
+from api.answer import AnsweredClaim, claim_json
+from api.ask_step import AskStep, Look
 from api.content_ask import forget_view, keep_feedback, keep_note, keep_view, question_of
+from api.content_documents import keep_document
+from api.from_thread import Line
 from api.json_route import JsonRoute
 from api.line_json import note_json
-from api.models import AskRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
+from api.models import AskRequest, DocumentRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
 from api.parts import Dejalog, Question
 from api.reply import Timed, dejalog_error_reply
 from api.running import Running
-from ingest.errors import DejalogError
+from ingest.errors import DejalogError, StoppedError
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
@@ -23,7 +28,8 @@ router = APIRouter(prefix="/v1", route_class=JsonRoute)
 @router.post("/ask", summary="A question in words, answered with the lines that prove it", tags=["ask"])
 async def post_ask(request: Request, dejalog: Running, asked: AskRequest) -> Response:
     """Answers as CONTRACT says: verdict, confidence, claims with citations, similar incidents. With `Accept:
-    text/event-stream` the same comes as events: `started`, one `claim` each, `answer` with the whole, or `error`.
+    text/event-stream` the same comes as events: `started`, a `step` as each begins, a `claim` each as they are
+    made, `answer` with the whole, which is what holds, or `error`. Closing the connection stops the work.
     """
     timed = Timed()
     question = question_of(asked)
@@ -46,6 +52,17 @@ def post_note(dejalog: Running, asked: NoteRequest) -> Response:
     """`{"note": {…}}`, when answers can use it."""
     timed = Timed()
     return timed.reply({"note": note_json(keep_note(dejalog, asked))}, status=201)
+
+
+@router.post("/documents", summary="Have a post-mortem or a runbook remembered", tags=["notes"], status_code=201)
+def post_document(dejalog: Running, asked: DocumentRequest) -> Response:
+    """Takes Markdown and finds by rule what it speaks of: incidents by time and services, patterns by the lines that it
+    quotes. Answers `{"source", "title", "kind", "window", "services", "matches": [{"target", "what", "title", "why"}],
+    "notes": […], "outcome"}`; `outcome` is `kept`, `replaced`, `unchanged`, or on a `dry_run` `would keep`, `would
+    replace`.
+    """
+    timed = Timed()
+    return timed.reply(keep_document(dejalog, asked), status=201)
 
 
 @router.post("/feedback", summary="Say whether an answer helped", tags=["notes"], status_code=201)
@@ -79,16 +96,36 @@ def delete_view(dejalog: Running, name: Annotated[str, Path(max_length=200)]) ->
 
 
 async def _events(dejalog: Dejalog, question: Question, timed: Timed) -> AsyncIterator[bytes]:
-    yield _event("started", {"question": question.text})
+    line: Line[bytes] = Line()
+    async for event in line.heard(lambda: _say_answer(dejalog, question, timed, line)):
+        yield event
+
+
+def _say_answer(dejalog: Dejalog, question: Question, timed: Timed, line: Line[bytes]) -> None:
+    """All events of an answer, from the thread that makes it."""
+    told: list[dict[str, Any]] = []
+
+    def claim(made: AnsweredClaim) -> None:
+        told.append(claim_json(made))
+        line.say(_event("claim", told[-1]))
+
+    def step(begun: AskStep | Look) -> None:
+        what = {"step": begun} if isinstance(begun, str) else {"step": "look", **dataclasses.asdict(begun)}
+        line.say(_event("step", what))
+
+    line.say(_event("started", {"question": question.text}))
     try:
-        answer = await run_in_threadpool(dejalog.ask, question)
+        answer = dejalog.ask(question, step, claim, line.is_gone)
+    except StoppedError:
+        raise
     except DejalogError as error:
         # The reply has begun, so its status cannot tell any more; an event does.
-        yield b"event: error\ndata: %s\n\n" % bytes(dejalog_error_reply(error).body)
+        line.say(b"event: error\ndata: %s\n\n" % bytes(dejalog_error_reply(error).body))
         return
-    for claim in answer["claims"]:
-        yield _event("claim", claim)
-    yield b"event: answer\ndata: %s\n\n" % bytes(timed.reply(answer).body)
+    for each in answer["claims"]:
+        if each not in told:
+            line.say(_event("claim", each))
+    line.say(b"event: answer\ndata: %s\n\n" % bytes(timed.reply(answer).body))
 
 
 def _event(name: str, content: dict[str, Any]) -> bytes:

@@ -4,16 +4,19 @@ import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api.page import ask, incidents, lines, patterns, status
 from api.page.address import Address
 from api.page.ask_live import live_answer
 from api.page.assets import asset_reply
+from api.page.complete import complete
 from api.page.line import find_line
+from api.page.live import KEPT_ROWS
 from api.page.render import HEADERS, page_reply
 from api.page.route import PageRoute
+from api.page.token_menu import token_menu
 from api.page.views import saved_views
 from api.parts import Dejalog
 from api.routes_bulk import product_info
@@ -31,7 +34,7 @@ def get_ask(request: Request, dejalog: Running) -> Response:
     if "json" in request.headers.get("accept", ""):
         return product_info()
     address = _address(request)
-    if not address.q.strip():
+    if not address.q.strip() or ask.is_new(dejalog):
         return _front(request, dejalog, address)
     try:
         answered = ask.answer(dejalog, address)
@@ -62,7 +65,7 @@ def get_lines(request: Request, dejalog: Running) -> Response:
     """Lines that match, over time and by value."""
     address = _address(request)
     part = request.query_params.get("part", "")
-    shown: dict[str, Any] = {"found": None, "fault": None, "counted": None, "part": part}
+    shown: dict[str, Any] = {"found": None, "fault": None, "counted": None, "part": part, "kept_rows": KEPT_ROWS}
     status_code = 200
     try:
         shown.update(_lines(request, dejalog, address, part))
@@ -71,6 +74,32 @@ def get_lines(request: Request, dejalog: Running) -> Response:
     ranges, views = lines.ranges(dejalog, address), saved_views(dejalog, address)
     template = "lines_part.html" if part else "lines.html"
     return page_reply(request, template, address, status=status_code, ranges=ranges, views=views, **shown)
+
+
+@router.get("/lines/complete")
+def get_completions(request: Request, dejalog: Running, at: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """What the query may go on with at the cursor, and where it is wrong; `screen` is the path that it is typed on."""
+    screen = request.query_params.get("screen", "/lines")
+    address = Address.read(screen, request.query_params.multi_items())
+    return page_reply(request, "complete.html", address, found=complete(dejalog, address, at))
+
+
+@router.get("/lines/menu")
+def get_token_menu(request: Request) -> Response:
+    """How a piece of a line filters the lines of the address: `text`, `of_level`, `of_service`, `of_pattern`; `of_line`
+    and `time` are those of the line.
+    """
+    address, given = _address(request), request.query_params
+    menu = token_menu(
+        address,
+        text=given.get("text", ""),
+        level=given.get("of_level", ""),
+        service=given.get("of_service", ""),
+        pattern_id=given.get("of_pattern", ""),
+        line_id=given.get("of_line", ""),
+        time=given.get("time", ""),
+    )
+    return page_reply(request, "token_menu.html", address, menu=menu)
 
 
 @router.get("/lines/{line_id}")
@@ -127,7 +156,9 @@ def _lines(request: Request, dejalog: Dejalog, address: Address, part: str) -> d
     match part:
         case "":
             found = lines.find_lines(dejalog, address)
-            return {"found": found, "counted": lines.count_all(dejalog, address, found.window)}
+            timeout = "" if "counts" in request.query_params else lines.COUNT_WITHIN
+            counted = lines.count_all(dejalog, address, found.window, timeout=timeout)
+            return {"found": lines.with_total(found, counted), "counted": counted}
         case "rows":
             return {"found": lines.find_lines(dejalog, address)}
         case "histogram":

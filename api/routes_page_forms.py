@@ -1,5 +1,9 @@
 """Routes of the web page that change something: each does it and sends the browser on to a page that shows it."""
 
+import dataclasses
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -8,7 +12,8 @@ from api.content_patterns import keep_edit
 from api.models import EditRequest, FeedbackRequest, NoteRequest
 from api.page.address import Address
 from api.page.asked import asked
-from api.page.form import Form
+from api.page.form import Form, FormPairs
+from api.page.pattern_edits import edit_chosen
 from api.page.route import PageRoute, redirect
 from api.page.session import GO_ON_PATH, is_right_token, is_same_origin, own_path, signed_in, signed_out
 from api.page.sign_in import sign_in_page
@@ -24,7 +29,7 @@ def post_incident_note(dejalog: Running, incident_id: str, form: Form) -> Respon
     """Keep what somebody knows of an incident."""
     names = ("text", "name", "cause", "fix", "runbook", "author")
     keep_note(dejalog, asked(NoteRequest, target=incident_id, **{name: form.get(name, "").strip() for name in names}))
-    return redirect(str(Address(f"/incidents/{incident_id}", said="note")) + "#notes")
+    return redirect(str(_said(f"/incidents/{incident_id}", form, "note")) + "#notes")
 
 
 @router.post("/patterns/{pattern_id}/edits")
@@ -33,7 +38,17 @@ def post_pattern_edit(dejalog: Running, pattern_id: str, form: Form) -> Response
     edit = asked(EditRequest, action=form.get("action", ""), argument=form.get("argument", ""))
     kept = keep_edit(dejalog, pattern_id, edit)
     shown = kept.argument if kept.action == "merge" else kept.pattern_id
-    return redirect(str(Address(f"/patterns/{shown}", said=kept.action)))
+    return redirect(str(_said(f"/patterns/{shown}", form, kept.action)))
+
+
+@router.post("/patterns/edits")
+def post_pattern_edits(dejalog: Running, pairs: FormPairs) -> Response:
+    """The same to patterns that were chosen in the list, which is shown again."""
+    form = dict(pairs)
+    chosen = [value for name, value in pairs if name == "pattern"]
+    said = edit_chosen(dejalog, form.get("action", ""), chosen, form.get("argument", ""))
+    back = Address.read("/patterns", parse_qsl(urlsplit(own_path(form.get("back", "/patterns"))).query))
+    return redirect(str(dataclasses.replace(back, said=said)))
 
 
 @router.post("/feedback")
@@ -41,8 +56,8 @@ def post_page_feedback(dejalog: Running, form: Form) -> Response:
     """Keep what somebody thought of an answer."""
     names = ("verdict", "question", "target", "revision", "text")
     keep_feedback(dejalog, asked(FeedbackRequest, **{name: form.get(name, "") for name in names}))
-    back = Address("/", q=form.get("question", ""), start=form.get("start", ""), end=form.get("end", ""))
-    return redirect(str(back.with_(said="feedback")))
+    back = _said("/", form, "feedback")
+    return redirect(str(back.with_(q=form.get("question", ""), said=back.said)))
 
 
 @router.post("/views")
@@ -83,3 +98,9 @@ def get_session_go_on(request: Request) -> Response:
 def post_session_end() -> Response:
     """Sign out."""
     return signed_out(redirect("/"))
+
+
+def _said(path: str, form: Mapping[str, str], what: str) -> Address:
+    """Where what was done is told, over the window and in the zone that the form names."""
+    pairs = [(name, form.get(name, "")) for name in ("start", "end", "zone")]
+    return dataclasses.replace(Address.read(path, pairs), said=what)

@@ -13,6 +13,7 @@ from api.bot.serve import answering_slack
 from api.compose import Dejalog, collecting, open_dejalog
 from api.http_server import listen_at, run_app
 from api.settings import Settings
+from api.watch import WatchSettings, watching
 from ingest import trace
 
 _log = structlog.get_logger()
@@ -34,6 +35,7 @@ def serve(
         open_dejalog(
             settings, listen=_address(listener), folder=folder, starts_empty=starts_empty, mines_apart=True
         ) as dejalog,
+        watching(dejalog, WatchSettings(settings.notify.notify_similarity)),
         (beside or _collect_what_is_set)(dejalog),
     ):
         _log.info("server.listening", url=f"http://{_address(listener)}", data_dir=str(settings.store.data_dir))

@@ -183,6 +183,14 @@ def read_weight(text: str) -> float:
     return number
 
 
+def read_share(text: str) -> float:
+    """A number from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError("it must lie between 0 and 1")
+    return number
+
+
 def one_of(*names: str) -> Callable[[str], str]:
     """A reader of one of these names, in any case."""
 

@@ -227,6 +227,34 @@ class WatchSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class NotifySettings:
+    """Who is told unasked: of alerts, incidents seen before, new errors, views over their threshold."""
+
+    notify_url: str = setting(
+        "",
+        text.optional_text(text.read_server),
+        "http://host/path or https://host/path, or none",
+        "The webhook that notices are posted to as JSON, `text` in Slack's form; without it nobody is told.",
+        secret=True,
+    )
+    notify_timeout: float = setting(
+        10.0, text.read_duration, "a duration", "How long one try to post a notice may take."
+    )
+    notify_similarity: float = setting(
+        0.5,
+        text.read_share,
+        "a number from 0 to 1",
+        "A new incident is told when a past one is at least this similar.",
+    )
+    page_url: str = setting(
+        "",
+        text.optional_text(text.read_server),
+        "http://host:port, or none",
+        "Where people reach this server's page: links in notices begin with it; without it they have none.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class RetrieveSettings:
     """How the arms of retrieval are weighed; the vectors weigh 1. Where the defaults come from: api/retrieve.py."""
 
@@ -241,18 +269,6 @@ class RetrieveSettings:
         text.read_duration,
         "a duration",
         "After this time a confirmed “same” or “not the same” moves the ranking of its incident's family half as much.",
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class NotifySettings:
-    """Where people find what they are told of."""
-
-    page_url: str = setting(
-        "",
-        text.optional_text(text.read_server),
-        "http://host:port, or none",
-        "Where people reach this server's page: links in notices begin with it; without it they have none.",
     )
 
 
@@ -303,6 +319,21 @@ class BotSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ConversationSettings:
+    """How long it is remembered what a conversation is about."""
+
+    conversation_idle: float = setting(
+        1800.0, text.read_duration, "a duration", "After this silence what a conversation was about is forgotten."
+    )
+    conversation_most: int = setting(
+        2000,
+        text.read_count,
+        "a whole number from 1",
+        "Most conversations that are remembered at once; the longest silent are forgotten first.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelSettings:
     """Which language model writes answers, if any, and how long it is waited for."""
 
@@ -334,7 +365,10 @@ class ModelSettings:
         20.0, text.read_duration, "a duration", "The longest that a question waits for the model, tries included."
     )
     llm_budget: int = setting(
-        4000, text.read_budget, "2000 or 4000", "Tokens of evidence that the model is given with a question."
+        4000,
+        text.read_budget,
+        "2000 or 4000",
+        "Tokens of a question, its evidence and the answer together; rounds of looking for more add their own.",
     )
     llm_answer_tokens: int = setting(
         800, text.read_count, "a whole number from 1", "The most tokens that it may write, its thoughts included."
@@ -358,9 +392,10 @@ class Settings:
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
     watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
-    notify: NotifySettings = dataclasses.field(default_factory=NotifySettings)
     bot: BotSettings = dataclasses.field(default_factory=BotSettings)
+    conversation: ConversationSettings = dataclasses.field(default_factory=ConversationSettings)
     llm: ModelSettings = dataclasses.field(default_factory=ModelSettings)
+    notify: NotifySettings = dataclasses.field(default_factory=NotifySettings)
 
 
 @dataclasses.dataclass(frozen=True)

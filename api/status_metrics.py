@@ -31,6 +31,7 @@ class StatusCollector(Collector):
         yield from self._dejalog.question_seconds.collect()
         model = self._dejalog.model
         yield from model.collect() if model is not None else ModelMeter().collect()
+        yield from self._dejalog.notifier.collect()
         if self._dejalog.collector is not None:
             yield from collected(self._dejalog.collector.status())
         dropped = {"blank": counters.get("blank_records", 0), "dead_letter": documents.get("dead", 0)}

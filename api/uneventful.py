@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import polars as pl
 
 from api.question import Question
-from api.question_words import ASKS_FOR_LINES
 from api.recognise import PatternCandidate
 from index.generation import Generation
 from index.incident import Incident
@@ -29,7 +28,7 @@ incidents last up to 2.6 minutes and surprise up to 11.5, faults last longer).
 
 def is_uneventful(question: Question, told: Sequence[PatternCandidate], generation: Generation) -> bool:
     """Whether trouble was asked about, lines speak of it, and an incident would be known had it been one."""
-    asks_whether = question.intent == "recall" and not question.identifiers and not ASKS_FOR_LINES.search(question.text)
+    asks_whether = question.intent == "recall" and not question.identifiers and not question.asks_for_lines
     is_trouble = any(unit.is_fault for unit in question.units) or any(each.is_fault for each in told)
     return asks_whether and is_trouble and knows_usual_course(generation)
 

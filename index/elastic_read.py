@@ -40,18 +40,24 @@ class Page:
     def shown(self, total: int, order: Order, *, is_exact: bool) -> LinePage:
         """As the reader of lines answers. A page that is not whole has no exact total."""
         follows = self.follows and self.lines.height > 0
-        is_exact = is_exact and not self.partial
         return LinePage(
             lines=self.lines,
             total=total,
-            total_exact=is_exact,
+            total_exact=is_exact and not self.partial,
             cursor=cursor_of(self.lines, order) if follows else None,
-            partial=not is_exact,
+            partial=self.partial,
         )
 
 
 def search(
-    reader: Reader, asked: Asked, *, limit: int, cursor: str | None, order: Order, deadline: Deadline
+    reader: Reader,
+    asked: Asked,
+    *,
+    limit: int,
+    cursor: str | None,
+    order: Order,
+    deadline: Deadline,
+    with_total: bool = True,
 ) -> LinePage:
     """See `LineReader.search`. One request where Elasticsearch decides alone."""
     if not 0 <= limit <= MOST_LINES:
@@ -59,21 +65,28 @@ def search(
     after = None if cursor is None else key_of(cursor, order)
     try:
         if asked.bounds.is_exact:
-            body = page_body(asked.bounds.sure, limit, order, after=after, deadline=deadline)
+            body = page_body(asked.bounds.sure, limit, order, after=after, deadline=deadline, with_total=with_total)
             found = reader.client.search(reader.index, body, timeout_s=remaining_s(deadline))
-            page, total, is_exact = page_of(found, limit), total_of(found), True
+            page = page_of(found, limit)
+            total, is_exact = (total_of(found), True) if with_total else (page.lines.height, False)
         else:
-            page, total, is_exact = _decided_page(reader, asked, limit, after, order, deadline)
+            page, total, is_exact = _decided_page(reader, asked, limit, after, order, deadline, with_total=with_total)
     except TimeoutError:
         page, total, is_exact = Page(STORED_SCHEMA.to_frame(), partial=True), 0, False
     return page.shown(total, order, is_exact=is_exact)
 
 
 def page_body(
-    query: Query, limit: int, order: Order, *, after: Key | None = None, deadline: Deadline | None = None
+    query: Query,
+    limit: int,
+    order: Order,
+    *,
+    after: Key | None = None,
+    deadline: Deadline | None = None,
+    with_total: bool = True,
 ) -> Json:
     """The search for a page where Elasticsearch decides alone, and for how many match."""
-    body = _page_body(query, limit + 1, after, order) | {"track_total_hits": True}
+    body = _page_body(query, limit + 1, after, order) | {"track_total_hits": with_total}
     return body if deadline is None else _timed(body, deadline)
 
 
@@ -89,14 +102,23 @@ def total_of(found: Json) -> int:
 
 
 def _decided_page(
-    reader: Reader, asked: Asked, limit: int, after: Key | None, order: Order, deadline: Deadline
+    reader: Reader,
+    asked: Asked,
+    limit: int,
+    after: Key | None,
+    order: Order,
+    deadline: Deadline,
+    *,
+    with_total: bool,
 ) -> tuple[Page, int, bool]:
     with reader.client.point_in_time(reader.index) as pit:
         page = _filled_page(reader, pit, asked, limit, after, order, deadline)
-        try:
-            return page, count(reader, pit, asked, deadline), True
-        except TimeoutError:
-            return page, page.lines.height, False
+        if with_total:
+            try:
+                return page, count(reader, pit, asked, deadline), True
+            except TimeoutError:
+                page.partial = True
+        return page, page.lines.height, False
 
 
 def _filled_page(

@@ -5,6 +5,7 @@ from typing import Literal
 
 DeviationKind = Literal["appeared", "burst", "vanished", "slower", "level"]
 
+UNPLACED = "document:"
 REMARK_BELOW = 3
 """Fewer lines than this are never a burst (index/deviation.py, FEWEST_MORE)."""
 
@@ -114,7 +115,7 @@ class Note:
 
     note_id: str
     target: str
-    """The incident's or pattern's id."""
+    """The incident's or pattern's id; `document:` and the source where a document speaks of none that is known."""
     text: str
     name: str = ""
     cause: str = ""
@@ -122,3 +123,11 @@ class Note:
     runbook: str = ""
     author: str = ""
     time_ns: int = 0
+    source: str = ""
+    """The document it is from, whose title is `name`; empty for what somebody wrote here. All notes of one reading of a
+    document have the same time."""
+
+    @property
+    def is_unplaced(self) -> bool:
+        """Whether it is a document's that speaks of no incident or pattern that is known."""
+        return self.target.startswith(UNPLACED)

@@ -32,7 +32,8 @@ TABLES = (
         fix TEXT NOT NULL,
         runbook TEXT NOT NULL,
         author TEXT NOT NULL,
-        time_ns INTEGER NOT NULL
+        time_ns INTEGER NOT NULL,
+        source TEXT NOT NULL DEFAULT ''
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS feedback (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -46,9 +47,10 @@ TABLES = (
         end_ns INTEGER NOT NULL,
         body TEXT NOT NULL
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS told (key TEXT PRIMARY KEY, time_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS freeze (frozen_before_ns INTEGER PRIMARY KEY) STRICT",
 )
-KEPT_TABLES = ("pattern_edit", "note", "feedback", "saved_view", "kept_incident", "freeze")
+KEPT_TABLES = ("pattern_edit", "note", "feedback", "saved_view", "kept_incident", "told", "freeze")
 NOTE_COLUMNS = tuple(field.name for field in dataclasses.fields(Note))
 
 
@@ -65,6 +67,7 @@ class Knowledge:
             with transaction(self._connection):
                 for table in TABLES:
                     self._connection.execute(table)
+                _add_sources(self._connection)
         except sqlite3.Error as fault:
             raise _translated(fault) from fault
 
@@ -104,7 +107,7 @@ class Knowledge:
         rows = self._rows(
             f"SELECT {', '.join(NOTE_COLUMNS)} FROM note WHERE time_ns < ? ORDER BY time_ns, note_id", before_ns
         )
-        return tuple(Note(*row) for row in rows)
+        return current_notes([Note(*row) for row in rows])
 
     def add_feedback(self, feedback: Mapping[str, Any]) -> None:
         """Keep what a user thought of an answer, an incident or a pattern; its time is its field `time_ns`, else 0."""
@@ -132,6 +135,11 @@ class Knowledge:
         """Whether there was one."""
         with self._writing() as connection:
             return connection.execute("DELETE FROM saved_view WHERE name = ?", (name,)).rowcount > 0
+
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """Whether this is the first call with the key, by whatever process. For ever."""
+        with self._writing() as connection:
+            return connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (key, time_ns)).rowcount > 0
 
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """Make `incidents` all that is kept from `floor_ns` on. Those that start earlier stay as they are, for ever.
@@ -208,6 +216,20 @@ class Knowledge:
                 raise _translated(fault) from fault
 
 
+def current_notes(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """Those that hold: of each document the notes of its last reading, and all that are of none; in their order."""
+    read_ns: dict[str, int] = {}
+    for note in notes:
+        read_ns[note.source] = max(read_ns.get(note.source, note.time_ns), note.time_ns)
+    return tuple(note for note in notes if not note.source or note.time_ns == read_ns[note.source])
+
+
+def _add_sources(connection: sqlite3.Connection) -> None:
+    """Catalogues of before documents were read have no column for them."""
+    if "source" not in {row[1] for row in connection.execute("PRAGMA table_info(note)")}:
+        connection.execute("ALTER TABLE note ADD COLUMN source TEXT NOT NULL DEFAULT ''")
+
+
 def incident_json(incident: Incident) -> dict[str, Any]:
     """The incident as JSON values, evidence and all."""
     return dataclasses.asdict(incident)
@@ -252,7 +274,8 @@ def note_id(note: Note) -> str:
     """The id of a note, of all its other fields."""
     digest = hashlib.blake2b(digest_size=8)
     for name in NOTE_COLUMNS:
-        if name != "note_id":
+        # What is of no document keeps the id that it had before there were any.
+        if name != "note_id" and not (name == "source" and not note.source):
             part = str(getattr(note, name)).encode("utf-8", "surrogatepass")
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)

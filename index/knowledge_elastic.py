@@ -14,7 +14,7 @@ from index.elastic_incidents import KeptIncidents
 from index.elastic_query import both
 from index.elastic_template import Names, prepare
 from index.incident import Incident, Note
-from index.knowledge import note_id
+from index.knowledge import current_notes, note_id
 from index.pattern import PatternEdit
 from index.store_elastic import ElasticSettings
 from ingest.errors import RefusedError
@@ -60,7 +60,7 @@ class ElasticKnowledge:
     def notes(self, *, before_ns: int | None = None) -> tuple[Note, ...]:
         """See KnowledgeStore."""
         found = [Note(**body) for body in self._bodies("note", before_ns)]
-        return tuple(sorted(found, key=lambda note: (note.time_ns, note.note_id)))
+        return current_notes(sorted(found, key=lambda note: (note.time_ns, note.note_id)))
 
     def add_feedback(self, feedback: Mapping[str, Any]) -> None:
         """See KnowledgeStore."""
@@ -85,6 +85,10 @@ class ElasticKnowledge:
         """See KnowledgeStore."""
         body = action("delete", _view_id(name))
         return _checked(self._client.bulk(self._index, body, refresh=True)[0], {200, 404}) == 200
+
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """See KnowledgeStore."""
+        return self._create("told", _digest(key), {"key": key}, time_ns)
 
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """See KnowledgeStore."""
@@ -162,7 +166,11 @@ def _of_kind(*kinds: str, before_ns: int | None = None) -> Json:
 
 def _view_id(name: str) -> str:
     """Names may be longer than ids."""
-    return "view-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return "view-" + _digest(name)
+
+
+def _digest(name: str) -> str:
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _checked(item: Json, expected: set[int]) -> int:

@@ -29,7 +29,7 @@ class KnowledgeStore(Protocol):
         """Keep it; returns it with its id, which is of its content: the same note given twice is kept once."""
 
     def notes(self, *, before_ns: int | None = None) -> tuple[Note, ...]:
-        """By (time_ns, note_id)."""
+        """By (time_ns, note_id). Of a document only those of its last reading before then."""
 
     def add_feedback(self, feedback: Mapping[str, Any]) -> None:
         """Keep what a user thought of an answer, an incident or a pattern; its time is its field `time_ns`, else 0."""
@@ -45,6 +45,9 @@ class KnowledgeStore(Protocol):
 
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
+
+    def tell_once(self, key: str, *, time_ns: int) -> bool:
+        """Whether this is the first call with the key, by whatever process: of several at once one is. For ever."""
 
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """Make `incidents` all that is kept from `floor_ns` on, at once. Those that start earlier stay as they are; an

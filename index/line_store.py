@@ -153,9 +153,12 @@ class LineReader(Protocol):
         cursor: str | None = None,
         order: Order = "newest",
         deadline_s: float = 10.0,
+        with_total: bool = True,
     ) -> LinePage:
         """Up to `limit` (at most 10,000) matching lines. A cursor continues the same filter and order, without a gap or
-        a repeat whatever is appended meanwhile. Raises InputError for a cursor that is not one of ours.
+        a repeat whatever is appended meanwhile. Without `with_total` nothing is read only to be counted: the total is
+        exact where it costs little, else that of lines met on the way. Raises InputError for a cursor that is not one
+        of ours.
         """
 
     def histogram(self, where: LineFilter, *, step_ns: int, deadline_s: float = 10.0) -> Counted:

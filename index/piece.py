@@ -99,6 +99,10 @@ def _found(piece: Piece, plan: Plan, columns: Sequence[str], also: pl.Expr | Non
     """In steps, where that lets a dear predicate see fewer lines: what the plan says comes first; then lines that are
     all ASCII apart from the others, which take thrice as long.
     """
+    if plan.held is not None and isinstance(piece, SegmentPiece):
+        held = plan.held(piece.segment)
+        if held is not None:
+            return _among(held, piece, plan, columns, also)
     predicate, for_ascii = plan.for_piece(piece), plan.for_piece(piece, is_ascii=True)
     is_mixed = plan.ascii_predicate is not None and not piece.is_ascii
     if predicate is None or for_ascii is None or (plan.first is None and not is_mixed):
@@ -112,6 +116,16 @@ def _found(piece: Piece, plan: Plan, columns: Sequence[str], also: pl.Expr | Non
     else:
         found = lines.filter(predicate)
     return found.select("row", *columns)
+
+
+def _among(
+    held: pl.DataFrame, piece: SegmentPiece, plan: Plan, columns: Sequence[str], also: pl.Expr | None
+) -> pl.DataFrame:
+    """Those of some lines of the segment that stand in the piece and match."""
+    first = piece.blocks[0].index * piece.segment.row.block_lines
+    is_here = pl.col("row").is_between(first, first + piece.rows, closed="left")
+    wanted = [each for each in (is_here, plan.for_piece(piece), also) if each is not None]
+    return held.filter(*wanted).select("row", *columns)
 
 
 def _both(one: pl.Expr | None, other: pl.Expr | None) -> pl.Expr | None:

@@ -7,6 +7,7 @@ and vague ones, whose messages are read.
 """
 
 import dataclasses
+import functools
 import re
 
 import polars as pl
@@ -44,7 +45,9 @@ def make_plans(where: LineFilter, view: View) -> tuple[Plan, ...]:
     )
     if view.vague.is_empty():
         return (clear,)
-    return clear, dataclasses.replace(whole, first=is_vague if others is None else is_vague & others)
+    first = is_vague if others is None else is_vague & others
+    held = functools.partial(view.vague_lines.of, vague=view.vague)
+    return clear, dataclasses.replace(whole, first=first, held=held)
 
 
 def _words(node: Node) -> list[Words]:

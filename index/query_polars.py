@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import polars as pl
@@ -28,6 +28,7 @@ from index.query import (
 from index.query_scan import FIELDS_BUILT_IN
 from index.query_time import time_ns
 from index.query_words import words_regex
+from index.segment import Segment
 from index.tokens import is_needle
 from index.view import View
 from ingest.errors import InputError, QuerySyntaxError
@@ -69,6 +70,8 @@ class Plan:
     """The same for lines whose messages are all ASCII, cheaper; None when there is no difference."""
     first: pl.Expr | None = None
     """What lines fulfil too, by columns of the ledger alone: applied before `predicate`, which costs more."""
+    held: Callable[[Segment], pl.DataFrame | None] | None = None
+    """Gives, of a segment, the only lines that can match, from memory; None when they must be read."""
     needles: tuple[str, ...] = ()
     """Ids and the like that every matching message holds, see `index.tokens`."""
 

@@ -47,6 +47,8 @@ Item = Term | Operator
 
 _OPERATORS = {"AND": "AND", "and": "AND", "&&": "AND", "OR": "OR", "or": "OR", "||": "OR", "NOT": "NOT", "not": "NOT"}
 _NAME = re.compile(r"[^\W\d][\w.@\-]*:(?=[^\s:/\\]|/(?!/))")
+_FIELD_ALONE = re.compile(r"[^\W\d][\w.@\-]*:")
+_FIELD_LAST = re.compile(r"(?<![\w.@\-])([^\W\d][\w.@\-]*):\Z")
 _COMPARE = re.compile(r">=|<=|>|<|=")
 _SELECTOR = re.compile(r"""\{\s*(?:[^\W\d][\w.]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*"\s*,?\s*)*\}""")
 _SELECTOR_BEGINNING = re.compile(r"\{\s*([^\W\d][\w.]*)\s*(?:=|!=|!~)")
@@ -55,6 +57,44 @@ _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/(?=[\s)]|$)")
 _RANGE = re.compile(r"""([\[{])\s*("[^"]*"|[^\s"\]}]+)\s+(?:TO|to)\s+("[^"]*"|[^\s"\]}]+)\s*([\]}])""")
 _ESCAPED = re.compile(r'\\([\\"*:()\[\]{}<>=/!\- ])')
+
+
+@dataclasses.dataclass(frozen=True)
+class Begun:
+    """What stands last in a query that is still being written: the beginning of a word, or of a field's value."""
+
+    field: str | None
+    """None for the message."""
+    text: str
+    """As far as it is written, with escapes removed."""
+    position: int
+    """Where the word or value begins; its quotation mark where it has one."""
+    is_quoted: bool = False
+    words: tuple[Term, ...] = ()
+    """The bare words that stand right before it, side by side with it and nothing else between them."""
+
+
+def begun(text: str) -> Begun | None:
+    """What the text ends with; None where that is nothing to be completed: a regex, a comparison, a fault before it."""
+    scanner = _Scanner(text)
+    try:
+        scanner.walk()
+    except QuerySyntaxError as fault:
+        is_open_quote = fault.position < len(text) and text[fault.position] == '"'
+        if not is_open_quote:
+            return None
+        field = _field_before(text, fault.position) or scanner.open_field()
+        return Begun(field, _unescaped(text[fault.position + 1 :]), fault.position, is_quoted=True)
+    last = scanner.items[-1] if scanner.items else None
+    if last is None or text[-1].isspace() or isinstance(last, Operator):
+        return Begun(scanner.open_field(), "", len(text))
+    if last.kind != "word":
+        return None
+    if last.field is None and text.endswith(":"):  # a field whose value is not begun reads as a word
+        return Begun(last.text[:-1], "", len(text)) if _FIELD_ALONE.fullmatch(last.text) else None
+    field = last.field or scanner.open_field()
+    position = last.position + (len(last.field) + 1 if last.field else 0)
+    return Begun(field, last.text, position, words=scanner.words_before_last())
 
 
 def scan(query: str) -> list[Item]:
@@ -78,6 +118,33 @@ class _Scanner:
         self.groups: list[bool] = []
 
     def run(self) -> None:
+        self.walk()
+        if self.groups:
+            raise self._fault("a parenthesis is not closed", hint="add ) or put the text in quotes")
+
+    def open_field(self) -> str | None:
+        """The field of the innermost group that has one and is not closed yet."""
+        depth = 0
+        for item in reversed(self.items):
+            if isinstance(item, Operator) and item.text in {")", "(", "field"}:
+                depth += 1 if item.text == ")" else -1
+                if depth < 0 and item.text == "field":
+                    return item.field
+        return None
+
+    def words_before_last(self) -> tuple[Term, ...]:
+        """The bare words that stand side by side before the last item."""
+        found: list[Term] = []
+        for item in reversed(self.items[:-1]):
+            if isinstance(item, Operator) and item.text == "NOT":
+                found = found[:-1]  # the first of them is excluded, not looked for
+            if not isinstance(item, Term) or item.kind != "word" or item.field is not None or item.wild:
+                break
+            found.append(item)
+        return tuple(reversed(found))
+
+    def walk(self) -> None:
+        """Over all of the text; groups may stay open."""
         while self.position < len(self.query):
             if self.query[self.position].isspace():
                 self.position += 1
@@ -85,8 +152,6 @@ class _Scanner:
                 self._item()
                 if len(self.items) > MOST_TERMS:
                     raise self._fault(f"the query has more than {MOST_TERMS} terms")
-        if self.groups:
-            raise self._fault("a parenthesis is not closed", hint="add ) or put the text in quotes")
 
     def _item(self) -> None:
         start, rest = self.position, self.query[self.position :]
@@ -203,6 +268,12 @@ class _Scanner:
 
     def _fault(self, message: str, *, hint: str = "") -> QuerySyntaxError:
         return QuerySyntaxError(f"{message}, at position {self.position}", position=self.position, hint=hint)
+
+
+def _field_before(text: str, position: int) -> str | None:
+    """The field whose value begins at the position, if one is named right before it."""
+    found = _FIELD_LAST.search(text, 0, position)
+    return found.group(1) if found else None
 
 
 def _word_length(rest: str) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import orjson
@@ -32,7 +32,7 @@ from index.piece import (
 from index.query_decide import make_plans
 from index.query_polars import EVERYTHING, Plan, value_of
 from index.query_scan import FIELDS_BUILT_IN
-from index.segment import Segment
+from index.segment import DIMENSIONS, Segment
 from index.view import View
 from ingest.errors import InputError
 
@@ -40,6 +40,12 @@ HISTOGRAM_SCHEMA = pl.Schema({"bucket_ns": pl.Int64, "level": pl.String, "count"
 FACET_SCHEMA = pl.Schema({"field": pl.String, "value": pl.String, "count": pl.Int64})
 FIELD_SCHEMA = pl.Schema({"field": pl.String, "count": pl.Int64})
 FACET_FIELDS = tuple(name for name in FIELDS_BUILT_IN if name != "message")
+TOLD_AT_ONCE = 32
+"""Dimension tallies counted together, between two looks at the clock: a guess."""
+ANY_CASE = ("namespace", "pod", "container", "host", "stream", "source")
+"""Fields whose values queries find in any case. Services are chosen by exact name, levels have one spelling, and of an
+attribute a query finds words, not values.
+"""
 _TALLIED = [name for name in TALLY_SCHEMA if name != "is_vague"]
 MOST_FACET_VALUES = 100_000
 """Distinct values of a field kept from one piece to the next; beyond it the rarest are forgotten and the answer is
@@ -47,10 +53,13 @@ marked partial. A guess that bounds memory when somebody asks for the facets of 
 
 
 class Ledgers(Protocol):
-    """Where the ledger of a segment comes from."""
+    """Where counts of a whole segment come from."""
 
     def of(self, segment: Segment) -> pl.DataFrame:
         """The ledger of a segment."""
+
+    def dimensions(self, segment: Segment) -> pl.DataFrame:
+        """Its dimension tally, see `Segment.dimensions`."""
 
 
 def ledger(view: View, ledgers: Ledgers, *, start_ns: int | None, end_ns: int | None) -> pl.DataFrame:
@@ -256,16 +265,35 @@ def facets(
         rows = _counted_ledger(view, ledgers, plan)
         counts = [facet_of(rows, name, value, pl.col("count").sum()) for name, value in values.items()]
         held = summed_counts(pl.concat([held, *counts]), FACET_SCHEMA)
-    for plan, piece in planned_pieces(view, read):
+    for plan, part in _counted_parts(view, ledgers, read, frozenset(columns)):
         if deadline.passed:
             partial = True
             break
-        found = piece.find(plan, sorted(columns))
-        counts = [facet_of(found, name, value, pl.len()) for name, value in values.items()]
+        found = part if isinstance(part, pl.DataFrame) else _with_count(part.find(plan, sorted(columns)))
+        counts = [facet_of(found, name, value, pl.col("count").sum()) for name, value in values.items()]
         held = summed_counts(pl.concat([held, *counts]), FACET_SCHEMA)
         if held.height > MOST_FACET_VALUES * len(names):
             held, partial = most_frequent(held, names, MOST_FACET_VALUES), True
     return Counted(most_frequent(held, names, limit), partial=partial)
+
+
+def _counted_parts(
+    view: View, ledgers: Ledgers, plans: Sequence[Plan], columns: frozenset[str]
+) -> Iterator[tuple[Plan, pl.DataFrame | Piece]]:
+    """For each plan: rows of the dimension tallies of whole segments where these can tell, else pieces to be read."""
+    for plan in plans:
+        told: list[Segment] = []
+        if plan.columns | columns <= set(DIMENSIONS):
+            told = [each for each in segments_of(view, plan) if plan.whole(each.row.min_time_ns, each.row.max_time_ns)]
+        for first in range(0, len(told), TOLD_AT_ONCE):
+            rows = pl.concat([ledgers.dimensions(segment) for segment in told[first : first + TOLD_AT_ONCE]])
+            yield plan, rows if plan.predicate is None else rows.filter(plan.predicate)
+        others = tuple(segment for segment in view.segments if segment not in told)
+        yield from planned_pieces(dataclasses.replace(view, segments=others), [plan])
+
+
+def _with_count(lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.with_columns(count=pl.lit(1, dtype=pl.Int64))
 
 
 def facet_of(rows: pl.DataFrame, name: str, value: pl.Expr, count: pl.Expr) -> pl.DataFrame:
@@ -275,8 +303,16 @@ def facet_of(rows: pl.DataFrame, name: str, value: pl.Expr, count: pl.Expr) -> p
 
 
 def most_frequent(counts: pl.DataFrame, names: Sequence[str], limit: int) -> pl.DataFrame:
-    """Per field, in the order asked, the first `limit` values by count, ties by value."""
-    ordered = counts.sort("count", "value", descending=[True, False])
+    """Per field, in the order asked, the first `limit` values by count, ties by value. Values that `field:value` cannot
+    tell apart are one, spelled as most of their lines do: so a count is that of the lines which its query finds.
+    """
+    spelled = pl.when(pl.col("field").is_in(ANY_CASE)).then(pl.col("value").str.to_lowercase()).otherwise("value")
+    merged = (
+        counts.sort("count", "value", descending=[True, False])
+        .group_by("field", spelled.alias("spelled"), maintain_order=True)
+        .agg(pl.col("value").first(), pl.col("count").sum())
+    )
+    ordered = merged.sort("count", "value", descending=[True, False])
     parts = [ordered.filter(pl.col("field") == name).head(limit) for name in dict.fromkeys(names)]
     return together(parts, FACET_SCHEMA)
 

@@ -38,6 +38,7 @@ def search(
     cursor: str | None,
     order: Order,
     deadline: Deadline,
+    with_total: bool,
 ) -> LinePage:
     """See `LineStore.search`. Row groups are read from the asked end of time until the page is full; what is left is
     only counted, by the ledger where it can.
@@ -48,7 +49,8 @@ def search(
     after = None if cursor is None else key_of(cursor, order)
     chosen = _choose(view, plans, limit=limit, after=after, order=order, deadline=deadline)
     lines = _fetch(chosen, order)
-    counts = [count_lines(view, ledgers, plan, seen=chosen.counted_by(plan), deadline=deadline) for plan in plans]
+    for_counts = deadline if with_total else Deadline(0)
+    counts = [count_lines(view, ledgers, plan, seen=chosen.counted_by(plan), deadline=for_counts) for plan in plans]
     is_exact = all(is_exact for _, is_exact in counts)
     follows = chosen.more and lines.height > 0
     return LinePage(
@@ -56,7 +58,7 @@ def search(
         total=sum(count for count, _ in counts),
         total_exact=is_exact,
         cursor=cursor_of(lines, order) if follows else None,
-        partial=chosen.partial or not is_exact,
+        partial=chosen.partial or (with_total and not is_exact),
     )
 
 
@@ -216,10 +218,12 @@ def _neighbours(
         pl.col("position") < position if is_earlier else pl.col("position") > position
     )
     nearest: list[int] = []
+    if not count:
+        return nearest
     for low, high, piece in sorted(holders, key=lambda held: -held[1] if is_earlier else held[0]):
         is_on_side = low < position if is_earlier else high > position
         is_nearer = len(nearest) < count or (high > nearest[-1] if is_earlier else low < nearest[-1])
-        if count and is_on_side and is_nearer:
+        if is_on_side and is_nearer:
             nearest += piece.read(["position"], is_wanted)["position"].to_list()
             nearest = sorted(nearest, reverse=is_earlier)[:count]
     return nearest

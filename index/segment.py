@@ -35,6 +35,8 @@ LINES, LEDGER, BLOCKS, TOKENS = ".parquet", ".ledger.parquet", ".blocks.parquet"
 SUFFIXES = (LINES, LEDGER, BLOCKS, TOKENS)
 
 
+DIMENSIONS = ("service", "level", "signature", "shape", "namespace", "pod", "container", "host", "stream")
+"""Columns with few values; what a dimension tally tells."""
 BLOCK_LINE_COLUMNS = ("time_ns", "source", "position", "sequence")
 """Columns of lines that block statistics are computed from."""
 
@@ -109,6 +111,16 @@ class Segment:
         if tally.estimated_size() <= HELD_BYTES:
             self._tally = tally
         return tally
+
+    def dimensions(self) -> pl.DataFrame:
+        """Its dimension tally: how many lines have the same values of all DIMENSIONS, from which any of them is counted
+        without a line. Computed from the lines; whoever asks keeps it.
+        """
+        parts = []
+        for block in self.blocks():
+            lines = self.read(DIMENSIONS, block, block)
+            parts.append(lines.group_by(DIMENSIONS).agg(pl.len().cast(pl.Int64).alias("count")))
+        return pl.concat(parts).group_by(DIMENSIONS).agg(pl.col("count").sum())
 
     def _full_ledger(self) -> pl.DataFrame:
         stored = self._side_frame(LEDGER)

@@ -148,11 +148,18 @@ class ElasticsearchStore:
         cursor: str | None = None,
         order: Order = "newest",
         deadline_s: float = 10.0,
+        with_total: bool = True,
     ) -> LinePage:
         """See LineReader."""
         deadline = Deadline(deadline_s)
         return elastic_read.search(
-            self._reader, self._asked(where), limit=limit, cursor=cursor, order=order, deadline=deadline
+            self._reader,
+            self._asked(where),
+            limit=limit,
+            cursor=cursor,
+            order=order,
+            deadline=deadline,
+            with_total=with_total,
         )
 
     def histogram(self, where: LineFilter, *, step_ns: int, deadline_s: float = 10.0) -> Counted:

@@ -36,12 +36,20 @@ class ReadingStore(ABC):
         cursor: str | None = None,
         order: Order = "newest",
         deadline_s: float = 10.0,
+        with_total: bool = True,
     ) -> LinePage:
         """See LineStore."""
         deadline = Deadline(deadline_s)
         page, is_whole = self._read(
             lambda view: read_lines.search(
-                view, self._ledgers, where, limit=limit, cursor=cursor, order=order, deadline=deadline
+                view,
+                self._ledgers,
+                where,
+                limit=limit,
+                cursor=cursor,
+                order=order,
+                deadline=deadline,
+                with_total=with_total,
             )
         )
         return page if is_whole else dataclasses.replace(page, partial=True)

@@ -12,6 +12,7 @@ import polars as pl
 from index.ledger import SIGNATURE_SCHEMA, admitted, joined_first_lines
 from index.memory import MemoryFrame
 from index.segment import Segment
+from index.vague_lines import VagueLines
 from ingest.signature import is_beyond_mask
 
 
@@ -25,6 +26,8 @@ class View:
     """The catalogue's table of signatures."""
     signature_budget: int = 5_000
     next_sequence: int = 0
+    vague_lines: VagueLines = dataclasses.field(default_factory=VagueLines)
+    """The same in all views of a store."""
 
     @functools.cached_property
     def signatures(self) -> pl.DataFrame:
@@ -107,33 +110,41 @@ class Views:
 
 
 class LedgerCache:
-    """Ledgers of segments read lately, up to a number of bytes."""
+    """Ledgers and dimension tallies of segments read lately, up to a number of bytes."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._held: OrderedDict[int, tuple[pl.DataFrame, int]] = OrderedDict()
+        self._held: OrderedDict[tuple[int, str], tuple[pl.DataFrame, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def of(self, segment: Segment) -> pl.DataFrame:
         """The ledger of a segment."""
-        number = segment.row.number
+        return self._kept(segment.row.number, "ledger", segment.ledger)
+
+    def dimensions(self, segment: Segment) -> pl.DataFrame:
+        """The dimension tally of a segment, see `Segment.dimensions`."""
+        return self._kept(segment.row.number, "dimensions", segment.dimensions)
+
+    def _kept(self, number: int, kind: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        key = number, kind
         with self._lock:
-            if number in self._held:
-                self._held.move_to_end(number)
-                return self._held[number][0]
-        ledger = segment.ledger()
-        size = int(ledger.estimated_size())
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key][0]
+        made = make()
+        size = int(made.estimated_size())
         with self._lock:
-            if number not in self._held:
-                self._held[number] = (ledger, size)
+            if key not in self._held:
+                self._held[key] = (made, size)
                 self._bytes += size
             while self._bytes > self._max_bytes and self._held:
                 self._bytes -= self._held.popitem(last=False)[1][1]
-        return ledger
+        return made
 
     def forget(self, segments: Iterable[Segment]) -> None:
-        """Drop the ledgers of segments that are gone."""
+        """Drop what is held of segments that are gone."""
         with self._lock:
             for segment in segments:
-                self._bytes -= self._held.pop(segment.row.number, (None, 0))[1]
+                for kind in ("ledger", "dimensions"):
+                    self._bytes -= self._held.pop((segment.row.number, kind), (None, 0))[1]

@@ -105,7 +105,8 @@ class Bot:
         if alert is None:
             return self._asked(place, AlertQuestion(text, defaults.start_of(text)), defaults)
         said = text or rendering.say("have_we_seen")
-        asked = questions(self._backend, said, alert, defaults.services, defaults.start_of(text))
+        start, language = defaults.start_of(text), rendering.language
+        asked = questions(self._backend, said, alert, defaults.services, start, language)
         for each in asked[:-1]:
             answer = self._ask(place, each, defaults)
             if answer["verdict"] == "found":

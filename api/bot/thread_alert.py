@@ -8,6 +8,7 @@ from typing import Any
 from api.bot.message_text import alert_words
 from api.bot.surface import Backend, Message
 from api.question_words import LIKE_THIS
+from api.sentence import Language, say
 from api.time_text import SECOND_NS, format_time
 
 LEAD_NS = 15 * 60 * SECOND_NS
@@ -43,14 +44,18 @@ def alert_of(text: str, thread: Sequence[Message]) -> Message | None:
 
 
 def questions(
-    backend: Backend, text: str, alert: Message, services: Sequence[str], start: str | None
+    backend: Backend, text: str, alert: Message, services: Sequence[str], start: str | None, language: Language
 ) -> list[AlertQuestion]:
-    """What to ask, in turn, until something is found."""
+    """What to ask, in turn, until something is found. `language`: of what is asked in the bot's words."""
     running = _running(backend, alert, services)
     end_ns = alert.time_ns - LEAD_NS
     asked = [] if running is None else [AlertQuestion(f"{text} {running['incident_id']}", start)]
     end = format_time(end_ns) if running is None else str(running["start"])
-    return [*asked, AlertQuestion(f"{text} {alert_words(alert.text)}".strip(), start, end)]
+    words = alert_words(alert.text)
+    # "this" would be what the thread was told of before, not the alert.
+    is_about_it = bool(LIKE_THIS.search(text))
+    whole = say("bot.happened_before", language, what=words) if is_about_it else f"{text} {words}"
+    return [*asked, AlertQuestion(whole, start, end)]
 
 
 def _running(backend: Backend, alert: Message, services: Sequence[str]) -> Mapping[str, Any] | None:

@@ -6,6 +6,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from api.page.query_text import added, term, without
+from api.page.zone import with_offset, zone_name, zone_of
 from ingest.errors import InputError
 
 MOST_CHARACTERS = 8192
@@ -22,6 +23,8 @@ class Address:
     q: str = ""
     """The question."""
     query: str = ""
+    mode: str = ""
+    """How a question is answered: `llm` has a language model look for more."""
     start: str = ""
     end: str = ""
     service: tuple[str, ...] = ()
@@ -29,17 +32,29 @@ class Address:
     pattern: tuple[str, ...] = ()
     order: str = ""
     cursor: str = ""
+    live: str = ""
+    """Whether new lines are shown as they come."""
     state: str = ""
     severity: str = ""
     family_id: str = ""
     before: str = ""
     after: str = ""
+    zone: str = ""
+    """In which times are shown, by its name in the IANA database; empty is UTC."""
+    columns: tuple[str, ...] = ()
+    """Fields that a list of lines shows beside the message."""
+    wrap: str = ""
+    """`no` where each line takes one row; else they wrap."""
+    line: str = ""
+    """The id of the line that the drawer shows."""
     said: str = ""
     """What has just been done, to be confirmed once: a key of the macro `said` in templates/_parts.html."""
 
     @classmethod
     def read(cls, path: str, pairs: Iterable[tuple[str, str]]) -> Self:
-        """From a query string's pairs; names that are not ours are left out. Raises InputError when it is too long."""
+        """From a query string's pairs; names that are not ours are left out. A time without a zone is in that of
+        the address. Raises InputError when it is too long, or names a zone that does not exist.
+        """
         values: dict[str, Any] = {}
         room = MOST_IN_ALL
         for name, value in pairs:
@@ -53,16 +68,31 @@ class Address:
                 )
             kept = value[:MOST_CHARACTERS].replace("\x00", "")
             values[name] = (*values.get(name, ()), kept) if name in _LISTS else kept
-        return cls(path, **values)
+        zone = zone_of(values.get("zone", ""))
+        values |= {name: with_offset(values[name], zone) for name in ("start", "end") if name in values}
+        return cls(path, **{**values, "zone": zone_name(zone)})
 
     def with_(self, **changes: Any) -> Self:
-        """The same with other values. Whatever changes, the next page begins anew and what was said is over."""
-        return dataclasses.replace(self, **{"cursor": "", "said": "", **changes})
+        """The same with other values. Whatever changes, the next page begins anew, what was said is over and the drawer
+        closed; what has an end or is a further page is not live.
+        """
+        ended = {"live": ""} if changes.get("end") or changes.get("cursor") else {}
+        return dataclasses.replace(self, **{"cursor": "", "said": "", "line": "", **ended, **changes})
 
     def at(self, path: str, **changes: Any) -> Self:
-        """The same lines (query, window, filters) on another screen."""
-        kept = {name: getattr(self, name) for name in ("query", "start", "end", "service", "level", "pattern")}
-        return type(self)(path, **{**kept, **changes})
+        """The same lines (query, window, filters) on another screen, and shown alike."""
+        return type(self)(path, **{**{name: getattr(self, name) for name in (*_LINES, *_LOOK)}, **changes})
+
+    def screen(self, path: str) -> Self:
+        """What the link to another screen keeps: the look, the window, and filters where that screen has them."""
+        kept = set(_LOOK)
+        if path != "/status":
+            kept |= {"start", "end"}
+        if path in {"/lines", "/patterns", "/incidents"}:
+            kept |= {"service"}
+        if {path, self.path} <= {"/lines", "/patterns"}:
+            kept |= set(_LINES)
+        return type(self)(path, **{name: getattr(self, name) for name in kept})
 
     def toggled(self, name: str, value: str) -> Self:
         """With `value` added to the list `name`, or taken out where it is in it."""
@@ -90,6 +120,11 @@ class Address:
         """With that term excluded."""
         return self.with_(query=without(self.query, unwanted))
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it shows new lines as they come: where it has no end and is no further page."""
+        return bool(self.live and not self.end and not self.cursor)
+
     def pairs(self) -> list[tuple[str, str]]:
         """Of the query string, in a fixed order; what is empty is left out."""
         found = []
@@ -108,5 +143,7 @@ def is_plain_name(name: str) -> bool:
     return bool(name) and name == name.strip() and "," not in name and name.isprintable()
 
 
-_LISTS = frozenset({"service", "level", "pattern"})
+_LINES = ("query", "start", "end", "service", "level", "pattern")
+_LOOK = ("zone", "columns", "wrap")
+_LISTS = frozenset({"service", "level", "pattern", "columns"})
 _NAMES = tuple(field.name for field in dataclasses.fields(Address) if field.name != "path")

@@ -1,7 +1,7 @@
 """What the first screen shows: the question, its answer with numbered citations, and what to ask when nothing is."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from api.ask_step import OnStep, untold
@@ -53,6 +53,15 @@ class Next:
 
 
 @dataclasses.dataclass(frozen=True)
+class Supposed:
+    """What may have happened, with the claims that speak for it and against it."""
+
+    text: str
+    speaks_for: tuple[Cited, ...]
+    speaks_against: tuple[Cited, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Answered:
     """An answer as it is read: the opening first, then what proves it."""
 
@@ -68,6 +77,10 @@ class Answered:
     """Other windows to ask in."""
     patterns: tuple[tuple[Mapping[str, Any], str], ...]
     """With the link to each."""
+    hypotheses: tuple[Supposed, ...]
+    """What a language model supposes, the likeliest first."""
+    investigate: str
+    """The link that has a language model look for more; empty where there is none or it has looked."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +93,14 @@ class Front:
     latest: tuple[Brief, ...]
 
 
-def answer(dejalog: Dejalog, address: Address, on_step: OnStep = untold) -> Answered:
+def answer(
+    dejalog: Dejalog, address: Address, on_step: OnStep = untold, is_gone: Callable[[], bool] = lambda: False
+) -> Answered:
     """The answer to the question of an address. Raises InputError, and what `on_step` raises."""
-    wanted = asked(AskRequest, question=address.q, start=address.start, end=address.end)
-    found = dejalog.ask(question_of(wanted), on_step)
+    wanted = asked(AskRequest, question=address.q, start=address.start, end=address.end, mode=address.mode)
+    found = dejalog.ask(question_of(wanted), on_step, is_gone=is_gone)
     numbers = {line["id"]: number for number, line in enumerate(found["citations"], 1)}
-    claims = [Cited(each["text"], tuple(numbers[one] for one in each["citations"])) for each in found["claims"]]
+    claims = _cited(found["claims"], numbers)
     facts = {each.incident_id: incident_json(each) for each in dejalog.generation().incidents}
     similar = [each for each in found["similar"] if each["incident_id"] in facts]
     return Answered(
@@ -98,7 +113,16 @@ def answer(dejalog: Dejalog, address: Address, on_step: OnStep = untold) -> Answ
         next_queries=_next(found, [facts[each["incident_id"]] for each in similar]),
         windows=_windows(address),
         patterns=tuple((each, f"/patterns/{each['pattern_id']}") for each in found["patterns"]),
+        hypotheses=tuple(
+            Supposed(each["text"], tuple(_cited(each["for"], numbers)), tuple(_cited(each["against"], numbers)))
+            for each in found.get("hypotheses", ())
+        ),
+        investigate=str(address.with_(mode="llm")) if dejalog.model is not None and not address.mode else "",
     )
+
+
+def _cited(claims: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]) -> list[Cited]:
+    return [Cited(each["text"], tuple(numbers[one] for one in each["citations"])) for each in claims]
 
 
 def _opening(whole: str, claims: list[Cited]) -> Cited:
@@ -131,6 +155,11 @@ def _next(found: Mapping[str, Any], facts: list[Mapping[str, Any]]) -> tuple[Nex
     window = facts[0] if facts else found["window"]
     start, end = window["start"] or "", window["end"]
     return tuple(Next(each, str(Address("/lines", query=each, start=start, end=end))) for each in found["next_queries"])
+
+
+def is_new(dejalog: Dejalog) -> bool:
+    """Whether nothing has come yet that a question could be about. Kept incidents outlive the lines."""
+    return not dejalog.store.high_water().lines and not dejalog.generation().incidents
 
 
 def front(dejalog: Dejalog) -> Front:

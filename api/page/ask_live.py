@@ -5,15 +5,13 @@ put after the others, `fault` what is wrong with the question, `failed` a senten
 last and comes only after a whole answer. Claims may come at any time before it, one by one.
 """
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import orjson
-from fastapi.concurrency import run_in_threadpool
 
 from api.ask_step import AskStep, Look
+from api.from_thread import Line
 from api.page import ask
 from api.page.address import Address
 from api.page.lines import fault_of
@@ -29,41 +27,27 @@ DOING: dict[AskStep, str] = {
     "check": "Checking every claim against its lines…",
     "model": "A language model is writing…",
 }
-PARTS = ("fold", "window", "citations", "similar", "next")
+PARTS = ("fold", "hypotheses", "window", "citations", "similar", "next")
 """After the claims, in the order of the page."""
 
 
 async def live_answer(dejalog: Dejalog, address: Address) -> AsyncIterator[bytes]:
     """The events. Work that goes on when the client has gone ends at its next step."""
-    said: asyncio.Queue[bytes | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    gone = threading.Event()
-
-    def say(event: bytes) -> None:
-        if gone.is_set():
-            raise StoppedError("the client has gone")
-        loop.call_soon_threadsafe(said.put_nowait, event)
-
-    work = asyncio.create_task(run_in_threadpool(_answer, dejalog, address, say))
-    work.add_done_callback(lambda _: said.put_nowait(None))
-    try:
-        while (event := await said.get()) is not None:
-            yield event
-        await work
-    finally:
-        gone.set()
-        work.add_done_callback(_forget)
+    line: Line[bytes] = Line()
+    async for event in line.heard(lambda: _answer(dejalog, address, line)):
+        yield event
 
 
-def _answer(dejalog: Dejalog, address: Address, say: Callable[[bytes], None]) -> None:
+def _answer(dejalog: Dejalog, address: Address, line: Line[bytes]) -> None:
     """Say all events of an answer, from the thread that makes it."""
+    say = line.say
     try:
-        answered = ask.answer(dejalog, address, lambda step: say(_event("step", _doing(step))))
+        answered = ask.answer(dejalog, address, lambda step: say(_event("step", _doing(step))), line.is_gone)
         say(_event("step", "Writing it down…"))
         for event in _whole(answered, address):
             say(event)
     except StoppedError:
-        return
+        raise
     except InputError as error:
         say(_event("fault", _markup("fault", address, fault=fault_of(error))))
     except DejalogError as error:
@@ -89,9 +73,3 @@ def _markup(part: str, address: Address, **values: Any) -> str:
 
 def _event(name: str, data: str) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(data.encode("utf-8", "replace").decode()))
-
-
-def _forget(work: asyncio.Task[None]) -> None:
-    """Whoever asked has gone: that the work ended is all there is to know."""
-    if not work.cancelled():
-        work.exception()

@@ -10,6 +10,8 @@ from ingest.line import LEVELS
 
 WIDTH = 1000.0
 HEIGHT = 100.0
+LEAST_HEIGHT = 1.5
+"""Of a part of a bar: more than a pixel, as the drawing is shown 90 pixels high."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,17 +59,24 @@ def _bar(bucket: Mapping[str, Any], start_ns: int, end_ns: int, step_s: float, h
     begins_ns = ns_of(bucket["time"])
     ends_ns = begins_ns + int(step_s * SECOND_NS)
     left, right = place(begins_ns, start_ns, end_ns), place(ends_ns, start_ns, end_ns)
-    segments, top = [], HEIGHT
-    levels = bucket.get("levels", {"": bucket["count"]})
-    for level in LEVELS:
-        if level in levels:
-            height = max(levels[level] / highest * HEIGHT, 1.0)
-            top -= height
-            segments.append(Segment(level, levels[level], round(max(top, 0), 2), round(height, 2)))
     gap = min((right - left) * 0.12, 2.0)
     width = round(max(right - left - gap, 0.5), 2)
     start, end = written(max(begins_ns, start_ns)), written(min(ends_ns, end_ns))
-    return Bar(round(left, 2), width, start, end, bucket["count"], tuple(segments))
+    segments = _stacked(bucket.get("levels", {"": bucket["count"]}), highest)
+    return Bar(round(left, 2), width, start, end, bucket["count"], segments)
+
+
+def _stacked(levels: Mapping[str, int], highest: int) -> tuple[Segment, ...]:
+    """Worst at the bottom. Each level that occurs can be seen; where there is no room, the tallest part makes it."""
+    present = [level for level in LEVELS if level in levels]
+    heights = {level: max(levels[level] / highest * HEIGHT, LEAST_HEIGHT) for level in present}
+    tallest = max(heights, key=lambda level: heights[level])
+    heights[tallest] -= max(sum(heights.values()) - HEIGHT, 0)
+    segments, top = [], HEIGHT
+    for level, height in heights.items():
+        top -= height
+        segments.append(Segment(level, levels[level], round(top, 2), round(height, 2)))
+    return tuple(segments)
 
 
 def place(time_ns: int, start_ns: int, end_ns: int) -> float:

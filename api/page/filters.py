@@ -1,9 +1,15 @@
-"""How templates show values: times in UTC as `<time>`, counts with thin separators, durations in words."""
+"""How templates show values: times as `<time>` in the zone of the screen, counts with thin separators, durations in
+words.
+"""
 
 import datetime as dt
+from urllib.parse import urlencode
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
+from api.page import zone
 from api.time_text import SECOND_NS, format_time, parse_time
 
 THIN = "\u202f"
@@ -14,13 +20,28 @@ def ns_of(time: str) -> int:
     return parse_time(time, now_ns=0)
 
 
-def clock(time: str | None, form: str = "full") -> Markup:
-    """`<time>` of an RFC 3339 time: `full` day and clock, `second`, `minute`, `clock` (with ms, no day) or `day`."""
+@pass_context
+def clock(context: Context, time: str | None, form: str = "full") -> Markup:
+    """`<time>` of an RFC 3339 time, see `clock_text`; its title is in UTC. The zone is that of the screen's address, so
+    templates import `_parts.html` `with context`.
+    """
     if not time:
         return Markup("never")
-    moment = dt.datetime.fromtimestamp(ns_of(time) // SECOND_NS, tz=dt.UTC)
+    title = written_clock(time, "full", dt.UTC)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(time, title, clock_text(context, time, form))
+
+
+@pass_context
+def clock_text(context: Context, time: str, form: str = "full") -> str:
+    """The same as mere text: `full` day and clock, `second`, `minute`, `clock` (with ms, no day), `day` or `short`."""
+    return written_clock(time, form, zone.zone_of(context["address"].zone))
+
+
+def written_clock(time: str, form: str, in_zone: dt.tzinfo) -> str:
+    """A time as clocks of the zone show it, in one of the forms of `clock_text`."""
+    moment = zone.moment(ns_of(time), in_zone)
     ms = f".{ns_of(time) // 1_000_000 % 1000:03d}"
-    text = {
+    return {
         "full": f"{moment:%Y-%m-%d %H:%M:%S}{ms}",
         "second": f"{moment:%Y-%m-%d %H:%M:%S}",
         "minute": f"{moment:%Y-%m-%d %H:%M}",
@@ -28,7 +49,22 @@ def clock(time: str | None, form: str = "full") -> Markup:
         "day": f"{moment:%A} {moment.day} {moment:%B %Y}",
         "short": f"{moment.day} {moment:%b %H:%M}",
     }[form]
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(time, f"{moment:%Y-%m-%d %H:%M:%S}{ms}", text)
+
+
+@pass_context
+def in_zone(context: Context, link: str) -> str:
+    """A link of the page that keeps the screen's zone."""
+    name = context["address"].zone
+    path, hash_, rest = link.partition("#")
+    if not name or not path or "zone=" in path:
+        return link
+    return f"{path}{'&' if '?' in path else '?'}{urlencode({'zone': name})}{hash_}{rest}"
+
+
+@pass_context
+def in_box(context: Context, time: str) -> str:
+    """A time of the address as its field shows it, in the zone of the screen."""
+    return zone.in_box(time, zone.zone_of(context["address"].zone))
 
 
 def count(value: float) -> str:

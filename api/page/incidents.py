@@ -12,6 +12,7 @@ from api.page.asked import asked
 from api.page.chart import WIDTH, place
 from api.page.filters import ns_of, written
 from api.page.lines import Choice, lines_total
+from api.page.zone import midnights, zone_of
 from api.parts import Dejalog
 from api.time_text import SECOND_NS
 
@@ -19,6 +20,8 @@ PAGE_INCIDENTS = 100
 FAMILY_COLOURS = 8
 NARROWEST = 4.0
 """Least width of a mark of the timeline, so that a minute of two weeks is seen."""
+MOST_DAYS = 14
+"""Days of the timeline that are marked (a guess)."""
 SEVERITIES = ("critical", "major", "minor")
 
 
@@ -135,7 +138,7 @@ def find_incidents(dejalog: Dejalog, address: Address) -> FoundIncidents:
         rows=tuple(_brief(each, address, start_ns, end_ns) for each in found["incidents"]),
         total=found["total"],
         window=window,
-        days=_days(start_ns, end_ns),
+        days=_days(start_ns, end_ns, address.zone),
         severities=tuple(choices),
         next_page=str(address.with_(cursor=cursor)) if cursor else "",
     )
@@ -157,12 +160,9 @@ def _brief(incident: Mapping[str, Any], address: Address, start_ns: int, end_ns:
     )
 
 
-def _days(start_ns: int, end_ns: int) -> tuple[tuple[float, str], ...]:
-    day_ns = 86400 * SECOND_NS
-    count = (end_ns - start_ns) // day_ns
-    each = max(1, -(-count // 14))
-    first = -(-start_ns // day_ns) * day_ns
-    return tuple((round(place(at, start_ns, end_ns), 1), written(at)) for at in range(first, end_ns, each * day_ns))
+def _days(start_ns: int, end_ns: int, zone: str) -> tuple[tuple[float, str], ...]:
+    begun = midnights(start_ns, end_ns, zone_of(zone), most=MOST_DAYS)
+    return tuple((round(place(at, start_ns, end_ns), 1), written(at)) for at in begun)
 
 
 def lines_of(incident: Mapping[str, Any]) -> str:

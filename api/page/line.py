@@ -47,7 +47,8 @@ def find_line(dejalog: Dejalog, line_id: str, address: Address) -> OneLine:
     before, after = _wanted(address.before), _wanted(address.after)
     context = context_content(dejalog, line_id, ContextRequest(before=before, after=after)).values["lines"]
     at_ns = ns_of(line["time"])
-    around = Address("/lines", start=written(at_ns - AROUND_NS), end=written(at_ns + AROUND_NS))
+    shown = address.screen("/lines").with_(start="", end="", service=())
+    around = shown.with_(start=written(at_ns - AROUND_NS), end=written(at_ns + AROUND_NS))
     names = ("service", "level", "host", "namespace", "pod", "container", "stream")
     place_in_context = next((number for number, each in enumerate(context) if each["id"] == line_id), 0)
     generation = dejalog.generation()
@@ -62,7 +63,7 @@ def find_line(dejalog: Dejalog, line_id: str, address: Address) -> OneLine:
         kept_by=found["kept_by"],
         fields=tuple(_built_in(name, line[name], around) for name in names if line.get(name)),
         attributes=tuple(attributes(line, around)),
-        context=tuple(row(each, Address("/lines"), here=line_id) for each in context),
+        context=tuple(row(each, shown, here=line_id) for each in context),
         more_before=_more(address, before=before) if place_in_context >= before and before < MOST_CONTEXT else "",
         more_after=_more(address, after=after)
         if len(context) - place_in_context - 1 >= after and after < MOST_CONTEXT

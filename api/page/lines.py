@@ -2,14 +2,16 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from api.content_lines import facets_content, histogram_content, search_content
 from api.models import FacetsRequest, HistogramRequest, SearchRequest
 from api.page.address import Address, is_plain_name
 from api.page.asked import asked
 from api.page.chart import Histogram, histogram
+from api.page.columns import MOST_FIELDS, Cell, Column, cells, flat, offered
 from api.page.filters import ns_of, written
 from api.page.query_text import term
 from api.parts import Dejalog
@@ -17,12 +19,19 @@ from api.time_text import SECOND_NS
 from ingest.errors import InputError, QuerySyntaxError
 
 PAGE_LINES = 100
+COUNT_WITHIN = "250ms"
+"""How long the first load waits for histogram, and for facets: a guess, a reader hardly notices it. What takes longer
+is asked for by the page once its lines are there, or by a link.
+"""
+BARS = 120
+"""At most: of three pixels each on a narrow screen."""
 FACET_VALUES = 8
-MOST_FIELDS = 200
 ROW_FIELDS = 20
 """Of the fields of a line in a list; all are on the line's own screen."""
 MOST_LINKED = 100
 """Characters of a value that can be filtered by a link."""
+STREAMED = ("query", "start", "service", "level", "pattern", "order", "live")
+"""What the rows of a live list depend on, their links included."""
 RANGES = (("15m", "15 minutes"), ("1h", "1 hour"), ("6h", "6 hours"), ("24h", "24 hours"), ("7d", "7 days"))
 
 
@@ -37,7 +46,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class FacetValue:
-    """A value of a field; the links filter it in (or no longer) and out."""
+    """A value of a field; the links filter it in (or no longer) and out, and are empty where none can be written."""
 
     value: str
     count: int
@@ -53,6 +62,8 @@ class Facet:
 
     field: str
     values: tuple[FacetValue, ...]
+    column: str
+    """The link that shows it as a column, or no longer; empty for what every list shows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +74,8 @@ class Attribute:
     value: str
     link_in: str = ""
     link_out: str = ""
+    column: str = ""
+    """The link that shows it as a column of the list, or no longer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +86,7 @@ class Row:
     link: str
     service_link: str
     attributes: tuple[Attribute, ...]
+    cells: tuple[Cell, ...] = ()
     is_here: bool = False
 
 
@@ -87,11 +101,13 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class Counted:
-    """Counts over the window of a page of lines; `None` and empty for what was not asked for."""
+    """Counts over the window of a page of lines; `None` for what was not asked for, or took too long."""
 
     window: Mapping[str, Any]
     histogram: Histogram | None = None
-    facets: tuple[Facet, ...] = ()
+    total: int = 0
+    """What the histogram sums to."""
+    facets: tuple[Facet, ...] | None = None
     partial: bool = False
 
 
@@ -108,8 +124,13 @@ class Found:
     earlier: str
     later: str
     wider: str
+    columns: tuple[Column, ...]
     newest: str
     """The link to the newest lines there are, where this window has none; else empty."""
+    holds_lines: bool
+    """Whether there are any, in whatever window."""
+    stream: str = ""
+    """Where the lines that come after these are told of, for a list that is live; else empty."""
 
 
 def fault_of(error: InputError) -> Fault:
@@ -132,48 +153,68 @@ def ranges(dejalog: Dejalog, address: Address) -> tuple[Choice, ...]:
 
 
 def find_lines(dejalog: Dejalog, address: Address) -> Found:
-    """The lines of an address. Raises InputError, QuerySyntaxError."""
+    """The lines of an address. They do not wait for being counted: the histogram sums to the total. Raises InputError,
+    QuerySyntaxError.
+    """
     chosen = selection(address)
-    page = search_content(
-        dejalog, asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=address.order)
-    )
+    high = dejalog.store.high_sequence()
+    order = "" if address.is_live else address.order
+    request = asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=order)
+    page = search_content(dejalog, request, with_total=False)
     window = page.values["window"]
     start_ns, end_ns = ns_of(window["start"]), ns_of(window["end"])
     width_ns = max(end_ns - start_ns, 1)
     cursor = page.values["cursor"]
+    lines = _before(page.values["lines"], address, high) if address.is_live else page.values["lines"]
     return Found(
-        rows=tuple(row(each, address) for each in page.values["lines"]),
+        rows=tuple(row(each, address) for each in lines),
         total=page.values["total"],
         total_exact=page.values["total_exact"],
         partial=page.partial,
         window=window,
-        next_page=str(address.with_(cursor=cursor)) if cursor else "",
+        next_page=str(address.with_(cursor=cursor, order=order)) if cursor else "",
         earlier=_moved(address, start_ns - width_ns, start_ns),
         later=_moved(address, end_ns, end_ns + width_ns) if end_ns < time.time_ns() else "",
         wider=_moved(address, start_ns - width_ns, end_ns + width_ns),
-        newest="" if page.values["total"] else _newest(dejalog, address, end_ns),
+        columns=offered(page.values["lines"], address),
+        newest="" if page.values["lines"] else _newest(dejalog, address, end_ns),
+        stream=_stream(address, high) if address.is_live else "",
+        holds_lines=dejalog.store.high_water().lines > 0,
     )
 
 
-def count_over_time(dejalog: Dejalog, address: Address, start: str, end: str) -> Counted:
+def count_over_time(dejalog: Dejalog, address: Address, start: str, end: str, *, timeout: str = "") -> Counted:
     """The histogram of an address' lines over the very window of their page, so that `now` is the same in both."""
-    bars = histogram_content(dejalog, asked(HistogramRequest, **{**selection(address), "start": start, "end": end}))
-    return Counted(bars.values["window"], histogram=histogram(bars.values), partial=bars.partial)
+    chosen = {**selection(address), "start": start, "end": end, "timeout": timeout, "buckets": BARS}
+    bars = histogram_content(dejalog, asked(HistogramRequest, **chosen))
+    shown = histogram(bars.values)
+    return Counted(bars.values["window"], histogram=shown, total=bars.values["total"], partial=bars.partial)
 
 
-def count_values(dejalog: Dejalog, address: Address, start: str, end: str) -> Counted:
+def count_values(dejalog: Dejalog, address: Address, start: str, end: str, *, timeout: str = "") -> Counted:
     """The facets of an address' lines, over the very window of their page."""
-    chosen = {**selection(address), "start": start, "end": end}
+    chosen = {**selection(address), "start": start, "end": end, "timeout": timeout}
     counted = facets_content(dejalog, asked(FacetsRequest, **chosen, limit=FACET_VALUES))
     facets = tuple(_facets(counted.values["facets"], address))
     return Counted(counted.values["window"], facets=facets, partial=counted.partial)
 
 
-def count_all(dejalog: Dejalog, address: Address, window: Mapping[str, Any]) -> Counted:
-    """Both."""
-    bars = count_over_time(dejalog, address, window["start"], window["end"])
-    values = count_values(dejalog, address, window["start"], window["end"])
-    return dataclasses.replace(bars, facets=values.facets, partial=bars.partial or values.partial)
+def count_all(dejalog: Dejalog, address: Address, window: Mapping[str, Any], *, timeout: str) -> Counted:
+    """Both. With a timeout, what is not counted within it is left out rather than shown in part."""
+    bars = count_over_time(dejalog, address, window["start"], window["end"], timeout=timeout)
+    if bars.partial and timeout:
+        return Counted(window)
+    values = count_values(dejalog, address, window["start"], window["end"], timeout=timeout)
+    is_late = values.partial and bool(timeout)
+    partial = bars.partial or (values.partial and not is_late)
+    return dataclasses.replace(bars, facets=None if is_late else values.facets, partial=partial)
+
+
+def with_total(found: Found, counted: Counted) -> Found:
+    """The page with the total that the histogram sums to, where it is there."""
+    if counted.histogram is None:
+        return found
+    return dataclasses.replace(found, total=counted.total, total_exact=not counted.partial)
 
 
 def selection(address: Address) -> dict[str, Any]:
@@ -189,12 +230,13 @@ def lines_total(dejalog: Dejalog, address: Address) -> int:
 
 def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
     """One line of a list on the screen of `address`."""
-    shown = address.at("/lines", start=address.start, end=address.end)
+    shown = address.at("/lines", start=address.start, end=address.end, live=address.live)
     return Row(
         line=line,
-        link=f"/lines/{line['id']}",
+        link=str(Address(f"/lines/{line['id']}", zone=address.zone)),
         service_link=shown.with_service(line["service"]),
         attributes=tuple(attributes(line, shown, most=ROW_FIELDS)),
+        cells=cells(line, address),
         is_here=line["id"] == here,
     )
 
@@ -202,7 +244,7 @@ def row(line: Mapping[str, Any], address: Address, *, here: str = "") -> Row:
 def attributes(line: Mapping[str, Any], address: Address, *, most: int = MOST_FIELDS) -> list[Attribute]:
     """What a line carries beside its message, objects inside flattened, each filtered in and out by a link."""
     found = []
-    for name, value in _flat(line["attributes"], "") if line.get("attributes") else ():
+    for name, value in flat(line.get("attributes") or {})[:most]:
         written_term = term(name, value) if len(value) <= MOST_LINKED else ""
         found.append(
             Attribute(
@@ -210,19 +252,10 @@ def attributes(line: Mapping[str, Any], address: Address, *, most: int = MOST_FI
                 value,
                 str(address.query_with(written_term)) if written_term else "",
                 str(address.query_without(written_term)) if written_term else "",
+                str(address.toggled("columns", name)),
             )
         )
-        if len(found) == most:
-            break
     return found
-
-
-def _flat(value: Any, name: str) -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [each for key, inner in value.items() for each in _flat(inner, f"{name}.{key}" if name else str(key))]
-    if isinstance(value, bool):
-        return [(name, "true" if value else "false")]
-    return [(name, value if isinstance(value, str) else "" if value is None else str(value))]
 
 
 def _facets(counted: Mapping[str, list[dict[str, Any]]], address: Address) -> list[Facet]:
@@ -236,7 +269,8 @@ def _facets(counted: Mapping[str, list[dict[str, Any]]], address: Address) -> li
         if not shown or (len(shown) == 1 and not is_list):
             continue
         highest = max(each["count"] for each in shown)
-        found.append(Facet(field, tuple(_facet_value(field, each, address, highest) for each in shown)))
+        column = "" if is_list else str(address.toggled("columns", field))
+        found.append(Facet(field, tuple(_facet_value(field, each, address, highest) for each in shown), column))
     return found
 
 
@@ -249,8 +283,20 @@ def _facet_value(field: str, counted: Mapping[str, Any], address: Address, highe
         link_in = str(address.toggled(field, name))
     else:
         is_on = False
-        link_in = str(address.query_with(term(field, value)))
-    return FacetValue(value, counted["count"], is_on, link_in, str(address.query_without(term(field, value))), share)
+        link_in = str(address.query_with(term(field, value))) if term(field, value) else ""
+    link_out = str(address.query_without(term(field, value))) if term(field, value) else ""
+    return FacetValue(value, counted["count"], is_on, link_in, link_out, share)
+
+
+def _before(lines: Sequence[Mapping[str, Any]], address: Address, high: int) -> Sequence[Mapping[str, Any]]:
+    """Where a live list begins: those of the newest lines that no stream from `high` on tells of, in its order."""
+    there = [each for each in lines if each["sequence"] <= high]
+    return there[::-1] if address.order == "oldest" else there
+
+
+def _stream(address: Address, high: int) -> str:
+    pairs = [(name, value) for name, value in address.pairs() if name in STREAMED]
+    return f"/lines/live?{urlencode([*pairs, ('after', str(high))])}"
 
 
 def _moved(address: Address, start_ns: int, end_ns: int) -> str:

@@ -6,16 +6,28 @@ from index.query import phrase
 from index.query_scan import NAMES_BUILT_IN
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+MOST_VALUE = 500
+"""Characters of a value in a link: names of services, which requests take up to 512, and pods are shorter."""
 _FIELD = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@-]*")
 
 
 def term(field: str, value: str) -> str:
-    """`field:value`; empty where the language has no way to write that field."""
-    if not _FIELD.fullmatch(field):
+    """`field:value`; empty where there is no way to write the field in the language, or the value in an address and the
+    box of the query.
+    """
+    if not _FIELD.fullmatch(field) or _UNWRITABLE.search(value) or len(value) > MOST_VALUE:
         return ""
     if field in NAMES_BUILT_IN and not value:
         return "level:unknown" if field == "level" else f"-{field}:*"
     return f"{field}:{value if _PLAIN.fullmatch(value) else phrase(value)}"
+
+
+def words_term(text: str) -> str:
+    """Lines whose message holds this text: a word as it is, anything else as a phrase."""
+    plain = text.strip()
+    is_word = re.fullmatch(r"\w+", plain) and plain.lower() not in {"and", "or", "not"}
+    return plain if is_word else phrase(plain)
 
 
 def added(query: str, new: str) -> str:

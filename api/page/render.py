@@ -48,6 +48,9 @@ def environment() -> Environment:
     )
     made.filters.update(
         clock=filters.clock,
+        clock_text=filters.clock_text,
+        in_zone=filters.in_zone,
+        in_box=filters.in_box,
         count=filters.count,
         duration=filters.duration,
         size=filters.size,

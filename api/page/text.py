@@ -9,6 +9,8 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
+from api.page.json_text import indented
+
 MOST_STYLED = 400
 """Runs of colours in one text; what follows is shown plain. A guess: more is a picture, or an attack."""
 MOST_MARKS = 400
@@ -31,6 +33,8 @@ _INVISIBLE = re.compile(
 _INVISIBLE_RUN = re.compile(rf"({_INVISIBLE.pattern})\1*")
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 
+NOTHING = Markup("")
+
 
 @dataclasses.dataclass(frozen=True)
 class Folded:
@@ -43,6 +47,10 @@ class Folded:
     """What the fold says that it holds."""
     left_out: str = ""
     """How much is not even in the fold; empty where all is."""
+    indented: Markup = NOTHING
+    """The same with a value a line, where it is a JSON object."""
+    fields: str = ""
+    """What the fold of that says that it holds."""
 
 
 def plain(text: str) -> str:
@@ -74,11 +82,18 @@ def marked_up(text: str) -> Markup:
 
 def folded(text: str, most: int = ROW_CHARACTERS) -> Folded:
     """The message with what is long folded: a stack trace after its first lines, a long line after its beginning. What
-    comes after `most` characters is left out.
+    comes after `most` characters is left out. A JSON object of no more has itself indented behind a second fold.
     """
+    found = indented(text) if len(text) <= most else None
+    if found is None:
+        return _folded(text, most)
+    return dataclasses.replace(_folded(text, most), indented=marked_up(found[0]), fields=f"JSON, {found[1]} lines")
+
+
+def _folded(text: str, most: int) -> Folded:
     text = text.rstrip("\n")
     if len(text) > most:
-        begun = folded(text[: _cut_at(text, most)], most)
+        begun = _folded(text[: _cut_at(text, most)], most)
         return dataclasses.replace(begun, left_out=_more(len(text) - most, "characters"))
     lines = text.split("\n")
     if len(lines) > SHOWN_LINES and sum(map(len, lines[: SHOWN_LINES - 1])) <= SHOWN_CHARACTERS:

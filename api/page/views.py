@@ -35,11 +35,14 @@ def saved_views(dejalog: Dejalog, shown: Address) -> tuple[View, ...]:
             end=view.get("end") or "",
             service=tuple(view.get("service", ())),
             level=tuple(each or "unknown" for each in view.get("level", ())),
+            order=view.get("order") or "",
+            columns=tuple(view.get("columns", ())),
         )
         # A view of the first screen is a question.
         query = view.get("query", "*")
         kept = kept.with_(q=query) if kept.path == "/" else kept.with_(query="" if query == "*" else query)
-        found.append(View(name, str(kept), is_on=kept == shown.with_(order="")))
+        is_on = kept == shown.with_(zone="", wrap="", live="")
+        found.append(View(name, str(kept.with_(zone=shown.zone, wrap=shown.wrap)), is_on))
     return tuple(found)
 
 
@@ -57,4 +60,6 @@ def view_of(name: str, back: str) -> ViewRequest:
         end=shown.end,
         service=shown.service,
         level=shown.level,
+        order=shown.order,
+        columns=shown.columns,
     )

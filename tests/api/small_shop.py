@@ -1,6 +1,7 @@
 """A small shop's lines in a real store, with one avalanche and one note: what questions are answered from in tests."""
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def generation_of(
     if notes is None and incidents:
         notes = (_note(incidents[0]),)
     return Generation(
-        id=f"{counts['count'].sum():016x}",
+        id=_generation_id(int(counts["count"].sum()), embedder),
         as_of_ns=before_ns,
         patterns=patterns,
         counts=counts,
@@ -136,6 +137,11 @@ def generation_of(
         ),
         notes=notes or (),
     )
+
+
+def _generation_id(lines: int, embedder: Embedder) -> str:
+    """Retrieval is remembered by this id, with its vectors: they are of the embedder."""
+    return hashlib.blake2b(f"{lines} {embedder.name}".encode(), digest_size=8).hexdigest()
 
 
 def _note(incident: Incident) -> Note:

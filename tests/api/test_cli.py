@@ -25,6 +25,7 @@ COMMANDS = (
     "ask",
     "patterns",
     "incidents",
+    "mcp",
     "demo",
     "simulate",
     "doctor",

@@ -281,6 +281,19 @@ def test_more_questions_than_may_be_at_once_are_busy_or_withdrawn(opened: Callab
     assert len(server.requests) == 1
 
 
+def test_closing_gives_up_what_is_being_asked_and_takes_nothing_more() -> None:
+    with faulty_model("hang") as server, ThreadPoolExecutor(1) as pool:
+        model = OpenAIModel(server.url)
+        running = pool.submit(ask, model)
+        wait_until(lambda: server.requests)
+        model.close()
+        model.close()
+        assert [error.reason for error in [running.exception()] if isinstance(error, ModelError)] == ["cancelled"]
+        with pytest.raises(ModelError, match="withdrawn"):
+            ask(model)
+        assert server.given_up.wait(LONG_S)
+
+
 def test_many_questions_at_once_get_each_its_own_answer(opened: Callable[..., OpenAIModel]) -> None:
     def ask_for(number: int) -> tuple[str, str]:
         pieces: list[str] = []

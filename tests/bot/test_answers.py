@@ -96,6 +96,21 @@ def test_an_alert_of_a_quiet_time_is_asked_in_its_own_words_before_it_fired(
     assert asked.conversation_id == f"T1:C1:{root}"
 
 
+def test_follow_ups_in_a_thread_are_understood_and_the_alert_can_be_asked_about_again(
+    workspace: Workspace, slack: SlackStandIn, avalanches: list[dict[str, Any]]
+) -> None:
+    newest = avalanches[0]
+    root = f"{seconds(newest['start']) + 90:.6f}"
+    alert = {"ts": root, "bot_id": "B", "text": f"errors on {newest['services'][0]}"}
+    slack.threads[root] = [alert, {"ts": now_ts(), "user": "U1", "text": "<@UBOT> have we seen this?"}]
+    first = workspace.answer("have we seen this?", thread=root)
+    slack.threads[root].append({"ts": now_ts(), "user": BOT_USER, "text": "", "blocks": first["blocks"]})
+    lines = workspace.answer("show me the lines", thread=root)
+    assert "the lines that the answer before cited" in text_of(lines)
+    again = workspace.answer("seen this before?", thread=root)
+    assert f"“this” is incident {newest['incident_id']}" in text_of(again)
+
+
 def test_a_question_of_its_own_in_a_thread_is_not_about_the_alert(workspace: Workspace, slack: SlackStandIn) -> None:
     root = now_ts()
     slack.threads[root] = [
@@ -112,6 +127,7 @@ def test_a_direct_message_is_a_conversation(workspace: Workspace, slack: SlackSt
         assert workspace.event(event).status_code == 200
         slack.wait_for("reactions.remove", count=turn)
     assert {each.conversation_id for each in workspace.dejalog.asked} == {"T1:D1:U7"}
+    assert "Taken over from before: what it is about" in text_of(slack.of("chat.postMessage")[-1].parameters)
     assert all("thread_ts" not in call.parameters for call in slack.of("chat.postMessage"))
 
 

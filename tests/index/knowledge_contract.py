@@ -118,6 +118,24 @@ class KnowledgeContract:
             boundaries.append(knowledge.frozen_before_ns())
         assert boundaries == [-5, 40, 40, 40, 50]
 
+    def test_of_a_document_the_notes_of_its_last_reading_hold(self, knowledge: KnowledgeStore) -> None:
+        own = knowledge.add_note(Note("", "aa", "of a person", time_ns=1))
+        first = [knowledge.add_note(Note("", each, "old", time_ns=10, source="d/a.md")) for each in ("aa", "bb")]
+        other = knowledge.add_note(Note("", "aa", "other", time_ns=11, source="d/b.md"))
+        last = knowledge.add_note(Note("", "cc", "new", time_ns=20, source="d/a.md"))
+        assert knowledge.notes() == (own, other, last)
+        assert set(knowledge.notes(before_ns=20)) == {own, *first, other}
+
+    def test_a_thing_is_told_once_whoever_asks_and_however_many_at_once(self, open_knowledge: Open) -> None:
+        keepers = [open_knowledge() for _ in range(4)]
+        revision = keepers[0].revision()
+        with ThreadPoolExecutor(len(keepers)) as pool:
+            first = list(pool.map(lambda keeper: keeper.tell_once("incident:cart:9", time_ns=5), keepers))
+        assert sorted(first) == [False, False, False, True]
+        assert open_knowledge().tell_once("incident:cart:9", time_ns=6) is False
+        assert open_knowledge().tell_once("事件 " + "x" * 2000, time_ns=6) is True
+        assert keepers[0].revision() == revision
+
     def test_the_revision_grows_with_what_changes_a_generation_alone(self, knowledge: KnowledgeStore) -> None:
         seen = [knowledge.revision()]
         knowledge.add_edit(PatternEdit("aa", "mute", "", 10))

@@ -177,6 +177,22 @@ class LineStoreContract:
         second = store.search(LineFilter(), limit=30, cursor=first.cursor)
         assert second.lines["position"].to_list() == [n * RECORD_BYTES for n in range(169, 139, -1)]
 
+    @pytest.mark.parametrize("query", ["*", "placed", "/refused: .* reset/"])
+    def test_pages_without_a_total_hold_the_same_lines(self, store: LineStore, query: str) -> None:
+        self.fill(store, *self.three_frames())
+        whole = store.search(LineFilter(query), limit=10_000)
+        seen, cursor = [], None
+        while True:
+            page = store.search(LineFilter(query), limit=90, cursor=cursor, with_total=False)
+            assert not page.partial
+            assert page.lines.height <= page.total <= whole.total
+            assert not page.total_exact or page.total == whole.total
+            seen += page.lines.select("source", "position").rows()
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert seen == whole.lines.select("source", "position").rows()
+
     @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "Sxb9rFsibmV3ZXN0IiwxXQ==", *FORGED_CURSORS])
     def test_a_foreign_cursor_is_an_input_error(self, store: LineStore, cursor: str) -> None:
         with pytest.raises(InputError):
@@ -258,6 +274,32 @@ class LineStoreContract:
         filtered = store.facets(LineFilter("placed"), ["service", "pod"]).rows.rows()
         assert filtered == [("service", "orders", 190), ("pod", "pod-0", 190)]
 
+    def test_a_facet_s_count_is_that_of_the_lines_which_its_query_finds(self, store: LineStore) -> None:
+        hosts = ["Web-1", "web-1", "WEB-1", "web-1", "ÄÖ", "äö", "db"]
+        frames = [
+            frame.with_columns(host=pl.Series([hosts[n * 5 % 7] for n in range(frame.height)]))
+            for frame in self.three_frames()
+        ]
+        self.fill(store, *frames)
+        for where in (LineFilter(), LineFilter("placed"), LineFilter("level:info"), LineFilter("stream:stderr")):
+            rows = store.facets(where, ["host", "pod", "stream"]).rows
+            for field, value, count in rows.iter_rows():
+                query = f'{where.query} {field}:"{value}"'
+                assert store.search(LineFilter(query), limit=0).total == count, query
+        assert store.facets(LineFilter(), ["host"], limit=1).rows["value"].to_list() == ["web-1"]
+
+    @pytest.mark.parametrize("query", ["*", "level:error", "placed", "pod:pod-2", "stream:stderr -placed"])
+    @pytest.mark.parametrize("cut", [0, 1, 123])
+    def test_facets_count_the_lines_of_a_window(self, store: LineStore, query: str, cut: int) -> None:
+        self.fill(store, *self.three_frames())
+        where = LineFilter(query, start_ns=START_NS + cut * STEP_NS, end_ns=START_NS + (600 - cut) * STEP_NS)
+        lines = store.search(where, limit=10_000).lines
+        for _ in range(2):  # the second time from what was kept
+            rows = store.facets(where, ["service", "level", "pod", "stream"]).rows
+            for field in ("service", "level", "pod", "stream"):
+                counted = dict(rows.filter(pl.col("field") == field).select("value", "count").iter_rows())
+                assert counted == dict(lines[field].value_counts().filter(pl.col(field) != "").iter_rows())
+
     def test_fields_tell_which_keys_there_are(self, store: LineStore) -> None:
         lines = self.fill(store, *self.three_frames())
         counts = dict(store.fields(LineFilter()).rows.rows())
@@ -283,6 +325,8 @@ class LineStoreContract:
         assert set(found["source"]) == {AA}
         assert store.context(AA, 0, before=3, after=1)["position"].to_list() == [0, 100]
         assert store.context(AA, 50, before=3, after=1).height == 0
+        assert store.context(AA, 5900, before=1, after=0)["position"].to_list() == [5800, 5900]
+        assert store.context(AA, 5900, before=0, after=0)["position"].to_list() == [5900]
 
     def test_tail_resumes_without_a_gap(self, store: LineStore) -> None:
         frames = self.three_frames()

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import structlog
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.page.chromium import chromium
 from tests.page.shop import Served, fill, served
 
 Open = Callable[[str], Page]
+expect.set_options(timeout=20_000)
+"""Milliseconds until something must be there: a merge of patterns takes seconds on two busy cores (measured)."""
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -11,6 +11,7 @@ import orjson
 
 from api.compose import Dejalog, open_dejalog
 from api.evaluate.trial import file_chunks
+from api.settings import Settings
 from ingest.simulate import simulate
 from ingest.simulate.plan import DAY_NS, HOUR_NS
 from tests.api.conftest import serving, settings_for
@@ -40,22 +41,27 @@ class Served:
         return self.dejalog.settings.server.token
 
 
-@contextlib.contextmanager
-def served(data_dir: Path, *, token: str = "") -> Iterator[Served]:
+def served(data_dir: Path, *, token: str = "") -> contextlib.AbstractContextManager[Served]:
     """A server over an empty folder, on a free port of loopback."""
+    return served_with(settings_for(data_dir, token=token))
+
+
+@contextlib.contextmanager
+def served_with(settings: Settings) -> Iterator[Served]:
+    """The same with other settings."""
     with (
-        open_dejalog(settings_for(data_dir, token=token)) as dejalog,
+        open_dejalog(settings) as dejalog,
         serving(dejalog) as url,
         httpx.Client(base_url=url, timeout=60, trust_env=False) as http,
     ):
         yield Served(dejalog, url, http)
 
 
-def fill(dejalog: Dejalog, folder: Path, *, seed: int, days: int, lines: int) -> None:
+def fill(dejalog: Dejalog, folder: Path, *, seed: int, days: int, lines: int, faults: Sequence[str] = FAULTS) -> None:
     """Simulate the shop's last days, up to the last full hour, into `folder`; store and mine them."""
     end_ns = time.time_ns() // HOUR_NS * HOUR_NS
     shop = simulate(
-        folder, seed=seed, start_ns=end_ns - days * DAY_NS, end_ns=end_ns, lines=lines, faults=FAULTS, services=10
+        folder, seed=seed, start_ns=end_ns - days * DAY_NS, end_ns=end_ns, lines=lines, faults=faults, services=10
     )
     dejalog.nearline.mines_when_due = False
     for file in sorted(shop.files):

@@ -100,13 +100,3 @@ def test_the_link_to_an_answer_gives_the_same_answer(visit: Open) -> None:
     opening = page.locator(".opening").inner_text()
     page.get_by_role("link", name="Link to this answer").click()
     assert page.locator(".opening").inner_text() == opening
-
-
-def test_an_empty_server_shows_how_to_ship_the_first_log(no_script: Page, empty: Served) -> None:
-    no_script.goto(empty.url)
-    expect(no_script.get_by_role("heading", name="Ship the first log")).to_be_visible()
-    expect(no_script.get_by_text(f"curl {empty.url}/v1/lines")).to_be_visible()
-    for path in ("/lines", "/patterns", "/incidents", "/status"):
-        reply = no_script.goto(empty.url + path)
-        assert reply is not None
-        assert reply.status == 200, path

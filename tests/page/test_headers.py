@@ -17,6 +17,7 @@ SCREENS = (
     "/incidents",
     "/status",
     "/lines/x",
+    "/nowhere",
     "/docs",
 )
 HTML = {"Accept": "text/html"}

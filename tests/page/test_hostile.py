@@ -78,34 +78,15 @@ def test_a_stack_trace_and_a_long_line_are_folded_and_whole(scripted: Page, host
     assert "".join(shown.evaluate_all("all => all.map(each => each.textContent)")).count("x") >= 10_000
 
 
-@pytest.mark.parametrize("path", ["/patterns?service=hostile%3Cb%3E", "/?q=alert+script+onerror", "/status"])
-def test_other_screens_show_the_same_lines_as_text(scripted: Page, hostile: Served, path: str) -> None:
-    scripted.goto(hostile.url + path)
-    assert scripted.locator("main script, main img").count() == 0
-    assert scripted.evaluate("document.documentElement.scrollWidth") == 380
-
-
-def test_a_hostile_line_s_own_page_and_pattern_hold_it_as_text(scripted: Page, hostile: Served) -> None:
-    found = hostile.http.get("/v1/search", params={"query": f'service:"{SERVICE}"', "start": "1h"}).json()["lines"]
-    for line in found:
-        for path in (f"/lines/{line['id']}", f"/patterns/{line['pattern_id']}"):
-            reply = scripted.goto(hostile.url + path)
-            assert reply is not None
-            assert reply.status == 200
-            assert scripted.locator("main script, main img").count() == 0
-            assert scripted.evaluate("document.documentElement.scrollWidth") == 380, path
-
-
-def test_what_the_address_brings_is_text_too(scripted: Page, hostile: Served) -> None:
-    for path in (
-        "/lines?query=%3Cscript%3Ealert(5)%3C/script%3E&start=1h",
-        "/lines?query=level:(%22%3E%3Cimg+src=x",
-        "/?q=%22%3E%3Cscript%3Ealert(6)%3C/script%3E",
-        "/incidents?family_id=%22%3E%3Cscript%3Ealert(7)%3C/script%3E&said=%3Cb%3E",
-        "/lines?service=%22%3E%3Cscript%3Ealert(8)%3C/script%3E&level=%3Cb%3E",
-    ):
-        scripted.goto(hostile.url + path)
-        assert scripted.locator("main script, main img").count() == 0
+def test_a_json_message_unfolds_without_javascript_too(no_script: Page, shop: Served) -> None:
+    shop.push([{"message": '{"user":{"id":7},"note":"<b>bold</b>"}', "service": "says-json"}])
+    no_script.goto(f"{shop.url}/lines?service=says-json&start=1h")
+    row = no_script.locator("ol.lines li")
+    expect(row.locator(".json .message")).to_be_hidden()
+    row.get_by_text("JSON, 6 lines").click()
+    expect(row.locator(".json .message")).to_be_visible()
+    assert row.locator(".json .message").inner_text().split("\n")[1:3] == ['  "user": {', '    "id": 7']
+    assert row.locator("b").count() == 0
 
 
 def test_lines_made_to_burst_the_page_leave_it_small(shop: Served) -> None:

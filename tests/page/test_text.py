@@ -1,11 +1,13 @@
 """Log text made harmless, terms of links, addresses and charts: without a server."""
 
+import itertools
+
 import pytest
 
 from api.page.address import Address
 from api.page.chart import histogram, sparkline
-from api.page.filters import count, duration, size
-from api.page.patterns import course_of
+from api.page.courses import course_of
+from api.page.filters import count, duration, size, written
 from api.page.query_text import added, term, without
 from api.page.text import MOST_MARKS, ROW_CHARACTERS, folded, marked_up, one_line, plain
 from index.query import parse
@@ -88,6 +90,35 @@ def test_folding_loses_nothing() -> None:
     assert folded("short").rest == ""
 
 
+def test_a_json_object_is_indented_with_every_token_as_it_was_written() -> None:
+    text = '{"a":1.10,"b":{"c":[1,{"d":"x, {y}: \\"z\\""}],"e":[],"f":{}},"a":12345678901234567890123}'
+    fold = folded(text)
+    assert fold.shown.unescape() == text
+    lines = fold.indented.unescape().split("\n")
+    assert "".join(each.strip() for each in lines).replace('": ', '":') == text
+    assert lines[1:5] == ['  "a": 1.10,', '  "b": {', '    "c": [', "      1,"]
+    assert fold.fields == f"JSON, {len(lines)} lines"
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "{not json}", '{"a":1} tail', "plain", '{"a":' * 5000, ""])
+def test_what_is_no_json_object_has_no_second_fold(text: str) -> None:
+    assert folded(text).indented == ""
+
+
+@pytest.mark.parametrize("inner", ["1," * 9000 + "1", "[" * 900 + "]" * 900], ids=["wide", "deep"])
+def test_json_that_would_burst_the_page_is_cut(inner: str) -> None:
+    fold = folded('{"a":[' + inner + "]}")
+    assert fold.indented.count("\n") <= 500
+    assert len(fold.indented) < 100_000
+    assert fold.indented.endswith("…")
+
+
+def test_markup_and_escapes_in_json_stay_text() -> None:
+    fold = folded('{"a":"<script>alert(1)</script>","b":"\u202e"}')
+    assert "<script>" not in fold.indented
+    assert "[U+202E]" in fold.indented
+
+
 @pytest.mark.parametrize("value", ["plain", 'with "quotes"', "back\\slash", "a b", "(", "*", "x:y", "/re/", "", "-1"])
 @pytest.mark.parametrize("query", ["", "*", "timeout", "a or b", '"not closed)"'])
 def test_a_filter_link_s_query_always_parses(query: str, value: str) -> None:
@@ -98,6 +129,11 @@ def test_a_filter_link_s_query_always_parses(query: str, value: str) -> None:
 
 def test_a_field_that_the_language_cannot_write_has_no_term() -> None:
     assert term("a b", "x") == ""
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "two\nlines", "\x1b[31m", "x" * 600], ids=repr)
+def test_a_value_that_no_address_or_box_can_hold_has_no_term(value: str) -> None:
+    assert term("host", value) == ""
 
 
 def test_an_address_is_read_back_as_it_was_written() -> None:
@@ -117,6 +153,37 @@ def test_bars_stack_to_their_count_and_stand_in_their_window() -> None:
     assert bar.x == 500
     assert [(each.level, each.height) for each in bar.segments] == [("error", 25.0), ("info", 75.0)]
     assert chart.levels == ("error", "info")
+
+
+def test_a_level_of_one_line_beside_a_spike_is_seen_and_covers_nothing() -> None:
+    window = {"start": "2026-03-01T00:00:00.000Z", "end": "2026-03-01T01:00:00.000Z"}
+    levels = {"fatal": 1, "error": 2, "warn": 3, "info": 1_000_000}
+    buckets = [
+        {"time": "2026-03-01T00:00:00.000Z", "count": sum(levels.values()), "levels": levels},
+        {"time": "2026-03-01T00:01:00.000Z", "count": 1, "levels": {"info": 1}},
+    ]
+    spike, tiny = histogram({"window": window, "buckets": buckets, "step_s": 60.0}).bars
+    assert min(each.height for each in (*spike.segments, *tiny.segments)) >= 100 / 90
+    assert sum(each.height for each in spike.segments) == pytest.approx(100, abs=0.05)
+    below = 100.0
+    for each in spike.segments:
+        assert each.y + each.height == pytest.approx(below, abs=0.02)
+        below = each.y
+
+
+@pytest.mark.parametrize("step_s", [300, 3600, 21600])
+def test_two_weeks_of_bars_stand_in_order_inside_the_drawing(step_s: int) -> None:
+    window = {"start": "2026-03-01T00:07:13.5Z", "end": "2026-03-15T00:07:13.5Z"}
+    first_s = 1772323633 // step_s * step_s
+    counts = range(14 * 86_400 // step_s + 1)
+    buckets = [
+        {"time": written((first_s + n * step_s) * 10**9), "count": n % 7, "levels": {"info": n % 7}} for n in counts
+    ]
+    chart = histogram({"window": window, "buckets": [each for each in buckets if each["count"]], "step_s": step_s})
+    for bar, after in itertools.pairwise(chart.bars):
+        assert 0 <= bar.x < after.x
+        assert bar.end <= after.start
+    assert chart.bars[-1].x + chart.bars[-1].width <= 1000.5
 
 
 def test_a_sparkline_draws_only_what_is_there() -> None:

@@ -1,5 +1,6 @@
 // The screen of lines without loading the page anew: rows come first, then what takes longer to count.
 
+import { takeOver } from "./navigate.js";
 import { clearNotice, notify } from "./notice.js";
 import { fetchDocument, PartError, placeParts } from "./parts.js";
 
@@ -10,11 +11,11 @@ let shown = "";
 /** Take over links and forms that lead from the screen of lines to itself. */
 export function attachLines() {
   if (location.pathname !== "/lines") return;
-  shown = location.search;
-  document.addEventListener("click", onClick);
-  document.addEventListener("submit", onSubmit);
+  shown = listOf(location);
+  if (document.querySelector(".uncounted")) show(new URL(location.href), false); // the server did not wait for them
+  takeOver("/lines", goTo);
   window.addEventListener("popstate", () => {
-    if (location.search !== shown) show(new URL(location.href));
+    if (listOf(location) !== shown) show(new URL(location.href));
   });
 }
 
@@ -24,41 +25,23 @@ export function attachLines() {
  */
 export function goTo(address) {
   if (address.search !== location.search) history.pushState(null, "", address);
+  else history.replaceState(null, "", address); // what is asked for again is shown anew, from its beginning
   return show(address);
 }
 
-/** @param {MouseEvent} event */
-function onClick(event) {
-  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
-    return;
-  const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-  if (!link || link.hasAttribute("download") || link.hasAttribute("target")) return;
-  const address = new URL(link.getAttribute("href") ?? "", location.href);
-  if (address.origin !== location.origin || address.pathname !== "/lines" || address.hash) return;
-  event.preventDefault();
-  goTo(address);
-}
-
-/** @param {SubmitEvent} event */
-function onSubmit(event) {
-  const form = /** @type {HTMLFormElement} */ (event.target);
-  if (form.method !== "get" || new URL(form.action).pathname !== "/lines") return;
-  event.preventDefault();
-  const address = new URL(form.action);
-  for (const [name, value] of new FormData(form)) if (value) address.searchParams.append(name, String(value));
-  goTo(address);
-}
-
-/** @param {URL} address */
-async function show(address) {
+/**
+ * @param {URL} address
+ * @param {boolean} [withRows] or only the counts, where the rows are there
+ */
+async function show(address, withRows = true) {
   running?.abort();
   const control = new AbortController();
   running = control;
-  shown = address.search;
+  shown = listOf(address);
   const found = /** @type {HTMLElement} */ (document.getElementById("found"));
   found.setAttribute("aria-busy", "true");
   try {
-    await showRows(address, found, control.signal);
+    if (withRows) await showRows(address, found, control.signal);
     found.removeAttribute("aria-busy");
     clearNotice();
     if (!found.hidden) await showCounts(address, found, control.signal);
@@ -67,7 +50,8 @@ async function show(address) {
     found.removeAttribute("aria-busy");
     if (!(error instanceof PartError)) throw error;
     shown = "";
-    notify(`${error.message} What is shown is older.`, { name: "Try again", act: () => show(address), again: true });
+    const again = { name: "Try again", act: () => show(address, withRows), again: true };
+    notify(`${error.message} What is shown is older.`, again);
   }
 }
 
@@ -111,4 +95,14 @@ function partOf(address, name, more = {}) {
   const found = new URL(address);
   for (const [key, value] of Object.entries({ part: name, ...more })) found.searchParams.set(key, value);
   return found;
+}
+
+/**
+ * What the list of lines depends on: the line in the drawer (drawer.js) is none of it.
+ * @param {URL | Location} address
+ */
+function listOf(address) {
+  const found = new URLSearchParams(address.search);
+  found.delete("line");
+  return String(found);
 }

@@ -1,6 +1,7 @@
 // Parts of the page, rendered by the server: fetched anew and put in the place of the old ones. No module builds HTML
 // from log text, so that there is one place that makes it harmless: the server's templates.
 
+import { keepFocus } from "./focus.js";
 import { noticeNewer } from "./newer.js";
 import { PartError, whileTold } from "./waiting.js";
 
@@ -83,8 +84,8 @@ export function placeParts(fetched) {
   for (const part of fetched.querySelectorAll("[data-part]")) {
     const name = part.getAttribute("data-part");
     const old = document.querySelector(`[data-part="${name}"]`);
-    if (!old) continue;
-    old.replaceChildren(...part.childNodes);
+    if (!(old instanceof HTMLElement)) continue;
+    keepFocus(old, () => old.replaceChildren(...part.childNodes));
     old.dispatchEvent(new CustomEvent("placed", { bubbles: true, detail: name }));
   }
 }

@@ -1,0 +1,255 @@
+"""Routes in OpenAI's shape, so that chat clients made for it ask Dejalog: `/v1/chat/completions` and `/v1/models`."""
+
+import asyncio
+import dataclasses
+import re
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Literal
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response, StreamingResponse
+
+from api.ask_step import AskStep, Look
+from api.chat_markdown import pieces, references
+from api.chat_task import question_in, side_task
+from api.json_route import JsonRoute
+from api.models_chat import ChatRequest
+from api.parts import Dejalog, Question
+from api.reply import JsonReply, dejalog_error_reply, error_reply
+from api.running import Running
+from api.time_text import format_time, parse_time
+from api.until_closed import until_closed
+from ingest.errors import DejalogError, InputError, NotFoundError, StoppedError
+
+MODELS: dict[str, Literal["auto", "deterministic"]] = {"dejalog": "auto", "dejalog-deterministic": "deterministic"}
+MOST_CHARACTERS = 8192
+"""Of a question, as of POST /v1/ask."""
+CREATED = 1_767_225_600
+"""When the models were made: OpenAI's shape wants a number (2026-01-01)."""
+CLOSED = 499
+"""What proxies log for a client that has gone."""
+_HOST = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
+_Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class OpenAiRoute(JsonRoute):
+    """Errors as OpenAI's clients read them, with what Dejalog's errors have beside it."""
+
+    def get_route_handler(self) -> _Handle:
+        """The handler, with its errors in that shape."""
+        handle = super().get_route_handler()
+
+        async def handle_or_tell(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except StoppedError:
+                return Response(status_code=CLOSED)
+            except DejalogError as error:
+                return _error(error)
+            except RequestValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(str(part) for part in first["loc"] if part != "body")
+                message = str(first["msg"]).removeprefix("Value error, ")
+                return _error(InputError(f"{place or 'body'}: {message}", hint="docs/how-to/chat.md says what is read"))
+
+        return handle_or_tell
+
+
+router = APIRouter(prefix="/v1", route_class=OpenAiRoute, tags=["chat"])
+
+
+@router.get("/models", summary="The models that chat clients can choose")
+def get_models() -> Response:
+    """`{"object": "list", "data": [{"id", "object", "created", "owned_by"}]}`."""
+    return JsonReply({"object": "list", "data": [_model(name) for name in MODELS]})
+
+
+@router.get("/models/{model}", summary="One of them")
+def get_model(model: str) -> Response:
+    """`{"id", "object", "created", "owned_by"}`."""
+    if model not in MODELS:
+        raise _unknown_model(model)
+    return JsonReply(_model(model))
+
+
+@router.post("/chat/completions", summary="A question in OpenAI's shape")
+async def post_chat(request: Request, dejalog: Running, asked: ChatRequest) -> Response:
+    """The last user message is the question, answered in Markdown with references; follow-ups are understood from the
+    user messages before. With `stream`, the answer comes claim by claim. Beside OpenAI's fields: `references`,
+    `citations` (addresses) and `dejalog` (verdict, confidence, window, read_as, revision and the like).
+    """
+    wanted = _wanted(asked)
+    reply = _Reply(asked.model, _base(request))
+    if asked.stream:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        includes_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        events = _events(dejalog, wanted, reply, includes_usage=includes_usage)
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    return await until_closed(request, lambda closed: reply.whole(_answered(dejalog, wanted, reply.base, closed)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answered:
+    """What is told, in pieces, and what stands beside it."""
+
+    pieces: list[str]
+    more: dict[str, Any] = dataclasses.field(default_factory=dict)
+    tokens: int = 0
+
+
+def _wanted(asked: ChatRequest) -> Question | str:
+    """The question; or the text that answers a prompt on the side. Raises InputError, NotFoundError."""
+    if asked.model not in MODELS:
+        raise _unknown_model(asked.model)
+    if asked.n not in {None, 1}:
+        raise InputError("n: one answer is all there is to a question", hint="leave n out, or send 1")
+    if asked.tool_choice not in (None, "auto", "none") or asked.function_call not in (None, "auto", "none"):
+        raise InputError("tool_choice: tools are never called", hint="auto and none are accepted")
+    form = asked.response_format
+    if form is not None and not (isinstance(form, dict) and form.get("type") == "text"):
+        raise InputError("response_format: answers are text", hint='{"type": "text"} is accepted')
+    said = [message.text for message in asked.messages if message.role == "user"]
+    if not said or not said[-1].strip():
+        raise InputError("messages: no user message with text is among them", hint="the last one is the question")
+    if (reply := side_task(said[-1])) is not None:
+        return reply
+    *before, text = [question_in(each) for each in said]
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"messages: the question has {len(text)} characters, at most {MOST_CHARACTERS} are read")
+    return Question(text, mode=MODELS[asked.model], before=tuple(each for each in before if each.strip()))
+
+
+def _answered(dejalog: Dejalog, wanted: Question | str, base: str, closed: threading.Event) -> _Answered:
+    """Raises StoppedError once the client has gone."""
+    if isinstance(wanted, str):
+        return _Answered([wanted])
+
+    def on_step(_step: AskStep | Look) -> None:
+        if closed.is_set():
+            raise StoppedError("the client has closed the connection")
+
+    answer = dejalog.ask(wanted, on_step, is_gone=closed.is_set)
+    as_of_ns = parse_time(answer["as_of"], now_ns=0, name="as_of")
+    notes = dejalog.knowledge.notes(before_ns=as_of_ns) if answer["similar"] else ()
+    found = references(answer, base)
+    names = ("verdict", "confidence", "mode", "window", "similar", "next_queries", "read_as", "revision", "as_of")
+    more = {
+        "references": found,
+        "citations": [each["url"] for each in found],
+        "dejalog": {name: answer[name] for name in names},
+    }
+    told = pieces(answer, notes, base, _window_to_search(dejalog, answer, as_of_ns))
+    return _Answered(told, more, int(answer["usage"]["tokens"]))
+
+
+def _window_to_search(dejalog: Dejalog, answer: dict[str, Any], as_of_ns: int) -> dict[str, Any]:
+    """Where the next queries find what the answer told: the time of the best incident, else what was searched."""
+    for similar in answer["similar"][:1]:
+        for incident in dejalog.generation().incidents:
+            if incident.incident_id == similar["incident_id"] and incident.start_ns < as_of_ns:
+                return {"start": format_time(incident.start_ns), "end": format_time(incident.end_ns)}
+    return dict(answer["window"])
+
+
+class _Reply:
+    """One reply in OpenAI's shape, whole or in chunks."""
+
+    def __init__(self, model: str, base: str) -> None:
+        self.base = base
+        self._head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": model}
+
+    def whole(self, answered: _Answered) -> Response:
+        """At once."""
+        message = {"role": "assistant", "content": "".join(answered.pieces), "refusal": None}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+        content = {**self._head, "object": "chat.completion", "choices": [choice], "usage": _usage(answered)}
+        return JsonReply({**content, **answered.more})
+
+    def chunk(self, delta: dict[str, Any], *, finish: str | None = None, **more: Any) -> bytes:
+        """A piece of it."""
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return _data({**self._head, "object": "chat.completion.chunk", "choices": [choice], **more})
+
+    def chunks(self, answered: _Answered, *, includes_usage: bool) -> Iterator[bytes]:
+        """Everything after the first chunk."""
+        for piece in answered.pieces:
+            yield self.chunk({"content": piece})
+        yield self.chunk({}, finish="stop", **answered.more)
+        if includes_usage:
+            content = {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": _usage(answered)}
+            yield _data(content)
+
+
+async def _events(
+    dejalog: Dejalog, wanted: Question | str, reply: _Reply, *, includes_usage: bool
+) -> AsyncIterator[bytes]:
+    closed = threading.Event()
+    yield reply.chunk({"role": "assistant", "content": ""})
+    work = asyncio.ensure_future(run_in_threadpool(_answered, dejalog, wanted, reply.base, closed))
+    try:
+        # A thread cannot be cancelled: it is told that the client has gone, and ends at its next step.
+        answered = await asyncio.shield(work)
+        for chunk in reply.chunks(answered, includes_usage=includes_usage):
+            yield chunk
+    except DejalogError as error:
+        # The reply has begun, so its status cannot tell any more; an event does.
+        yield _data(orjson.loads(bytes(_error(error).body)))
+    finally:
+        closed.set()
+        work.add_done_callback(_forget)
+    yield b"data: [DONE]\n\n"
+
+
+def _forget(work: "asyncio.Future[_Answered]") -> None:
+    """Of a thread that nobody waits for, take note that it ended."""
+    if not work.cancelled():
+        work.exception()
+
+
+def _data(content: dict[str, Any]) -> bytes:
+    return b"data: %s\n\n" % orjson.dumps(content)
+
+
+def _usage(answered: _Answered) -> dict[str, int]:
+    """Tokens that a language model took, which tells them as one sum; none without a model."""
+    return {"prompt_tokens": answered.tokens, "completion_tokens": 0, "total_tokens": answered.tokens}
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": CREATED, "owned_by": "dejalog"}
+
+
+def _unknown_model(name: str) -> NotFoundError:
+    return NotFoundError(f"model: there is no model {name[:80]!r}", hint=f"accepted are {', '.join(MODELS)}")
+
+
+def _error(error: DejalogError) -> JsonReply:
+    told = dejalog_error_reply(error)
+    content = orjson.loads(bytes(told.body))["error"]
+    place = re.match(r"([a-z_]+)[.:]", content["message"])
+    kind = "invalid_request_error"
+    if told.status_code >= 429:
+        kind = "rate_limit_error" if told.status_code == 429 else "server_error"
+    is_model = isinstance(error, NotFoundError) and content["message"].startswith("model:")
+    headers = {"Retry-After": told.headers["Retry-After"]} if "Retry-After" in told.headers else None
+    return error_reply(
+        told.status_code,
+        "model_not_found" if is_model else content["code"],
+        content["message"],
+        hint=content["hint"],
+        headers=headers,
+        type=kind,
+        param=place[1] if place else None,
+    )
+
+
+def _base(request: Request) -> str:
+    """The address of this server as the client knows it; none where it names an odd one."""
+    host = request.headers.get("host", "")
+    return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else ""
