@@ -57,6 +57,9 @@ class Rendering:
 
 def answer_reply(answer: Mapping[str, Any], question: str, rendering: Rendering) -> Reply:
     """The whole message."""
+    if not answer["revision"]:
+        # Small talk: nothing was looked for, so there is no verdict to tell and nothing to judge.
+        return Reply(fitted(_sentences(answer)), (section(_sentences(answer)),))
     verdict = str(answer["verdict"])
     percent = round(float(answer["confidence"]) * 100)
     headline = f"{_SIGNS[verdict]} *{rendering.say(verdict)}* · {rendering.say('confidence', percent=percent)}"

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -21,6 +22,8 @@ from api.sentence import say
 from ingest.errors import ChatError
 
 _log = structlog.get_logger()
+LISTENERS = 5
+"""Threads in which slack_bolt calls what is below; that only hands on (slack_bolt's own number)."""
 SEEN, DONE, WRONG = "eyes", "white_check_mark", "warning"
 _MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
 _LINK = re.compile(r"<(?:[^|>]+\|)?([^>]*)>")
@@ -36,6 +39,7 @@ class SlackBot:
         self.work = work
         self._once = once
         self._verifier = SignatureVerifier(signing_secret) if signing_secret else None
+        self._listeners = ThreadPoolExecutor(LISTENERS, "bot-listen")
         self.app = self._app(token, signing_secret)
 
     @property
@@ -55,7 +59,8 @@ class SlackBot:
         return self._verifier.is_valid(text, timestamp, signed)
 
     def close(self) -> None:
-        """End what has begun."""
+        """Finish what was acknowledged: slack_bolt acknowledges events before its listeners have them."""
+        self._listeners.shutdown(wait=True)
         self.work.close()
 
     def _app(self, token: str, signing_secret: str) -> App:
@@ -66,7 +71,12 @@ class SlackBot:
         logger = logging.getLogger("dejalog.bot.slack")
         logger.setLevel(logging.CRITICAL)  # bolt logs bodies; what goes wrong is told by ours
         app = App(
-            name="dejalog", logger=logger, client=self.api.client, authorize=authorize, signing_secret=signing_secret
+            name="dejalog",
+            logger=logger,
+            client=self.api.client,
+            authorize=authorize,
+            signing_secret=signing_secret,
+            listener_executor=self._listeners,
         )
         app.event("app_mention")(self._on_mention)
         app.event("message")(self._on_message)

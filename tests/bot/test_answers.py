@@ -27,7 +27,7 @@ def seconds(time_text: str) -> float:
 def test_an_answer_says_the_verdict_first_then_the_incident_three_lines_and_what_differs(workspace: Workspace) -> None:
     message = workspace.answer(AVALANCHE)
     first, *sections = [block["text"]["text"] for block in message["blocks"] if block["type"] == "section"]
-    assert re.fullmatch(r"✅ \*Yes, seen before\* · confidence \d+ %", first)
+    assert re.fullmatch(r"✅ \*Found\* · confidence \d+ %", first)
     assert any(f"*Past incident*: <{PAGE}/incidents/" in each for each in sections)
     lines = next(each for each in sections if "Lines that prove it" in each).split("\n")[1:]
     assert len(lines) == 3
@@ -39,7 +39,7 @@ def test_an_answer_says_the_verdict_first_then_the_incident_three_lines_and_what
 
 def test_a_chinese_question_is_answered_in_chinese(workspace: Workspace) -> None:
     message = workspace.answer("最近有没有类似的服务雪崩问题?")
-    assert "✅ *有,以前出现过* · 置信度" in text_of(message)
+    assert "✅ *找到了* · 置信度" in text_of(message)
     assert "*过去的事件*" in text_of(message)
 
 
@@ -96,6 +96,13 @@ def test_an_alert_of_a_quiet_time_is_asked_in_its_own_words_before_it_fired(
     assert asked.conversation_id == f"T1:C1:{root}"
 
 
+@pytest.mark.parametrize("text", ["thanks!", "who are you?"])
+def test_small_talk_has_no_verdict_and_no_buttons(workspace: Workspace, text: str) -> None:
+    message = workspace.answer(text)
+    assert "confidence" not in text_of(message)
+    assert buttons(message) == []
+
+
 def test_follow_ups_in_a_thread_are_understood_and_the_alert_can_be_asked_about_again(
     workspace: Workspace, slack: SlackStandIn, avalanches: list[dict[str, Any]]
 ) -> None:
@@ -134,8 +141,8 @@ def test_a_direct_message_is_a_conversation(workspace: Workspace, slack: SlackSt
 @pytest.mark.parametrize(
     ("command", "wanted"),
     [
-        (f"ask {AVALANCHE}", "Yes, seen before"),
-        (AVALANCHE, "Yes, seen before"),
+        (f"ask {AVALANCHE}", "*Found*"),
+        (AVALANCHE, "*Found*"),
         ("similar", "Past incidents like"),
         ("search level:error", "lines match"),
         ("patterns", "lines>"),
@@ -254,7 +261,7 @@ def test_who_asks_too_often_is_told_when_to_ask_again(open_workspace: Open, slac
         told = workspace.answer(AVALANCHE)
         assert re.search(r"Ask again in \d+ s", text_of(told))
         assert told["user"] == "U1"
-        assert "Yes, seen before" in text_of(workspace.answer(AVALANCHE, user="U2"))
+        assert "*Found*" in text_of(workspace.answer(AVALANCHE, user="U2"))
     assert len(workspace.dejalog.asked) == 2
 
 
@@ -292,4 +299,4 @@ def test_a_fault_of_the_bots_server_is_told_and_ends_nothing(open_workspace: Ope
     with open_workspace() as workspace:
         told = workspace.answer("x" * 9000)
         assert "That did not work" in text_of(told)
-        assert "Yes, seen before" in text_of(workspace.answer(AVALANCHE))
+        assert "*Found*" in text_of(workspace.answer(AVALANCHE))

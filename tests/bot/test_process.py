@@ -39,7 +39,7 @@ def test_the_bots_process_answers_against_a_server_and_ends_in_order(
             assert http.get("/healthz").status_code == 200
             assert http.post("/slack/events", content=body, headers=headers).status_code == 200
             assert http.get("/v1/status").status_code == 404
-        assert "Yes, seen before" in text_of(slack.wait_for("chat.postMessage")[0].parameters)
+        assert "*Found*" in text_of(slack.wait_for("chat.postMessage")[0].parameters)
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
         killer.cancel()

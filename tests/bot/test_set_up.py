@@ -139,7 +139,7 @@ def test_the_terminal_answers_presses_and_remembers(talk: Callable[..., list[str
     answer, pressed, patterns, note = talk(
         "any service avalanche lately?", "!4", "/dejalog patterns", "remember this: cause: a pool of 10"
     )
-    assert answer.startswith("✅ Yes, seen before · confidence")
+    assert answer.startswith("✅ Found · confidence")
     assert "[!4] Not the same" in answer
     assert "rank a little lower" in pressed
     assert "lines · " in patterns
@@ -154,4 +154,4 @@ def test_the_terminal_is_a_command(
     monkeypatch.setattr(sys, "argv", ["dejalog", "bot", "chat", "--url", shop.url])
     monkeypatch.setattr(sys, "stdin", StringIO("最近有没有类似的服务雪崩问题?\n"))
     assert run() == 0
-    assert capsys.readouterr().out.startswith("✅ 有,以前出现过")
+    assert capsys.readouterr().out.startswith("✅ 找到了")

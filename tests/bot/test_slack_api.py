@@ -70,7 +70,7 @@ def test_answers_go_only_where_slack_takes_them(slack: SlackStandIn, api: SlackA
 def test_an_answer_comes_although_the_sign_cannot_be_shown(open_workspace: Open, slack: SlackStandIn) -> None:
     slack.refusals["reactions.add"] = [(200, {}, {"ok": False, "error": "missing_scope"})]
     with open_workspace() as workspace:
-        assert "Yes, seen before" in text_of(workspace.answer("any service avalanche lately?"))
+        assert "*Found*" in text_of(workspace.answer("any service avalanche lately?"))
 
 
 def test_a_thread_that_cannot_be_read_is_told(open_workspace: Open, slack: SlackStandIn) -> None:

@@ -46,7 +46,7 @@ def test_events_of_the_socket_are_acknowledged_and_answered_once(
         assert slack.of("chat.postMessage") == []
         workspace.dejalog.gate.set()
         (posted,) = slack.wait_for("chat.postMessage")
-    assert "Yes, seen before" in text_of(posted.parameters)
+    assert "*Found*" in text_of(posted.parameters)
     assert len(slack.of("chat.postMessage")) == 1
     assert slack.of("apps.connections.open")[0].token == "xapp-1"
 
@@ -73,7 +73,7 @@ def test_a_slack_that_refuses_the_socket_keeps_the_server_running(open_workspace
     slack.refusals["apps.connections.open"] = [(200, {}, {"ok": False, "error": "invalid_auth"})] * 9
     with open_workspace(slack_app_token="xapp-1") as workspace:
         slack.wait_for("apps.connections.open")
-        assert "Yes, seen before" in text_of(workspace.answer("any service avalanche lately?"))
+        assert "*Found*" in text_of(workspace.answer("any service avalanche lately?"))
 
 
 def test_what_there_is_no_room_for_is_not_acknowledged(
