@@ -26,6 +26,7 @@ from api.time_text import format_time
 from index.generation import Generation
 from index.glossary import own_glossary
 from index.incident import EvidenceLine, Incident, Note, Similar
+from index.incident_learned import NOTHING_LEARNED, Learned
 from index.line_store import HighWater, LineStore
 from index.query import phrase
 from index.vector import Embedder
@@ -145,17 +146,31 @@ def ask(
     services: Sequence[str] = (),
     settings: AskSettings | None = None,
     on_step: OnStep = untold,
+    learned: Learned = NOTHING_LEARNED,
+    reply_in: Language | None = None,
 ) -> Answer:
     """Answer a question from `generation` (of `as_of_ns` when that is given) and two round trips to the store. No model
     is asked: api/llm_answer.py has one tell what this answer says.
 
     A question that is read already is taken as it is: `start_ns`, `end_ns` and `services` are for one in words.
-    `on_step` is called as each step begins; what it raises ends the work.
+    `on_step` is called as each step begins; what it raises ends the work. `learned` is what people said of past
+    incidents before `as_of_ns`; `reply_in` the language of the answer where it is not the question's.
     """
     began = time.perf_counter()
     as_of_ns = now_ns if as_of_ns is None else as_of_ns
     prepared = _prepare(
-        question, store, generation, embedder, as_of_ns, start_ns, end_ns, services, settings or AskSettings(), on_step
+        question,
+        store,
+        generation,
+        embedder,
+        as_of_ns,
+        start_ns,
+        end_ns,
+        services,
+        settings or AskSettings(),
+        on_step,
+        learned,
+        reply_in,
     )
     on_step("check")
     with trace.span("question.check", claims=len(prepared.drafted.claims)) as span:
@@ -196,6 +211,8 @@ class _Prepared:
     drafted: Draft
     documents: tuple[Note, ...]
     """That speak of what is asked and of no incident or pattern that is known."""
+    learned: str
+    """Names what people said that moved the choice."""
 
 
 def _prepare(
@@ -209,6 +226,8 @@ def _prepare(
     services: Sequence[str],
     settings: AskSettings,
     on_step: OnStep = untold,
+    learned: Learned = NOTHING_LEARNED,
+    reply_in: Language | None = None,
 ) -> _Prepared:
     """Read the question, retrieve, choose, gather, draft."""
     on_step("read")
@@ -225,11 +244,13 @@ def _prepare(
             end_ns=end_ns,
             only_services=services,
         )
+    if reply_in is not None:
+        read = dataclasses.replace(read, reply_in=reply_in)
     span = Span(read.start_ns, as_of_ns if read.end_ns is None else min(read.end_ns, as_of_ns))
     on_step("retrieve")
     with trace.span("question.retrieve") as step:
         found = find_candidates(index, read, embedder.embed([read.spoken]), span, settings.support)
-        choice = choose(read, found, index, span)
+        choice = choose(read, found, index, span, learned)
         step.set(patterns=len(found.patterns), incidents=len(found.incidents))
     on_step("gather")
     with trace.span("question.gather", patterns=len(choice.patterns), incidents=len(choice.incidents)):
@@ -250,7 +271,7 @@ def _prepare(
         step.set(claims=len(drafted.claims))
     notes = {note.note_id: note for note in generation.notes}
     documents = tuple(notes[note_id] for note_id in index.rank_documents(read))
-    return _Prepared(read, found, choice, evidence, drafted, documents)
+    return _Prepared(read, found, choice, evidence, drafted, documents, learned.mark)
 
 
 def _answer(prepared: _Prepared, checked: Checked, generation: Generation, as_of_ns: int) -> Answer:
@@ -282,7 +303,7 @@ def _answer(prepared: _Prepared, checked: Checked, generation: Generation, as_of
         documents=_documents(prepared, checked, generation),
         next_queries=_next_queries(question, verdict, choice, patterns),
         read_as=describe(question, this_incident="" if choice.this is None else choice.this.incident_id),
-        revision=f"{generation.id}-{fingerprint(evidence.high_water)}",
+        revision="-".join(filter(None, (generation.id, fingerprint(evidence.high_water), prepared.learned))),
         as_of_ns=as_of_ns,
         dropped_claims=checked.dropped,
         took_ms=0,
@@ -388,8 +409,8 @@ def _pasted(template: str) -> str:
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """The answer as CONTRACT `POST /v1/ask` has it; with `documents` where there are any. Log text in it is plain: no
-    control characters or escapes.
+    """The answer as CONTRACT `POST /v1/ask` has it; with `documents` where there are any; similar incidents have
+    `learned` where what people said moved them, and by how much. Log text in it is plain: no control characters.
     """
     documents = [dataclasses.asdict(each) for each in answer.documents]
     return {
@@ -480,6 +501,7 @@ def _similar_json(similar: Similar) -> Mapping[str, Any]:
         "shared": [quote(template) for template in similar.shared],
         "missing": [quote(template) for template in similar.missing],
         "extra": [quote(template) for template in similar.extra],
+        **({"learned": similar.learned} if similar.learned else {}),
         "onset": [
             {"service": quote(each.service), "time": format_time(each.time_ns)} for each in told_onsets(incident)
         ],

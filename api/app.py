@@ -23,10 +23,14 @@ from api import (
     routes_page_live,
     routes_patterns,
     routes_read,
+    routes_slack,
     routes_status,
     routes_tail,
     routes_write,
 )
+from api.bot.open import takes_signed
+from api.bot.scopes import PATHS
+from api.bot.slack_app import SlackBot
 from api.foreground import Foregrounding
 from api.gate import Gate
 from api.metrics import Metrics, RequestWatch
@@ -46,6 +50,7 @@ ROUTES = (
     routes_patterns,
     routes_incidents,
     routes_ask,
+    routes_slack,
     routes_alerts,
     routes_chat,
     routes_status,
@@ -67,6 +72,7 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     app.state.readiness = dejalog.readiness
     app.state.metrics = Metrics(StatusCollector(dejalog), ReadinessCollector(dejalog.readiness))
     app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
+    app.state.slack_limiter = anyio.CapacityLimiter(routes_slack.ACKNOWLEDGING)
     install_error_pages(app)
     server = dejalog.settings.server
     app.add_middleware(
@@ -75,6 +81,7 @@ def create_app(dejalog: Dejalog) -> FastAPI:
         is_loopback=server.listen.is_loopback,
         max_body=server.max_body,
         has_page=True,
+        signed_paths=frozenset(PATHS.values()) if takes_signed(dejalog.settings) else frozenset(),
     )
     app.add_middleware(RequestWatch, metrics=app.state.metrics)
     app.add_middleware(Foregrounding, foreground=dejalog.foreground)
@@ -95,6 +102,26 @@ def create_worker_app(
     server = settings.server
     listen = server.listen if receiver is not None else settings.stream.worker_listen or server.listen
     app.add_middleware(Gate, token=server.token, is_loopback=listen.is_loopback, max_body=server.max_body)
+    app.add_middleware(RequestWatch, metrics=app.state.metrics)
+    return app
+
+
+def create_bot_app(settings: Settings, readiness: Readiness, bot: SlackBot) -> FastAPI:
+    """The routes that Slack calls, health and metrics, of a process that is nothing but the bot."""
+    app = _documented((routes_slack, routes_health))
+    app.state.slack = bot
+    app.state.slack_limiter = anyio.CapacityLimiter(routes_slack.ACKNOWLEDGING)
+    app.state.readiness = readiness
+    app.state.metrics = Metrics(ReadinessCollector(readiness))
+    server = settings.server
+    listen = settings.stream.worker_listen or server.listen
+    app.add_middleware(
+        Gate,
+        token=server.token,
+        is_loopback=listen.is_loopback,
+        max_body=server.max_body,
+        signed_paths=frozenset(PATHS.values()),
+    )
     app.add_middleware(RequestWatch, metrics=app.state.metrics)
     return app
 

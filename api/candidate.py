@@ -42,6 +42,8 @@ class IncidentCandidate:
     incident: Incident
     score: float
     support: Support
+    learned: float = 0.0
+    """By how much people moved the score, who confirmed or denied its family."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from api.support import Support, cover
 from api.uneventful import is_uneventful
 from index.bm25 import CONCEPT_PREFIX
 from index.incident import Incident, Similar
+from index.incident_learned import NOTHING_LEARNED, Learned
 from index.incident_similar import in_words, similar
 
 IN_PROGRESS_NS = 10 * 60 * 1_000_000_000
@@ -68,8 +69,12 @@ class Choice:
         return tuple(each.incident for each in self.similar)
 
 
-def choose(question: Question, found: Candidates, index: RetrievalIndex, span: Span) -> Choice:
-    """Pure: depends on the question and the generation only."""
+def choose(
+    question: Question, found: Candidates, index: RetrievalIndex, span: Span, learned: Learned = NOTHING_LEARNED
+) -> Choice:
+    """Pure: depends on the question, the generation and what people said only. The last moves the order of what fits,
+    never whether it fits.
+    """
     if at_hand := _at_hand(question, index):
         return at_hand
     if question.intent == "changed":
@@ -77,19 +82,21 @@ def choose(question: Question, found: Candidates, index: RetrievalIndex, span: S
     if question.is_about_anything:
         return _anything(question, index, span)
     this = _this_incident(index, question, span.end_ns)
-    if this is not None and not question.kinds and (alike := _like(this, found, index)):
-        support = Support("found", alike[0].score, ())
+    if this is not None and not question.kinds and (alike := _like(this, found, index, learned)):
+        support = Support("found", max(each.score - each.learned for each in alike), ())
         return Choice("incidents", support, _asked_end_first(alike, question), (), this)
     if _rests_on_incidents(question, found, index):
         support = found.incident_support
         fitting = [
             each for each in found.incidents if each.support.verdict == support.verdict and each.incident != this
         ]
-        if this is not None and fitting:
-            fitting = _nearest_first(this, fitting)
-        elif not fitting:
+        has_others = bool(fitting)
+        if not has_others:
             fitting = [each for each in found.incidents if each.support.verdict == support.verdict]
         close = tuple(each.incident for each in fitting if each.score >= CLOSE * max(one.score for one in fitting))
+        fitting = _as_learned(fitting, learned)
+        if this is not None and has_others:
+            fitting = _nearest_first(this, fitting)
         if this is None:
             fitting = _told_together(_in_time(fitting, question, close, span.end_ns))
         elif question.intent in {"first", "last"}:
@@ -215,12 +222,21 @@ def _this_incident(index: RetrievalIndex, question: Question, as_of_ns: int) -> 
     return running[-1] if running else None
 
 
-def _like(this: Incident, found: Candidates, index: RetrievalIndex) -> list[Similar]:
-    """Earlier incidents of the span and services asked about that are like this one."""
+def _as_learned(fitting: Sequence[IncidentCandidate], learned: Learned) -> list[IncidentCandidate]:
+    """Those that fit, in the order that people's word gives them."""
+    moved = []
+    for each in fitting:
+        score = learned.moved(each.score, each.incident)
+        moved.append(dataclasses.replace(each, score=score, learned=score - each.score))
+    return sorted(moved, key=lambda each: (-each.score, each.incident.incident_id))
+
+
+def _like(this: Incident, found: Candidates, index: RetrievalIndex, learned: Learned) -> list[Similar]:
+    """Earlier incidents of the span and services asked about that are like this one, whatever people said of them."""
     past = [each for each in index.generation.incidents if each.start_ns < this.start_ns]
     allowed = {each.incident.incident_id for each in found.incidents}
-    alike = [each for each in similar(this, past, len(past)) if each.incident.incident_id in allowed]
-    return [each for each in alike if each.score >= ALIKE][:SIMILAR]
+    alike = [each for each in similar(this, past, len(past), learned) if each.incident.incident_id in allowed]
+    return [each for each in alike if each.score - each.learned >= ALIKE][:SIMILAR]
 
 
 def _asked_end_first(alike: Sequence[Similar], question: Question) -> tuple[Similar, ...]:
@@ -321,15 +337,21 @@ def _explained(fitting: Sequence[IncidentCandidate]) -> tuple[Similar, ...]:
     against = {
         each.incident.incident_id: each for each in similar(best, [each.incident for each in fitting], len(fitting))
     }
-    best_score = max(each.score for each in fitting)
+    best_score = max(each.score - each.learned for each in fitting)
     scores = [*_falling([_fit(each, best_score) for each in fitting]), 0.0]
     margins = [round(score - following, 4) for score, following in itertools.pairwise(scores)]
-    explained = [Similar(best, scores[0], templates(best), (), (), None, margins[0])]
-    for each, score, margin in zip(fitting[1:], scores[1:], margins[1:], strict=False):
+    owed = [_owed(each, best_score) for each in fitting]
+    explained = [Similar(best, scores[0], templates(best), (), (), None, margins[0], owed[0])]
+    for each, score, margin, learned in zip(fitting[1:], scores[1:], margins[1:], owed[1:], strict=False):
         alike = against.get(each.incident.incident_id)
         alone = Similar(each.incident, score, (), templates(each.incident), (), None, margin)
-        explained.append(alone if alike is None else dataclasses.replace(alike, score=score, margin=margin))
+        explained.append(dataclasses.replace(alike or alone, score=score, margin=margin, learned=learned))
     return tuple(explained)
+
+
+def _owed(candidate: IncidentCandidate, best_score: float) -> float:
+    """By how much people's word moved it, as a part of a score."""
+    return round(candidate.support.strength * candidate.learned / best_score, 4) if best_score > 0 else 0.0
 
 
 def _falling(scores: Sequence[float]) -> list[float]:

@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from api import (
     cli_ask,
+    cli_bot,
     cli_check,
     cli_eval,
     cli_import,
@@ -76,6 +77,7 @@ for commands in (
     cli_import,
     cli_mcp,
     cli_worker,
+    cli_bot,
     cli_check,
     cli_reindex,
     cli_eval,

@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from api.ask_step import OnStep, untold
 from api.conversation_answer import Source, answer_turn, conversation_id_of
 from api.conversation_keep import Conversations, LocalConversations, open_conversations
 from api.dependencies import watched
+from api.heard_feedback import HeardFeedback
 from api.keepers import Keepers, open_keepers, owned
 from api.llm_answer import ModelBounds
 from api.llm_ask import Hearing, with_model
@@ -32,6 +33,7 @@ from api.settings import Settings
 from index.embed_minilm import MiniLMEmbedder
 from index.generation import Generation
 from index.incident import Incident, Note, Similar
+from index.incident_learned import Learned, learned
 from index.incident_similar import similar
 from index.line_store import KeptStore
 from index.pattern import PatternEdit
@@ -111,6 +113,7 @@ class Dejalog:
             only_when_asked=settings.llm.llm_mode == "asked",
         )
         self._embedder = embedder
+        self._heard = HeardFeedback(self.knowledge)
         self.notifier = Notifier(
             settings.notify.notify_url, page_url=settings.notify.page_url, timeout_s=settings.notify.notify_timeout
         )
@@ -145,6 +148,11 @@ class Dejalog:
         self.knowledge.add_edit(edit)
         self.nearline.wait_until_mined(EDIT_WAIT_S)
 
+    def apply_feedback(self, feedback: Mapping[str, Any]) -> None:
+        """Keep it; answers of this process use it at once, those of others within seconds."""
+        self.knowledge.add_feedback(feedback)
+        self._heard.forget()
+
     def apply_note(self, note: Note) -> Note:
         """Keep the note and publish a generation that shows it before returning."""
         kept = self.knowledge.add_note(note)
@@ -178,6 +186,7 @@ class Dejalog:
             now_ns=time.time_ns(),
             settings=self._ask_settings,
             on_step=on_step,
+            learned=lambda found: self._learned(found, question.as_of_ns),
             tell=tell,
         )
         with trace.span("question") as span:
@@ -207,7 +216,14 @@ class Dejalog:
         else:
             raise InputError("name an incident_id, or start and end", hint='e.g. {"incident_id": "…"}')
         others = [incident for incident in generation.incidents if incident.incident_id != query.incident_id]
-        return tuple(similar(query, others, limit))
+        return tuple(similar(query, others, limit, self._learned(generation, as_of_ns)))
+
+    def _learned(self, generation: Generation, as_of_ns: int | None) -> Learned:
+        """What people said of the generation's incidents, as that time would have known it."""
+        half_life_ns = round(self.settings.retrieve.feedback_half_life * 1e9)
+        feedback = self._heard.feedback(before_ns=as_of_ns)
+        now_ns = time.time_ns() if as_of_ns is None else as_of_ns
+        return learned(feedback, generation.incidents, as_of_ns=now_ns, half_life_ns=half_life_ns)
 
     def status(self) -> Status:
         """How things stand now."""

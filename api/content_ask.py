@@ -24,7 +24,16 @@ def question_of(asked: AskRequest) -> Question:
         raise InputError("start lies after end", hint="end is exclusive; swap the two")
     if not asked.question.strip():
         raise InputError("question: it is empty", hint='e.g. {"question": "Has this happened before?"}')
-    return Question(asked.question, start_ns, end_ns, times["as_of"], asked.mode, asked.conversation_id)
+    return Question(
+        asked.question,
+        start_ns,
+        end_ns,
+        times["as_of"],
+        asked.mode,
+        asked.conversation_id,
+        services=tuple(asked.services),
+        language=asked.language or None,
+    )
 
 
 def keep_note(dejalog: Dejalog, asked: NoteRequest) -> Note:
@@ -48,7 +57,7 @@ def keep_note(dejalog: Dejalog, asked: NoteRequest) -> Note:
 def keep_feedback(dejalog: Dejalog, asked: FeedbackRequest) -> dict[str, Any]:
     """Keep what a user thought of an answer."""
     now_ns = time.time_ns()
-    dejalog.knowledge.add_feedback({**asked.model_dump(), "time_ns": now_ns})
+    dejalog.apply_feedback({**asked.model_dump(), "time_ns": now_ns})
     return {**asked.model_dump(), "time": format_time(now_ns)}
 
 

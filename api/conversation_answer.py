@@ -17,6 +17,7 @@ from api.retrieve import retrieval_of
 from api.sentence import Language, say
 from index.generation import Generation
 from index.glossary import Glossary, own_glossary
+from index.incident_learned import NOTHING_LEARNED, Learned
 from index.line_store import LineStore
 from index.vector import Embedder
 
@@ -39,6 +40,8 @@ class Source:
     now_ns: int
     settings: AskSettings = dataclasses.field(default_factory=AskSettings)
     on_step: OnStep = untold
+    learned: Callable[[Generation], Learned] = lambda _generation: NOTHING_LEARNED
+    """What people said of the incidents of a generation."""
     tell: Callable[[str, Answer], Answer] = lambda _question, answer: answer
     """Has a language model tell an answer, if there is one, given the question in words."""
 
@@ -73,6 +76,7 @@ class _Turn:
         self.source = source
         self.as_of_ns = as_of_ns
         self.generation = source.generation()
+        self.learned = source.learned(self.generation)
         index = retrieval_of(self.generation, own_glossary(), source.settings.retrieve)
         self.glossary: Glossary = index.glossary
         self.services = index.services
@@ -126,7 +130,7 @@ class _Turn:
         if heard.is_moved:
             meant = self._meant(heard, slots, given)
             slots, carried = answered(next_slots(heard, meant, slots), self._ask(meant)), meant.carried
-        language = heard.language or slots.language
+        language = self.question.language or heard.language or slots.language
         return lines_answer(slots, language, carried, self.source.store, self.generation, self.as_of_ns), slots
 
     def _looked_up(self, slots: Slots) -> Slots:
@@ -162,6 +166,8 @@ class _Turn:
             services=self.question.services,
             settings=self.source.settings,
             on_step=self.source.on_step,
+            learned=self.learned,
+            reply_in=self.question.language,
         )
 
 

@@ -117,7 +117,7 @@ def _referring(heard: Heard, question: Question, slots: Slots) -> Question:
     if heard.is_of_that_message and slots.patterns and not heard.has_topic:
         carried: tuple[Carried, ...] = (*(each for each in question.carried if each != "topic"), "pattern")
         return dataclasses.replace(question, pattern_ids=slots.patterns, carried=carried)
-    if heard.refers and slots.incident:
+    if heard.refers and slots.incident and not heard.whole.named_ids:
         # What is like it came before it, as api/choose.py has it; else the incident itself would be the likest.
         bounds = [each for each in (question.end_ns, slots.from_ns) if each is not None]
         return dataclasses.replace(

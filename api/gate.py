@@ -25,6 +25,8 @@ IN_FLIGHT_BODIES = 3
 """How many bodies of the largest size may be in memory at once. A guess, to stay under 1 GB."""
 
 
+SIGNED_BODY = 1 << 20
+"""Bytes of a request that is yet to prove itself by its signature: Slack's are some kilobytes."""
 SIGN_IN_BODY = 32_768
 """Bytes of the form that asks for the token: a token and an address fit in."""
 
@@ -38,11 +40,22 @@ class _Refused(Exception):  # noqa: N818 it carries a reply; it never leaves thi
 class Gate:
     """ASGI middleware. Bodies arrive at the routes whole, unpacked and at most `max_body` long.
 
-    `has_page`: browsers may sign in, and then bring a cookie instead of the token.
+    `has_page`: browsers may sign in, and then bring a cookie instead of the token. `signed_paths`: POST to them comes
+    from anywhere, brings no token, and is let through to a route that checks its signature.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, is_loopback: bool, max_body: int, has_page: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        is_loopback: bool,
+        max_body: int,
+        has_page: bool = False,
+        signed_paths: frozenset[str] = frozenset(),
+    ) -> None:
         self._app = app
+        self._signed_paths = signed_paths
         self._has_page = has_page
         self._token = token.encode()
         self._is_loopback = is_loopback
@@ -64,6 +77,8 @@ class Gate:
         await self._with_body(scope, headers, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        if scope["method"] == "POST" and scope["path"] in self._signed_paths:
+            return None if _is_small(headers, SIGNED_BODY) else self._too_large()
         if self._is_loopback:
             refusal = _foreign(headers)
             if refusal is not None:
@@ -183,9 +198,12 @@ def _is_for_signing_in(scope: Scope) -> bool:
 
 def _is_no_small_form(scope: Scope, headers: Headers) -> bool:
     """Who brings no token yet may send no more than the form that asks for it."""
+    return scope["method"] == "POST" and not _is_small(headers, SIGN_IN_BODY)
+
+
+def _is_small(headers: Headers, most: int) -> bool:
     length = headers.get("content-length", "")
-    is_small = length.isascii() and length.isdigit() and int(length) <= SIGN_IN_BODY
-    return scope["method"] == "POST" and not (is_small and "content-encoding" not in headers)
+    return length.isascii() and length.isdigit() and int(length) <= most and "content-encoding" not in headers
 
 
 def _foreign_form(headers: Headers) -> JsonReply | None:

@@ -142,7 +142,9 @@ def evidence_json(line: EvidenceLine) -> dict[str, Any]:
 
 
 def similar_json(similar: Similar) -> dict[str, Any]:
-    """A past incident with what it has in common with the one asked about."""
+    """A past incident with what it has in common with the one asked about, and `learned`: by how much people's word
+    moved it, if it did.
+    """
     return {
         "incident_id": similar.incident.incident_id,
         "score": round(similar.score, 6),
@@ -158,6 +160,7 @@ def similar_json(similar: Similar) -> dict[str, Any]:
         "onset": _onset_json(similar.incident),
         "order_agreement": similar.order_agreement,
         "margin": round(similar.margin, 6),
+        **({"learned": similar.learned} if similar.learned else {}),
     }
 
 

@@ -216,6 +216,8 @@ class AskRequest(Span):
     conversation_id: Short = Field(
         "", description="Goes on with that conversation; `new` begins one. The reply tells its id."
     )
+    services: Names = Field([], description="Only what these services wrote.")
+    language: Literal["", "en", "zh"] = Field("", description="To answer in; without it the question's own.")
 
 
 class NoteRequest(Request):
@@ -249,7 +251,10 @@ class NotesRequest(Request):
 class FeedbackRequest(Request):
     """What a user thought of an answer."""
 
-    verdict: Literal["up", "down", "not_the_same"]
+    verdict: Literal["up", "down", "not_the_same"] = Field(
+        description="With a `target`: `up` is a past incident that was the same, `not_the_same` one that was not; both "
+        "move how its family is ranked from then on, and fade."
+    )
     question: Text = ""
     target: Short = Field("", description="The incident or pattern it is about, if one.")
     revision: Short = Field("", description="The `revision` of the answer.")
@@ -264,13 +269,17 @@ class ViewRequest(Span):
     query: Text = "*"
     service: Names = []
     level: Levels = []
-    tab: Literal["ask", "lines", "patterns", "incidents"] = "lines"
+    tab: Literal["ask", "lines", "patterns", "incidents", "channel"] = Field(
+        "lines",
+        description="The page's tab that shows it; `channel` are a chat channel's defaults, which no page lists.",
+    )
     columns: Names = []
     order: Literal["newest", "oldest"] | None = None
     threshold: int | None = Field(
         None, ge=1, le=1_000_000_000, description="Tell the webhook when so many lines match within `every`."
     )
     every: Duration | None = Field(None, description="The span that is counted, 10s to 7d; without it 5m.")
+    language: Literal["", "en", "zh"] = Field("", description="Of a channel's answers.")
 
 
 class LinesRequest(Request):

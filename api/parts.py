@@ -21,6 +21,7 @@ from api.ask_step import OnStep, untold
 from api.llm_breaker import Breaker
 from api.notify import Notifier
 from api.readiness import Readiness
+from api.sentence import Language
 from api.settings import Settings
 from index.generation import Generation
 from index.incident import Note, Similar
@@ -112,9 +113,6 @@ class PeoplesKnowledge(Protocol):
     def notes(self, *, before_ns: int | None = None) -> tuple[Note, ...]:
         """By (time_ns, note_id)."""
 
-    def add_feedback(self, feedback: Mapping[str, Any]) -> None:
-        """Keep what a user thought of an answer, an incident or a pattern."""
-
     def save_view(self, name: str, view: Mapping[str, Any]) -> None:
         """Keep a view under its name, in place of an older one."""
 
@@ -143,6 +141,8 @@ class Question:
     """Only these; empty: all that there are."""
     before: tuple[str, ...] = ()
     """What the asker said before, oldest first, where the caller keeps the conversation."""
+    language: Language | None = None
+    """To answer in, where it is not the question's."""
 
 
 class Dejalog(Protocol):
@@ -181,6 +181,9 @@ class Dejalog(Protocol):
 
     def apply_edit(self, edit: PatternEdit) -> None:
         """Keep the edit and publish a generation that shows it before returning."""
+
+    def apply_feedback(self, feedback: Mapping[str, Any]) -> None:
+        """Keep what a user thought of an answer, an incident or a pattern; from now on it moves rankings."""
 
     def apply_note(self, note: Note) -> Note:
         """Keep the note (its id is set here) and publish a generation that shows it before returning."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from api.app import create_app
+from api.bot.serve import answering_slack
 from api.compose import Dejalog, collecting, open_dejalog
 from api.http_server import listen_at, run_app
 from api.settings import Settings
@@ -38,7 +39,9 @@ def serve(
         (beside or _collect_what_is_set)(dejalog),
     ):
         _log.info("server.listening", url=f"http://{_address(listener)}", data_dir=str(settings.store.data_dir))
-        run_app(create_app(dejalog), listener)
+        app = create_app(dejalog)
+        with answering_slack(app, settings):
+            run_app(app, listener)
         _log.info("server.stopped")
 
 

@@ -264,6 +264,58 @@ class RetrieveSettings:
     weight_bm25_incidents: float = setting(
         0.8, text.read_weight, "a number from 0 to 10", "Weight of words against vectors when incidents are ranked."
     )
+    feedback_half_life: float = setting(
+        90 * 86400.0,
+        text.read_duration,
+        "a duration",
+        "After this time a confirmed “same” or “not the same” moves the ranking of its incident's family half as much.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class BotSettings:
+    """The Slack bot: it runs where its token and a way for Slack to reach it are set."""
+
+    slack_bot_token: str = setting(
+        "",
+        text.read_token,
+        "xoxb-…",
+        "The bot's token, from “OAuth & Permissions” of the Slack app.",
+        secret=True,
+        variable="SLACK_BOT_TOKEN",
+    )
+    slack_app_token: str = setting(
+        "",
+        text.read_token,
+        "xapp-…",
+        "The app's token with `connections:write`: Slack is reached by Socket Mode, and needs no address of yours.",
+        secret=True,
+        variable="SLACK_APP_TOKEN",
+    )
+    slack_signing_secret: str = setting(
+        "",
+        text.read_token,
+        "visible ASCII characters, no blanks",
+        "Signs what Slack sends to `/slack/events`, `/slack/commands` and `/slack/interactions`; without it these are "
+        "closed.",
+        secret=True,
+        variable="SLACK_SIGNING_SECRET",
+    )
+    slack_api_url: str = setting(
+        "https://slack.com/api/", text.read_server, "https://host/path/", "Where Slack's Web API is."
+    )
+    bot_questions_per_minute: int = setting(
+        10, text.read_count, "a whole number from 1", "So many questions a minute are answered to one user of the bot."
+    )
+    bot_workers: int = setting(
+        4, text.read_count, "a whole number from 1", "So many questions of the bot are answered at once."
+    )
+    bot_waiting: int = setting(
+        100,
+        text.read_count,
+        "a whole number from 1",
+        "So many questions of the bot may be under way or wait; past it Slack is told to send them again.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -340,6 +392,7 @@ class Settings:
     stream: StreamSettings = dataclasses.field(default_factory=StreamSettings)
     watch: WatchSettings = dataclasses.field(default_factory=WatchSettings)
     retrieve: RetrieveSettings = dataclasses.field(default_factory=RetrieveSettings)
+    bot: BotSettings = dataclasses.field(default_factory=BotSettings)
     conversation: ConversationSettings = dataclasses.field(default_factory=ConversationSettings)
     llm: ModelSettings = dataclasses.field(default_factory=ModelSettings)
     notify: NotifySettings = dataclasses.field(default_factory=NotifySettings)

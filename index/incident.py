@@ -105,6 +105,8 @@ class Similar:
     """Share of the pairs of common services that failed in the same order; None with fewer than two."""
     margin: float
     """Score minus that of the next one."""
+    learned: float = 0.0
+    """By how much people moved it, who confirmed or denied its family; in parts of a score."""
 
 
 @dataclasses.dataclass(frozen=True)

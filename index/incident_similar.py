@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from index.incident import Deviation, Incident, Similar
+from index.incident_learned import NOTHING_LEARNED, Learned
 
 SAME_SERVICE = 0.8
 """Share of the score that features bound to a service earn; the rest is for the same features anywhere (a guess)."""
@@ -13,18 +14,21 @@ CANDIDATES = 50
 """So many of the best by cosine are scored exactly."""
 
 
-def similar(query: Incident, past: Sequence[Incident], limit: int) -> list[Similar]:
+def similar(query: Incident, past: Sequence[Incident], limit: int, learned: Learned = NOTHING_LEARNED) -> list[Similar]:
     """The past incidents most like `query` (itself left out), best first, ties by incident id.
 
     Scores are 0 to 1: the cosine of the signed signatures, bound to services and not, moved a little by the order in
-    which services failed. Neither times nor ids are compared.
+    which services failed, and by what people said of their families. Neither times nor ids are compared.
     """
     others = [incident for incident in past if incident.incident_id != query.incident_id]
     rough = sorted(others, key=lambda incident: (-cosine(query, incident), incident.incident_id))[:CANDIDATES]
-    scored = sorted(((_score(query, incident), incident) for incident in rough), key=_best_first)
+    alike = {incident.incident_id: _score(query, incident) for incident in rough}
+    scored = sorted(((_moved(alike, incident, learned), incident) for incident in rough), key=_best_first)
     following = [score for score, _ in scored[1:]] + [0.0]
-    found = [_explain(query, incident, score, score - following[rank]) for rank, (score, incident) in enumerate(scored)]
-    return found[:limit]
+    return [
+        _explain(query, incident, score, score - following[rank], score - alike[incident.incident_id])
+        for rank, (score, incident) in enumerate(scored[:limit])
+    ]
 
 
 def cosine(one: Incident, other: Incident) -> float:
@@ -46,6 +50,10 @@ def order_agreement(one: Incident, other: Incident) -> float | None:
 
 def _best_first(scored: tuple[float, Incident]) -> tuple[float, str]:
     return -scored[0], scored[1].incident_id
+
+
+def _moved(alike: Mapping[str, float], incident: Incident, learned: Learned) -> float:
+    return round(min(learned.moved(alike[incident.incident_id], incident), 1.0), 4)
 
 
 def _score(query: Incident, incident: Incident) -> float:
@@ -72,7 +80,7 @@ def _anywhere(incident: Incident) -> dict[str, float]:
     return summed
 
 
-def _explain(query: Incident, incident: Incident, score: float, margin: float) -> Similar:
+def _explain(query: Incident, incident: Incident, score: float, margin: float, owed: float) -> Similar:
     asked, found = _said(query), _said(incident)
     return Similar(
         incident=incident,
@@ -82,6 +90,7 @@ def _explain(query: Incident, incident: Incident, score: float, margin: float) -
         extra=tuple(template for template in asked if template not in found),
         order_agreement=order_agreement(query, incident),
         margin=round(margin, 4),
+        learned=round(owed, 4),
     )
 
 

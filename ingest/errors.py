@@ -13,6 +13,7 @@
     ├── DamagedError            a file of ours fails its checksum or cannot be read; it was set aside
     ├── DifferenceError         what was copied and counted in both places is not the same
     ├── ModelError              a language model is away, slow, busy or answered what cannot be used
+    ├── ChatError               the chat service (Slack) is away, or refused what the bot asked of it
     ├── EngineError             a server that this program stores in answered what it should not
     ├── StoppedError            whoever asked has gone, so the work was given up
     ├── WorkerError             a process that works for this one ended, or failed at what it was given
@@ -99,6 +100,14 @@ class ModelError(DejalogError):
     questions at once), `wrong` (what it answered cannot be used), `resting` (not asked after it failed too often) or
     `cancelled`.
     """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ChatError(DejalogError):
+    """The chat service is away or refused. `reason` is its own word for it, e.g. `missing_scope`."""
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)

@@ -9,6 +9,8 @@ from api.page.asked import asked
 from api.page.query_text import added
 from api.parts import Dejalog
 
+CHANNEL = "channel"
+"""The defaults of a chat channel (api/bot/defaults.py) are kept as a view that is none of a page."""
 _TABS = {"lines": "/lines", "patterns": "/patterns", "incidents": "/incidents"}
 
 
@@ -25,6 +27,8 @@ def saved_views(dejalog: Dejalog, shown: Address) -> tuple[View, ...]:
     """All of them, by name."""
     found = []
     for name, view in dejalog.knowledge.views().items():
+        if view.get("tab") == CHANNEL:
+            continue
         kept = Address(
             _TABS.get(view.get("tab", "lines"), "/"),
             start=view.get("start") or "",
