@@ -16,7 +16,7 @@ from tests.page.shop import Served, fill, served_with
 
 @pytest.fixture(scope="module")
 def shop(elastic: Elastic, elastic_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One day of a small shop with two avalanches: of one alone, mining finds none at some hours of the day (measured)."""
+    """One day of a small shop with two avalanches: of one alone, mining finds none at some hours (measured)."""
     folder = tmp_path_factory.mktemp("page")
     settings = settings_for(folder / "data")
     with fresh_prefix(elastic) as prefix:
