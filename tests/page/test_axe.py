@@ -1,7 +1,7 @@
 """No screen breaks a rule of axe-core: light and dark, wide and narrow, with everything unfolded."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
@@ -22,6 +22,8 @@ OF_THE_SHOP = {
     "lines, none": "/lines?query=level:fatal+and+zebra&start=2d",
     "lines, filtered": "/lines?level=error&level=warn&start=2d&order=oldest",
     "lines, fault": "/lines?query=level:(error+AND",
+    "lines, columns": "/lines?level=error&start=2d&columns=pod&columns=trace_id&wrap=no&zone=Asia/Kolkata",
+    "lines, live": "/lines?start=2d&live=1",
     "line": "/lines/{line}",
     "patterns": "/patterns?start=1d",
     "patterns, none": "/patterns?query=zebra&state=muted",
@@ -64,6 +66,46 @@ def check(page: Page) -> None:
 @pytest.mark.parametrize("name", OF_THE_SHOP)
 def test_a_screen_of_the_shop_breaks_no_rule(page: Page, shop: Served, ids: dict[str, str], name: str) -> None:
     page.goto(shop.url + OF_THE_SHOP[name].format(**ids))
+    check(page)
+
+
+def drawer(page: Page) -> None:
+    page.locator("ol.lines a.when").first.click()
+    expect(page.locator("#drawer .one")).to_be_visible()
+
+
+def menu(page: Page) -> None:
+    page.locator("ol.lines a.when").first.focus()
+    page.keyboard.press("w")
+    expect(page.locator("#token-menu a").first).to_be_visible()
+
+
+def completions(page: Page) -> None:
+    page.get_by_label("Query", exact=True).press_sequentially("level:")
+    page.get_by_label("Query", exact=True).press("ArrowDown")
+    expect(page.get_by_role("option").first).to_be_visible()
+
+
+def zones(page: Page) -> None:
+    page.get_by_role("button", name="Times are in").click()
+    expect(page.get_by_label("Another")).to_be_visible()
+
+
+def keys(page: Page) -> None:
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+
+
+def brush(page: Page) -> None:
+    page.get_by_role("slider", name="Lines over time").press("Shift+ArrowLeft")
+    expect(page.locator(".chart .tip")).to_be_visible()
+
+
+@pytest.mark.parametrize("opened", [drawer, menu, completions, zones, keys, brush], ids=lambda each: each.__name__)
+def test_what_opens_beside_the_lines_breaks_no_rule(page: Page, shop: Served, opened: Callable[[Page], None]) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{shop.url}/lines?start=2d&level=error")
+    opened(page)
     check(page)
 
 

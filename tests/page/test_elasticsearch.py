@@ -16,7 +16,7 @@ from tests.page.shop import Served, fill, served_with
 
 @pytest.fixture(scope="module")
 def shop(elastic: Elastic, elastic_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One day of a small shop with one avalanche."""
+    """One day of a small shop with two avalanches: of one alone, mining finds none at some hours (measured)."""
     folder = tmp_path_factory.mktemp("page")
     settings = settings_for(folder / "data")
     with fresh_prefix(elastic) as prefix:
@@ -24,7 +24,7 @@ def shop(elastic: Elastic, elastic_url: str, tmp_path_factory: pytest.TempPathFa
             settings.store, store="elasticsearch", elasticsearch_url=elastic_url, elasticsearch_prefix=prefix
         )
         with served_with(dataclasses.replace(settings, store=store)) as server:
-            fill(server.dejalog, folder / "shop", seed=7, days=1, lines=6_000, faults=("avalanche:loud",))
+            fill(server.dejalog, folder / "shop", seed=7, days=1, lines=14_000, faults=("avalanche:loud",) * 2)
             yield server
 
 
