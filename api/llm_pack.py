@@ -6,7 +6,7 @@ from typing import Protocol
 
 import orjson
 
-from api.llm_check import Statement
+from api.llm_fit import Statement
 
 _TOKENS_OF_ASCII = 0.42
 _TOKENS_OF_OTHER = 1.9
