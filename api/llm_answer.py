@@ -11,7 +11,8 @@ import structlog
 
 from api.answer import Answer, AnsweredClaim, OnClaim, told_anew, untold_claim
 from api.llm import Completion, LanguageModel, Message, ModelUse, Outcome
-from api.llm_check import Refusal, Statement, supported
+from api.llm_check import supported
+from api.llm_fit import Refusal, Statement
 from api.llm_pack import Pack, Redaction, pack_of, rendered, tokens_of
 from api.llm_prompt import prompt
 from api.llm_reply import LineReader, Said

@@ -4,18 +4,20 @@ and extent, and whether they deny. What a model wrote and what it may rely on ar
 
 import dataclasses
 import functools
-import importlib.resources
+import itertools
 import re
-import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
+from api.llm_forms import TIE, one_way
+from api.llm_vocabulary import number_of_han, vocabulary
 from index.glossary import own_glossary
 from index.words import HAN, stem
 
 _QUOTED = re.compile('“([^”]*)”|"([^"]*)"|「([^」]*)」|『([^』]*)』|`([^`]*)`')
 _SLOT = re.compile("\ue000(\\d+)\ue001")
-_TIME = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?|(?<!\d)\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?"
+_TIME = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?|(?<!\d)\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?Z?"
 _UNIT = (
     "%|[A-Za-z]+(?![A-Za-z0-9_-])|毫秒|秒钟?|分钟?|个?小时|个服务|起事件|种模式|天|日前|日|号|月|年|次|回|行|条|起|种"
 )
@@ -28,13 +30,17 @@ _TOKENS = re.compile(
     rf"|(?P<name>{_NAME})"
     rf"|(?P<han>[{HAN}]+)"
 )
-_BREAKS = re.compile(r"[,，;；:：。!?！？—–]|\.(?=\s|$)")
+_BREAKS = re.compile(rf"[,，;；:：。!?！？—–{TIE}]|\.(?=\s|$)")
 _ASIDE = re.compile(r"[(（]([^()（）]*)[)）]")
 _IDENTIFIER = re.compile(r"\d|_|[a-z][A-Z]|[\w][./@][\w]")
 _APOSTROPHES = ("'", "’")
 _TIMES = {"once": "1 times", "twice": "2 times"}
 _SHORTEST_ADVERB = 5
 _EMPTY = " .,;:!?()。，；：（）"
+_LARGER = {"s": ("min", "h"), "min": ("h",), "秒": ("分", "小时"), "分": ("小时",)}
+"""Units that may stand before one in the same length of time."""
+_MARKS = "~≈=+"
+"""Signs that state nothing where the number beside them is right."""
 _STRONG = re.compile(r"[;；。!?！？]|\.(?=\s|$)")
 
 
@@ -58,62 +64,13 @@ class Clause:
     """What is left: words that must be found in what is cited, as written."""
     covered: tuple[tuple[str, frozenset[str]], ...]
     """Words that a concept accounts for, with the concepts that do, in order."""
+    is_tied: bool = False
+    """It must be told by what tells the clause before it."""
 
     @property
     def is_bound(self) -> bool:
         """Whether it is said of somebody or in some order; what is not bound is said of the whole sentence."""
         return bool(self.roles) or any(anchor.kind in {"name", "quote"} for anchor in self.anchors)
-
-
-@dataclasses.dataclass(frozen=True)
-class Vocabulary:
-    """`llm_words.toml`, read."""
-
-    neutral: AbstractSet[str]
-    neutral_han: tuple[str, ...]
-    subjects: AbstractSet[str]
-    supposing: AbstractSet[str]
-    roles: dict[str, str]
-    roles_han: tuple[tuple[str, str], ...]
-    negations: AbstractSet[str]
-    negations_han: tuple[str, ...]
-    joints: re.Pattern[str]
-    units: dict[str, str]
-    numbers: dict[str, str]
-    numbers_han: re.Pattern[str]
-
-
-@functools.cache
-def vocabulary() -> Vocabulary:
-    """The words, read once."""
-    file = importlib.resources.files("api").joinpath("llm_words.toml")
-    read = tomllib.loads(file.read_text(encoding="utf-8"))
-    english = sorted(read["joints"]["en"], key=len, reverse=True)
-    han = sorted(read["joints"]["zh"], key=len, reverse=True)
-    return Vocabulary(
-        neutral=frozenset(read["neutral"]["en"].split()),
-        neutral_han=_longest(read["neutral"]["zh"]),
-        subjects=frozenset([*read["subjects"]["en"].split(), *read["subjects"]["zh"].split()]),
-        supposing=frozenset([*read["supposing"]["en"].split(), *read["supposing"]["zh"].split()]),
-        roles=_first_of_row(read["roles"]["en"]),
-        roles_han=tuple(sorted(_first_of_row(read["roles"]["zh"]).items(), key=lambda row: -len(row[0]))),
-        negations=frozenset(read["negations"]["en"].split()),
-        negations_han=_longest(read["negations"]["zh"]),
-        joints=re.compile(rf"\b(?:{'|'.join(english)})\b|{'|'.join(han)}", re.IGNORECASE),
-        units=_first_of_row([*read["units"]["en"], *read["units"]["zh"]]),
-        numbers={word: str(number) for number, word in enumerate(read["numbers"]["en"].split())}
-        | {word: str(number) for number, word in enumerate(read["numbers"]["zh"])}
-        | {"两": "2"},
-        numbers_han=re.compile(rf"([{read['numbers']['zh']}两])({'|'.join(_longest(' '.join(read['units']['zh'])))})"),
-    )
-
-
-def _first_of_row(rows: Sequence[str]) -> dict[str, str]:
-    return {word: row.split()[0] for row in rows for word in row.split()}
-
-
-def _longest(text: str) -> tuple[str, ...]:
-    return tuple(sorted(text.split(), key=len, reverse=True))
 
 
 def clauses(text: str, names: AbstractSet[str]) -> tuple[Clause, ...]:
@@ -124,7 +81,8 @@ def clauses(text: str, names: AbstractSet[str]) -> tuple[Clause, ...]:
         quotes.append(next(group for group in found.groups() if group is not None))
         return f"\ue000{len(quotes) - 1}\ue001"
 
-    plain = _QUOTED.sub(lifted, text.translate({0xE000: None, 0xE001: None}))
+    private = dict.fromkeys(range(0xE000, 0xE003), "?")
+    plain = one_way(_QUOTED.sub(lifted, text.translate(private)), names)
     return tuple(_Reading(part, names, quotes).clause() for part in _parts(plain, names) if part.strip(_EMPTY))
 
 
@@ -186,24 +144,46 @@ class _Reading:
         self._words: list[str] = []
         self._covered: list[tuple[str, frozenset[str]]] = []
         self._is_denied = False
+        self._length: tuple[Anchor | None, int] = (None, 0)
+        """The last number, and where it ends."""
+        self._units_read: set[int] = set()
+        """Where words begin that were read with the number before them."""
 
     def clause(self) -> Clause:
         """Read it."""
+        at = 0
         for found in _TOKENS.finditer(self._part):
+            self._between(at, found.start())
+            at = found.end()
             match found.lastgroup:
                 case "quote":
                     self._quote(int(found[0][1:-1]))
                 case "time":
-                    self._anchors.append(Anchor("time", found[0].replace(" ", "T")))
+                    self._anchors.append(Anchor("time", found[0].replace(" ", "T").removesuffix("Z")))
                 case "name":
                     self._token(found[0], found.start())
                 case "han":
                     self._han(found[0], found.start())
                 case _:
                     self._number(found)
+        self._between(at, len(self._part))
         return Clause(
-            tuple(self._anchors), frozenset(self._roles), self._is_denied, tuple(self._words), tuple(self._covered)
+            tuple(self._anchors),
+            frozenset(self._roles),
+            self._is_denied,
+            tuple(self._words),
+            tuple(self._covered),
+            is_tied=self._part.startswith(TIE),
         )
+
+    def _between(self, start: int, end: int) -> None:
+        """Letters, digits and signs of other scripts, and what is not seen, are words that nothing accounts for."""
+        for character in self._part[start:end]:
+            kind = unicodedata.category(character)
+            if kind[0] in "LNM" or (kind in {"So", "Sm", "Sk", "Sc", "Cf"} and character not in _MARKS):
+                self._words.append(character)
+        if re.search(r"(?:^|[\s(（])[-−]$", self._part[start:end]) and self._part[end : end + 1].isdecimal():
+            self._words.append("-")
 
     def _quote(self, place: int) -> None:
         text = "" if self._quotes is None else self._quotes[place]
@@ -211,9 +191,22 @@ class _Reading:
 
     def _number(self, found: re.Match[str]) -> None:
         unit = vocabulary().units.get((found["unit"] or "").lower(), "")
-        self._anchors.append(Anchor("number", f"{found['number'].replace(',', '')} {unit}".strip()))
+        amount = f"{found['number'].replace(',', '')} {unit}".strip()
+        self._count(f"{amount}{self._ago(found.end())}", found.start(), found.end())
         if found["unit"] and not unit:
             self._word(found["unit"], found.start("unit"))
+
+    def _count(self, text: str, start: int, end: int) -> None:
+        """A number with its unit; “1 min 1 s” is one length of time."""
+        unit = text.partition(" ")[2]
+        before, until = self._length
+        between = self._part[until:start].strip(" \u202f")
+        joins = bool(self._anchors) and self._anchors[-1] is before and between in {"", "and", "零", "又"}
+        if before is not None and joins and before.text.rpartition(" ")[2] in _LARGER.get(unit, ()):
+            text = f"{before.text} {text}"
+            self._anchors.pop()
+        self._anchors.append(Anchor("number", text))
+        self._length = (self._anchors[-1], end)
 
     def _token(self, token: str, at: int) -> None:
         """A name is one; of other words the parts between hyphens are read."""
@@ -229,6 +222,8 @@ class _Reading:
     def _word(self, word: str, at: int) -> None:
         own, low = vocabulary(), word.lower()
         before = self._part[at - 1 : at]
+        if at in self._units_read:
+            return
         if self._is_in_phrase(at, at + len(word)):
             self._place(low, at, at + len(word))
         elif self._is_name(word):
@@ -249,8 +244,17 @@ class _Reading:
         return any(first <= start and end <= last and last - first > end - start for first, last, _ in self._spans)
 
     def _unit_after(self, at: int) -> str:
-        found = re.match(r"\s+(?:[a-z]+\s+)?([A-Za-z]+)", self._part[at:])
-        return vocabulary().units.get(found[1].lower(), "") if found else ""
+        """The next word, or the one after it: “twelve services”, “two similar incidents”."""
+        following = list(itertools.islice(re.finditer(r"[A-Za-z]+", self._part[at : at + 60]), 2))
+        found = next((word for word in following if word[0].lower() in vocabulary().units), None)
+        if found is None:
+            return ""
+        self._units_read.add(at + found.start())
+        return vocabulary().units[found[0].lower()] + self._ago(at + found.end())
+
+    def _ago(self, at: int) -> str:
+        """Whether a length of time says when: it is not the same as one that says how long."""
+        return " ago" if re.match(r"\s*ago\b", self._part[at:]) else ""
 
     def _han(self, run: str, start: int) -> None:
         """The longest known word first; what is between known words is a word of its own."""
@@ -280,7 +284,8 @@ class _Reading:
             if run.startswith(word, at)
         ][:1]
         if number := own.numbers_han.match(run, at):
-            anchor = Anchor("number", f"{own.numbers[number[1]]} {own.units[number[2]]}")
+            amount = f"{number_of_han(number[1])} {own.units[number[2]]}"
+            anchor = Anchor("number", f"{amount}{self._ago(start + at + len(number[0]))}")
             known.append((len(number[0]), functools.partial(self._anchors.append, anchor)))
         # Of two that are as long the later in this list: words of our own list go before those of the glossary.
         return max(enumerate(known), key=lambda each: (each[1][0], each[0]))[1]

@@ -131,15 +131,18 @@ def _run(call: ToolCall, begun: _Investigation, asked: Asked, tools: Tools, on_s
     try:
         found = tools.run(call, asked.redaction.restore)
     except InputError as error:
-        # It is the model's own mistake: it may ask again.
-        return asked.redaction.redact(f"error: {error} {error.hint}")
+        # It is the model's own mistake: it may ask again. A message may cut what was put back, so that nothing tells
+        # any more that it is secret: then it is not told.
+        if asked.redaction.restore(call.arguments) != call.arguments:
+            return "error: these arguments cannot be used"
+        return asked.redaction.conceal(f"error: {error} {error.hint}")
     look = Look(call.name, found.asked, found.count)
     begun.looks.append(look)
     on_step(look)
     known = len(begun.pack.statements)
     begun.pack = begun.pack.extended(found.said, room=begun.room // 2)
     begun.lines += found.lines
-    told = rendered(begun.pack.statements[known:], asked.redaction)
+    told = rendered(begun.pack.statements[known:], asked.redaction, asked=True)
     begun.room -= tokens_of(told)
     return told or f"found {found.count}; nothing that is not among the statements"
 

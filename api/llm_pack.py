@@ -6,7 +6,7 @@ from typing import Protocol
 
 import orjson
 
-from api.llm_check import Statement
+from api.llm_fit import Statement
 
 _TOKENS_OF_ASCII = 0.42
 _TOKENS_OF_OTHER = 1.9
@@ -22,6 +22,9 @@ class Redaction(Protocol):
 
     def redact(self, text: str) -> str:
         """The text with tokens in the place of secrets, addresses and names."""
+
+    def conceal(self, text: str) -> str:
+        """As `redact`, and also every value that has a token already, wherever it stands."""
 
     def restore(self, text: str) -> str:
         """The text with what the tokens stand for."""
@@ -64,11 +67,14 @@ def _filled(pack: Pack, said: Sequence[tuple[str, tuple[str, ...]]], room: int) 
     return Pack(tuple(statements), left_out)
 
 
-def rendered(statements: Sequence[Statement], redaction: Redaction) -> str:
-    """One JSON object a line: log text cannot end the string that it stands in."""
+def rendered(statements: Sequence[Statement], redaction: Redaction, *, asked: bool = False) -> str:
+    """One JSON object a line: log text cannot end the string that it stands in. `asked`: they tell what the model asked
+    for, with its tokens put back.
+    """
     for each in statements:
         redaction.learn(each.text)
-    return "\n".join(_rendered(each, redaction.redact(each.text)) for each in statements)
+    hide = redaction.conceal if asked else redaction.redact
+    return "\n".join(_rendered(each, hide(each.text)) for each in statements)
 
 
 def _rendered(statement: Statement, text: str) -> str:

@@ -27,6 +27,8 @@ _TOKEN = re.compile(
 """A token as it is written, and as models write it: other brackets, small letters, a blank or - for _, escapes."""
 _LEARNED = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{8,256}", re.DOTALL)
 """Secrets that are looked for without their names, too: random enough to be no word of the log."""
+_SHORTEST_GIVEN = 3
+"""Characters from which on a value with a token is taken out by itself (a guess: shorter ones are in every text)."""
 _NO_SECRET = re.compile(
     r"[*x•.#?_-]+|\$\{?\w+\}?|\$\(.*|%[sdv(].*|\{+[\w. -]*\}*|<\w*>?|\[?(?:redacted|hidden|masked|filtered|removed)\]?"
     r"|null|none|nil|undefined|true|false|yes|no|empty|missing|invalid|expired|incorrect|wrong|required|not|is|was|are|has"
@@ -62,13 +64,23 @@ class Redaction:
         for span in _spans(text):
             self._learn(span.kind, text[span.start : span.end])
 
+    def conceal(self, text: str) -> str:
+        """As `redact`, and also whatever has a token already, wherever it stands: for text into which something was put
+        back, where nothing may tell any more that it is secret.
+        """
+        given = [value for kind, value in self._tokens if kind != "TEXT" and len(value) >= _SHORTEST_GIVEN]
+        return self._redacted(text, self._learned | dict.fromkeys(given))
+
     def redact(self, text: str) -> str:
         """The text with tokens, which look like `[IP_2]`. Call it once on each text: tokens are taken out as well."""
+        return self._redacted(text, self._learned)
+
+    def _redacted(self, text: str, known: dict[str, None]) -> str:
         spans = _spans(text)
         for span in spans:
             self._learn(span.kind, text[span.start : span.end])
         pieces, at = [], 0
-        for span in _with_known(text, spans, self._learned):
+        for span in _with_known(text, spans, known | self._learned):
             pieces.append(self._escaped(text[at : span.start]))
             pieces.append(self._token(span.kind, text[span.start : span.end]))
             at = span.end
@@ -201,6 +213,11 @@ def _is_token(value: str) -> bool:
     return len(value) >= 8 and _is_key(value) and any(each.isdigit() for each in value)
 
 
+def _is_no_word(value: str) -> bool:
+    """Not letters of one case alone, as the beginning of a word is."""
+    return not re.fullmatch(r"[A-Z]?[a-z]+[,;:]?|[A-Z]+|[^\x00-\x7f]+", value)
+
+
 def _is_random(value: str) -> bool:
     """A blob of which the next character cannot be guessed: letters and digits, 3 bits a character or more."""
     kinds = (any(each.isdigit() for each in value), any(each.isalpha() for each in value))
@@ -265,6 +282,7 @@ _CHECKS: dict[str, Callable[[str], bool]] = {
     "key_value": _is_key,
     "token_value": _is_token,
     "entropy": _is_random,
+    "cut_value": _is_no_word,
     "ip": _is_ip,
     "iban": _is_iban,
     "card": _is_card,

@@ -6,6 +6,7 @@ sentences of the plain answer that the judge found right and that cite one of th
 checker (api/llm_check.py), which reads clauses.
 """
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,10 +31,17 @@ def judge_told(
     """
     ids = set(claim["citations"])
     bases = [each["text"] for each in plain if ids & set(each["citations"])]
+    bases += [_written(line) for line in cited]
     text = claim["text"]
     if text in bases:
         return Judged(text, FORM, (Finding("citation", bool(cited), "no line is cited"),))
     return Judged(text, FORM, tuple(_findings(text, cited, bases, services)))
+
+
+def _written(line: PlainLine) -> str:
+    """Who wrote a line, and when: this much of it may be told beside what it says."""
+    moment = dt.datetime.fromtimestamp(line.time_ns // 1_000_000_000, tz=dt.UTC)
+    return f"{line.service} {moment:%Y-%m-%dT%H:%M:%S}.{line.time_ns // 1_000_000 % 1000:03}Z"
 
 
 def _findings(

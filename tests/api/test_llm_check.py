@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.llm_check import Statement, plausible, supported
+from api.llm_check import plausible, supported
+from api.llm_fit import Statement
 
 SERVICES = frozenset({"payment", "cart", "order", "checkout", "order-service"})
 

@@ -14,6 +14,9 @@ class Hides:
     def redact(self, text: str) -> str:
         return text.replace("hunter2", "[SECRET_1]")
 
+    def conceal(self, text: str) -> str:
+        return self.redact(text)
+
     def restore(self, text: str) -> str:
         return text.replace("[SECRET_1]", "hunter2")
 
