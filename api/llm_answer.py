@@ -13,7 +13,7 @@ from api.answer import Answer, AnsweredClaim, OnClaim, told_anew, untold_claim
 from api.llm import Completion, LanguageModel, Message, ModelUse, Outcome
 from api.llm_check import supported
 from api.llm_fit import Refusal, Statement
-from api.llm_pack import Pack, Redaction, pack_of, rendered, tokens_of
+from api.llm_pack import Pack, Redaction, learn, pack_of, rendered, tokens_of
 from api.llm_prompt import prompt
 from api.llm_reply import LineReader, Said
 from api.llm_tools import quoted
@@ -23,6 +23,8 @@ from ingest.errors import ModelError
 
 log = structlog.get_logger()
 
+LEAST_S = 0.5
+"""A call with less is not made: that it fails would say nothing of the model (a guess)."""
 MOST_LINES = 12
 """Of the model that are read; a model that repeats itself is stopped there (a guess)."""
 
@@ -59,6 +61,7 @@ def told_by_model(question: str, answer: Answer, names: frozenset[str], asked: A
     fixed = words.messages(language, question=question, verdict=answer.verdict, statements="")
     room = asked.bounds.budget - asked.bounds.answer_tokens - sum(tokens_of(message.content) for message in fixed)
     pack = pack_of(statements_of(answer, language), room=room)
+    learn(pack.statements, asked.redaction)
     messages = words.messages(
         language,
         question=asked.redaction.redact(quote(question, 2000)),
@@ -118,6 +121,13 @@ def outcome_of(error: ModelError) -> Outcome:
     return known.get(error.reason, "wrong")
 
 
+def enough(left_s: float) -> float:
+    """The time that is left for a call. Raises ModelError where it is too short to tell anything of the model."""
+    if left_s < LEAST_S:
+        raise ModelError("no time was left to ask the model", reason="slow")
+    return left_s
+
+
 class Writing:
     """A model at work: its lines are read as they come, and each is held against the pack."""
 
@@ -139,13 +149,18 @@ class Writing:
             for said in reader.feed(piece):
                 self._line(said)
 
-        completion = self.asked.model.complete(
-            messages,
-            most_tokens=self.asked.bounds.answer_tokens,
-            deadline_s=max(deadline_s, 0.1),
-            on_text=hear,
-            is_cancelled=self.asked.is_cancelled,
-        )
+        try:
+            completion = self.asked.model.complete(
+                messages,
+                most_tokens=self.asked.bounds.answer_tokens,
+                deadline_s=enough(deadline_s),
+                on_text=hear,
+                is_cancelled=lambda: self._lines > MOST_LINES or self.asked.is_cancelled(),
+            )
+        except ModelError as error:
+            if error.reason != "cancelled" or self.asked.is_cancelled():
+                raise
+            return Completion("", finish="length")  # it went on and on; what it said before counts
         if completion.finish != "length":
             for said in reader.rest():
                 self._line(said)

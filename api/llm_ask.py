@@ -41,7 +41,7 @@ def with_model(
     reason `cancelled`, and what `hearing.on_step` raises.
     """
     is_wanted = question.mode == "llm" or (question.mode == "auto" and not bounds.only_when_asked)
-    if model is None or not is_wanted or not has_evidence(answer):
+    if model is None or not is_wanted or (question.mode == "auto" and not has_evidence(answer)):
         return answer
     hearing.on_step("model")
     names = names_of(generation)

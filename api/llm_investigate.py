@@ -3,12 +3,13 @@
 import dataclasses
 import time
 
+import orjson
 import structlog
 
 from api.answer import Answer, AnsweredClaim, Hypothesis, told_anew
 from api.ask_step import Look, OnStep
 from api.llm import Completion, Message, ModelUse, ToolCall
-from api.llm_answer import Asked, Writing, outcome_of, statements_of, without_model
+from api.llm_answer import Asked, Writing, enough, outcome_of, statements_of, without_model
 from api.llm_check import plausible
 from api.llm_pack import Pack, pack_of, rendered, tokens_of
 from api.llm_prompt import prompt
@@ -25,6 +26,8 @@ ROUNDS = 4
 CALLS = 4
 """Most calls of one round that are answered (a guess: who asks more at once does not look at what comes back)."""
 HYPOTHESES = 3
+THOUGHT_CHARACTERS = 400
+"""Of what a model says beside its calls, as much is kept for its next round (a guess)."""
 _FORM = ("HYPOTHESIS:", "FOR:", "AGAINST:")
 
 
@@ -40,6 +43,11 @@ class _Investigation:
     calls: int = 0
     tokens: int = 0
 
+    def add(self, message: Message) -> None:
+        """Go on with a message, which takes its part of the budget."""
+        self.messages.append(message)
+        self.room -= tokens_of(message.content) + sum(tokens_of(call.arguments) for call in message.calls)
+
     def count(self, completion: Completion) -> None:
         self.calls += 1
         self.tokens += completion.tokens
@@ -53,7 +61,7 @@ def investigated(
     """
     words = prompt("investigate")
     ends = time.monotonic() + asked.bounds.deadline_s
-    begun = _begin(question, answer, asked)
+    begun = _begin(question, answer, asked, tools)
     use = ModelUse(asked.model.name, words.version, asked.model.parameters, "used")
     tools.line_of = lambda name: next(
         (s.citations[0] for s in begun.pack.statements if s.id == name and s.citations), ""
@@ -89,20 +97,24 @@ def investigated(
     return dataclasses.replace(told_anew(found, found.claims, begun.lines), mode="llm", model=use)
 
 
-def _begin(question: str, answer: Answer, asked: Asked) -> _Investigation:
+def _begin(question: str, answer: Answer, asked: Asked, tools: Tools) -> _Investigation:
     """Half of the budget is for what is known, the rest for what will be found."""
     words = prompt("investigate")
     values = {
-        "question": asked.redaction.redact(quote(question, 2000)),
+        "question": quote(question, 2000),
         "verdict": answer.verdict,
         "start": "" if answer.start_ns is None else format_time(answer.start_ns),
         "end": format_time(answer.end_ns),
         "rounds": str(ROUNDS),
     }
-    fixed = words.messages(answer.language, **values, statements="")
-    room = asked.bounds.budget - asked.bounds.answer_tokens - sum(tokens_of(each.content) for each in fixed)
+    fixed = [each.content for each in words.messages(answer.language, **values, statements="")]
+    fixed += [orjson.dumps(dataclasses.asdict(tool)).decode() for tool in tools.specs]
+    fixed.append(words.said("conclude", answer.language))
+    room = asked.bounds.budget - asked.bounds.answer_tokens - sum(map(tokens_of, fixed))
     pack = pack_of(statements_of(answer, answer.language), room=room // 2)
     statements = rendered(pack.statements, asked.redaction)
+    # After the statements: a secret that is known from them has no name in the question.
+    values["question"] = asked.redaction.redact(values["question"])
     messages = words.messages(answer.language, **values, statements=statements)
     return _Investigation(pack, list(messages), room - tokens_of(statements))
 
@@ -113,16 +125,16 @@ def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, en
         begun.messages,
         tools=tools.specs,
         most_tokens=asked.bounds.answer_tokens,
-        deadline_s=max(ends - time.monotonic(), 0.1),
+        deadline_s=enough(ends - time.monotonic()),
         is_cancelled=asked.is_cancelled,
     )
     begun.count(completion)
     calls = completion.calls[:CALLS]
     if not calls:
         return False
-    begun.messages.append(Message("assistant", completion.text, calls=calls))
+    begun.add(Message("assistant", completion.text[:THOUGHT_CHARACTERS], calls=calls))
     for call in calls:
-        begun.messages.append(Message("tool", _run(call, begun, asked, tools, on_step), call_id=call.id))
+        begun.add(Message("tool", _run(call, begun, asked, tools, on_step), call_id=call.id))
     return True
 
 
@@ -143,7 +155,6 @@ def _run(call: ToolCall, begun: _Investigation, asked: Asked, tools: Tools, on_s
     begun.pack = begun.pack.extended(found.said, room=begun.room // 2)
     begun.lines += found.lines
     told = rendered(begun.pack.statements[known:], asked.redaction, asked=True)
-    begun.room -= tokens_of(told)
     return told or f"found {found.count}; nothing that is not among the statements"
 
 

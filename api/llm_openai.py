@@ -102,6 +102,8 @@ class OpenAIModel:
         if self._is_closed or is_cancelled():
             raise _cancelled()
         with self._place(deadline_s, is_cancelled):
+            if self._is_closed:  # while it waited for its place
+                raise _cancelled()
             asked = self._ask(messages, tools, most_tokens, until, pieces.put)
             future = asyncio.run_coroutine_threadsafe(asked, self._loop)
             future.add_done_callback(lambda _future: pieces.put(None))

@@ -56,7 +56,7 @@ def _refused(error: openai.APIStatusError, where: str) -> ModelError:
         )
         return ModelError(f"{begin}: {advice}", reason="wrong")
     if is_too_long(error):
-        return ModelError(f"{begin}: the question is too long for it, set DEJALOG_LLM_BUDGET lower", reason="wrong")
+        return ModelError(f"{begin}: the question is too long for it, set DEJALOG_LLM_BUDGET lower", reason="too_long")
     if 300 <= status < 400:
         return ModelError(f"{begin}: it lives elsewhere, set OPENAI_BASE_URL to where", reason="wrong")
     if error.code in _NO_MONEY:

@@ -24,6 +24,8 @@ LINES = 8
 PATTERNS = 8
 INCIDENTS = 3
 NEIGHBOURS = 5
+TIMEOUT = "3s"
+"""Of one read: four rounds of four calls must leave time for the model (a guess)."""
 QUOTED_CHARACTERS = 300
 
 
@@ -88,8 +90,7 @@ class Tools:
     def specs(self) -> tuple[Tool, ...]:
         """How the model is told of them."""
         return tuple(
-            Tool(name, description, arguments.model_json_schema())
-            for name, (description, arguments, _) in self._tools.items()
+            Tool(name, description, _schema(arguments)) for name, (description, arguments, _) in self._tools.items()
         )
 
     def run(self, call: ToolCall, restore: Callable[[str], str]) -> Found:
@@ -120,7 +121,9 @@ class Tools:
     def _search(self, wanted: _Search) -> Found:
         start, end = self._window(wanted.start, wanted.end)
         order = "newest" if wanted.order == "newest" else "oldest"
-        request = asked(SearchRequest, query=wanted.query, start=start, end=end, limit=LINES, order=order)
+        request = asked(
+            SearchRequest, query=wanted.query, start=start, end=end, limit=LINES, order=order, timeout=TIMEOUT
+        )
         found = search_content(self._dejalog, request).values
         lines = _lines(found["lines"])
         query = quote(wanted.query, QUOTED_CHARACTERS)
@@ -132,7 +135,9 @@ class Tools:
     def _patterns(self, wanted: _Patterns) -> Found:
         start, end = self._window(wanted.start, wanted.end)
         order = wanted.order if wanted.order in {"count", "rare", "newest", "oldest"} else "count"
-        request = asked(PatternsRequest, query=wanted.query, start=start, end=end, limit=PATTERNS, order=order)
+        request = asked(
+            PatternsRequest, query=wanted.query, start=start, end=end, limit=PATTERNS, order=order, timeout=TIMEOUT
+        )
         found = patterns_content(self._dejalog, request).values
         said: list[tuple[str, tuple[str, ...]]] = []
         lines: list[EvidenceLine] = []
@@ -191,6 +196,16 @@ class Tools:
 
     def _quoted(self, lines: tuple[EvidenceLine, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return tuple((quoted(line, self._language), (line.id,)) for line in lines)
+
+
+def _schema(arguments: type[_Arguments]) -> dict[str, Any]:
+    """Without titles, which only say the names again and cost tokens."""
+    whole = arguments.model_json_schema()
+    fields = {
+        name: {key: value for key, value in field.items() if key != "title"}
+        for name, field in whole["properties"].items()
+    }
+    return {"type": "object", "properties": fields, "required": whole.get("required", [])}
 
 
 def quoted(line: EvidenceLine, language: Language) -> str:

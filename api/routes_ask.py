@@ -1,12 +1,13 @@
 """Routes of questions, and of what people tell Dejalog: notes, feedback, saved views."""
 
 import dataclasses
+import functools
+import threading
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
 from api.answer import AnsweredClaim, claim_json
@@ -20,6 +21,7 @@ from api.models import AskRequest, DocumentRequest, FeedbackRequest, NoteRequest
 from api.parts import Dejalog, Question
 from api.reply import Timed, dejalog_error_reply
 from api.running import Running
+from api.until_closed import until_closed
 from ingest.errors import DejalogError, StoppedError
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute)
@@ -36,7 +38,11 @@ async def post_ask(request: Request, dejalog: Running, asked: AskRequest) -> Res
     if "text/event-stream" in request.headers.get("accept", ""):
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(dejalog, question, timed), media_type="text/event-stream", headers=headers)
-    return timed.reply(await run_in_threadpool(dejalog.ask, question))
+
+    def work(closed: threading.Event) -> Response:
+        return timed.reply(dejalog.ask(question, functools.partial(_go_on, closed), is_gone=closed.is_set))
+
+    return await until_closed(request, work)
 
 
 @router.get("/notes", summary="Notes", tags=["notes"])
@@ -93,6 +99,11 @@ def delete_view(dejalog: Running, name: Annotated[str, Path(max_length=200)]) ->
     timed = Timed()
     forget_view(dejalog, name)
     return timed.reply({"deleted": name})
+
+
+def _go_on(closed: threading.Event, _step: AskStep | Look) -> None:
+    if closed.is_set():
+        raise StoppedError("the client has closed the connection")
 
 
 async def _events(dejalog: Dejalog, question: Question, timed: Timed) -> AsyncIterator[bytes]:

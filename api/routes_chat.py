@@ -1,23 +1,21 @@
 """Routes in OpenAI's shape, so that chat clients made for it ask Dejalog: `/v1/chat/completions` and `/v1/models`."""
 
-import asyncio
 import dataclasses
 import re
 import secrets
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 
 from api.ask_step import AskStep, Look
 from api.chat_markdown import pieces, references
 from api.chat_task import question_in, side_task
+from api.from_thread import Line
 from api.json_route import JsonRoute
 from api.models_chat import ChatRequest
 from api.parts import Dejalog, Question
@@ -91,7 +89,9 @@ async def post_chat(request: Request, dejalog: Running, asked: ChatRequest) -> R
         includes_usage = bool(asked.stream_options and asked.stream_options.include_usage)
         events = _events(dejalog, wanted, reply, includes_usage=includes_usage)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-    return await until_closed(request, lambda closed: reply.whole(_answered(dejalog, wanted, reply.base, closed)))
+    return await until_closed(
+        request, lambda closed: reply.whole(_answered(dejalog, wanted, reply.base, closed.is_set))
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,16 +125,16 @@ def _wanted(asked: ChatRequest) -> Question | str:
     return Question(text, mode=MODELS[asked.model], before=tuple(each for each in before if each.strip()))
 
 
-def _answered(dejalog: Dejalog, wanted: Question | str, base: str, closed: threading.Event) -> _Answered:
+def _answered(dejalog: Dejalog, wanted: Question | str, base: str, is_gone: Callable[[], bool]) -> _Answered:
     """Raises StoppedError once the client has gone."""
     if isinstance(wanted, str):
         return _Answered([wanted])
 
     def on_step(_step: AskStep | Look) -> None:
-        if closed.is_set():
+        if is_gone():
             raise StoppedError("the client has closed the connection")
 
-    answer = dejalog.ask(wanted, on_step, is_gone=closed.is_set)
+    answer = dejalog.ask(wanted, on_step, is_gone=is_gone)
     as_of_ns = parse_time(answer["as_of"], now_ns=0, name="as_of")
     notes = dejalog.knowledge.notes(before_ns=as_of_ns) if answer["similar"] else ()
     found = references(answer, base)
@@ -189,27 +189,24 @@ class _Reply:
 async def _events(
     dejalog: Dejalog, wanted: Question | str, reply: _Reply, *, includes_usage: bool
 ) -> AsyncIterator[bytes]:
-    closed = threading.Event()
-    yield reply.chunk({"role": "assistant", "content": ""})
-    work = asyncio.ensure_future(run_in_threadpool(_answered, dejalog, wanted, reply.base, closed))
-    try:
-        # A thread cannot be cancelled: it is told that the client has gone, and ends at its next step.
-        answered = await asyncio.shield(work)
-        for chunk in reply.chunks(answered, includes_usage=includes_usage):
-            yield chunk
-    except DejalogError as error:
-        # The reply has begun, so its status cannot tell any more; an event does.
-        yield _data(orjson.loads(bytes(_error(error).body)))
-    finally:
-        closed.set()
-        work.add_done_callback(_forget)
-    yield b"data: [DONE]\n\n"
+    line: Line[bytes] = Line()
 
+    def say() -> None:
+        line.say(reply.chunk({"role": "assistant", "content": ""}))
+        try:
+            for chunk in reply.chunks(
+                _answered(dejalog, wanted, reply.base, line.is_gone), includes_usage=includes_usage
+            ):
+                line.say(chunk)
+        except StoppedError:
+            raise
+        except DejalogError as error:
+            # The reply has begun, so its status cannot tell any more; an event does.
+            line.say(_data(orjson.loads(bytes(_error(error).body))))
+        line.say(b"data: [DONE]\n\n")
 
-def _forget(work: "asyncio.Future[_Answered]") -> None:
-    """Of a thread that nobody waits for, take note that it ended."""
-    if not work.cancelled():
-        work.exception()
+    async for chunk in line.heard(say):
+        yield chunk
 
 
 def _data(content: dict[str, Any]) -> bytes:

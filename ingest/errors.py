@@ -97,8 +97,8 @@ class DifferenceError(DejalogError):
 
 class ModelError(DejalogError):
     """A language model did not help. `reason` is what counters and answers call it: `away`, `slow`, `busy` (too many
-    questions at once), `wrong` (what it answered cannot be used), `resting` (not asked after it failed too often) or
-    `cancelled`.
+    questions at once), `too_long` (the question, for that model), `wrong` (what it answered cannot be used), `resting`
+    (not asked after it failed too often) or `cancelled`.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

@@ -194,3 +194,32 @@ def test_a_real_small_model_tells_no_nonsense(shop: SmallShop, question: str) ->
     known = {claim.text for claim in plain.claims}
     for claim in answer.claims:
         assert claim.text in known or claim.citations
+
+
+def test_a_model_that_goes_on_and_on_is_stopped_and_what_it_said_before_counts(shop: SmallShop) -> None:
+    def script(request: dict[str, Any]) -> Said:
+        first = true_lines(request)[0].whole
+        return [f"{first}\n", *["again and again [S1]\n"] * 5000]
+
+    _, answer = told(shop, QUESTIONS[0], script)
+    assert answer.model is not None
+    assert answer.model.outcome == "used"
+    assert answer.dropped_claims < 50
+
+
+@pytest.mark.parametrize("question", ["who used Tr0ub4dor9xQ yesterday?", "Tr0ub4dor9xQ 昨天被谁用过?"])
+def test_a_secret_that_only_a_line_names_is_taken_out_of_the_question_too(shop: SmallShop, question: str) -> None:
+    sent: list[str] = []
+
+    def script(request: dict[str, Any]) -> str:
+        sent.append(str(request["messages"]))
+        return "nothing"
+
+    plain = shop.ask(QUESTIONS[0])
+    line = dataclasses.replace(plain.citations[0], id="secret-1", message="login with password=Tr0ub4dor9xQ failed")
+    claim = AnsweredClaim("login failed with “password=Tr0ub4dor9xQ”.", (line.id,))
+    with_secret = dataclasses.replace(plain, claims=(claim,), citations=(line,))
+    with scripted_model(script) as server, model_at(server.url) as model:
+        told_by_model(question, with_secret, names_of(shop.generation), Asked(model, Redaction()))
+    assert sent
+    assert "Tr0ub4dor9xQ" not in sent[0]

@@ -16,7 +16,7 @@ from tests.real.model_server import ModelServer, Said, scripted_model
 from tests.workers.chunks_made import wait_until
 
 ASKED = [Message("user", "Why did payments fail?")]
-BAD: Said = {"status": 400, "body": {"error": {"message": "the context length is exceeded"}}}
+BAD: Said = {"status": 401, "body": {"error": {"message": "no such key"}}}
 
 
 class Clock:
@@ -160,3 +160,16 @@ def test_calls_tokens_and_rest_are_counted(shop: Shop) -> None:
 
 def test_without_a_model_the_same_metrics_are_there(shop: Shop) -> None:
     assert [each.name for each in ModelMeter().collect()] == [each.name for each in shop.breaker.collect()]
+
+
+def test_questions_that_are_too_long_for_it_say_nothing_of_the_model() -> None:
+    refusal: Said = {"status": 400, "body": {"error": {"message": "maximum context length is 2048 tokens"}}}
+    with scripted_model(lambda _request: refusal) as server:
+        model = OpenAIModel(server.url)
+        breaker = Breaker(model, failures=3, rest_s=30, clock=Clock(), close=model.close)
+        for _ in range(5):
+            with pytest.raises(ModelError) as caught:
+                breaker.complete(ASKED, most_tokens=20, deadline_s=60)
+            assert caught.value.reason == "too_long"
+        breaker.close()
+    assert len(server.requests) == 5

@@ -378,7 +378,7 @@ def test_a_real_model_stops_working_for_a_question_that_is_withdrawn(
 def test_a_prompt_longer_than_a_real_models_window_is_told(opened: Callable[..., OpenAIModel], model_url: str) -> None:
     with pytest.raises(ModelError, match="set DEJALOG_LLM_BUDGET lower") as caught:
         opened(model_url).complete([Message("user", "word " * 4000)], most_tokens=5, deadline_s=LONG_S)
-    assert caught.value.reason == "wrong"
+    assert caught.value.reason == "too_long"
 
 
 def test_the_servers_of_the_tests_say_what_they_got(opened: Callable[..., OpenAIModel]) -> None:
