@@ -15,7 +15,7 @@ SERVICES = frozenset(
         *("alerts", "basket", "billing", "delivery", "edge", "finder"),
         *("inventory", "merchandise", "sales", "tariff", "users", "voucher"),
     )
-) | {"auth", "db"}
+) | {"auth", "db", "payment", "cart", "order", "checkout", "order-service"}
 GROUPS: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "model_sentences.toml").read_text("utf-8"))[
     "group"
 ]
