@@ -156,6 +156,8 @@ def fits(clause: Clause, known: Clause, one: Read) -> bool:
     """Whether `known`, a clause of `one`, tells it."""
     if clause.is_denied != known.is_denied or not _roles_of(clause, known) <= known.roles:
         return False
+    if known.roles and _is_bare(clause):
+        return False
     counts = any(anchor.kind == "number" for anchor in clause.anchors)
     if counts and (known.roles & LIMITS - clause.roles or _leaves_out(clause, known)):
         return False
@@ -168,6 +170,17 @@ def fits(clause: Clause, known: Clause, one: Read) -> bool:
         return False
     free = [anchor for anchor in one.free if not clause.roles or is_moment(anchor)]
     return _in_order(clause.anchors, known.anchors, free) and not _missing(clause, known, one)
+
+
+def _is_bare(clause: Clause) -> bool:
+    """Somebody and a number or a moment, and nothing of what: “… and so did checkout 5 days ago”."""
+    kinds = {anchor.kind for anchor in clause.anchors}
+    return (
+        not (clause.roles or clause.words or clause.covered)
+        and "name" in kinds
+        and "quote" not in kinds
+        and len(kinds) > 1
+    )
 
 
 def _counts_what_it_quotes(clause: Clause, known: Clause) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class JudgedAnswer:
     """Whether its opening sentence is about the fault that is asked for, or any is about the line; None where neither
     is asked for.
     """
+    inherited: int = 0
+    """Sentences of a model that are wrong because the sentence of the answer without it is that they rest on."""
 
     @property
     def claims_right(self) -> bool:
@@ -74,10 +76,14 @@ class JudgedShop:
             self.answered[asked] = answer_json(found)
             plain = as_read(self.answered[asked], asked)
             judged = tuple(self.judge.judge(plain))
-            answer = plain
+            answer, inherited = plain, 0
             if tell is not None:
                 answer = as_read(answer_json(tell(asked.text, found, names_of(self.world.generation))), asked)
-                judged = tuple(self._told(answer, plain, judged))
+                right = [claim for claim, one in zip(plain["claims"], judged, strict=True) if one.outcome == "right"]
+                known = {claim["text"]: one for claim, one in zip(plain["claims"], judged, strict=True)}
+                judged = tuple(self._told(answer, known, right))
+                lenient = tuple(self._told(answer, known, plain["claims"]))
+                inherited = sum(one.outcome != other.outcome for one, other in zip(judged, lenient, strict=True))
             yield JudgedAnswer(
                 self.seed,
                 asked,
@@ -85,18 +91,19 @@ class JudgedShop:
                 judged,
                 tuple(contradictions(plain)),
                 self._told_right(asked, answer),
+                inherited,
             )
 
-    def _told(self, answer: dict[str, Any], plain: dict[str, Any], judged: Sequence[Judged]) -> Iterator[Judged]:
-        """What the model left as it was is judged as such, its own sentences by what they rest on."""
-        known = {claim["text"]: one for claim, one in zip(plain["claims"], judged, strict=True)}
-        right = [claim for claim in plain["claims"] if known[claim["text"]].outcome == "right"]
+    def _told(
+        self, answer: dict[str, Any], known: Mapping[str, Judged], plain: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Judged]:
+        """What the model left as it was is judged as such, its own sentences by what they rest on: of `plain`."""
         for claim in answer["claims"]:
             if claim["text"] in known:
                 yield known[claim["text"]]
                 continue
             cited = [line for each in claim["citations"] if (line := self.judge.line_of(each)) is not None]
-            yield judge_told(claim, cited, right, self.judge.log.services)
+            yield judge_told(claim, cited, plain, self.judge.log.services)
 
     def _told_right(self, asked: Asked, answer: dict[str, Any]) -> bool | None:
         if asked.words:

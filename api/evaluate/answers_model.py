@@ -36,6 +36,7 @@ def model_rows(answers: Sequence[JudgedAnswer]) -> list[dict[str, str | float | 
                 "sentences": told.total(),
                 "refused": sum(sum(one.answer["model"]["refused"].values()) for one in asked),
                 **{name: told[name] for name in ("right", "wrong", "unjudged")},
+                "inherited": sum(one.inherited for one in asked),
                 "tokens": sum(one.answer["usage"]["tokens"] for one in asked),
                 "calls": sum(one.answer["usage"]["model_calls"] for one in asked),
             }
@@ -57,6 +58,6 @@ def model_means(answers: Sequence[JudgedAnswer]) -> dict[str, float]:
     whole = model_rows(answers)[2]
     return {
         f"model_{name}": float(value)
-        for name in ("told", "sentences", "right", "wrong", "refused", "tokens", "calls")
+        for name in ("told", "sentences", "right", "wrong", "inherited", "refused", "tokens", "calls")
         if isinstance(value := whole[name], int)
     }

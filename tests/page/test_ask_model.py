@@ -64,6 +64,7 @@ def test_investigate_shows_its_looks_and_what_it_supposes_apart_from_what_is_pro
     supposed = with_script.get_by_role("region", name="What may have happened")
     expect(supposed).to_contain_text("supposed by scripted, not proven")
     expect(supposed).to_contain_text(SUPPOSED)
+    expect(with_script.get_by_text("Looked into by scripted under the checker")).to_be_visible()
     expect(supposed.locator(".speaks-for")).to_have_count(1)
     expect(supposed.locator(".speaks-against")).to_have_count(1)
     expect(supposed).not_to_contain_text(FALSE)
