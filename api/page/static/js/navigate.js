@@ -21,8 +21,8 @@ export function takeOver(path, goTo) {
   });
 }
 
-/** @param {MouseEvent} event */
-function isPlain(event) {
+/** Whether a click is one that nobody handled and the browser would follow here. @param {MouseEvent} event */
+export function isPlain(event) {
   const isModified = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
   return !event.defaultPrevented && event.button === 0 && !isModified;
 }
