@@ -1,22 +1,20 @@
 // The screen of lines without loading the page anew: rows come first, then what takes longer to count.
 
 import { takeOver } from "./navigate.js";
-import { clearNotice, notify } from "./notice.js";
-import { fetchDocument, PartError, placeParts } from "./parts.js";
+import { fetchDocument, placeParts } from "./parts.js";
+import { Screen } from "./screen.js";
 
-/** @type {AbortController | null} */
-let running = null;
-let shown = "";
+/** @type {Screen} */
+let screen;
 
 /** Take over links and forms that lead from the screen of lines to itself. */
 export function attachLines() {
   if (location.pathname !== "/lines") return;
-  shown = listOf(location);
-  if (document.querySelector(".uncounted")) show(new URL(location.href), false); // the server did not wait for them
+  screen = new Screen("found", listOf);
+  const here = new URL(location.href);
+  if (document.querySelector(".uncounted")) count(here, screen.begin(here)); // the server did not wait for them
   takeOver("/lines", goTo);
-  window.addEventListener("popstate", () => {
-    if (listOf(location) !== shown) show(new URL(location.href));
-  });
+  screen.onReturn(show);
 }
 
 /**
@@ -29,61 +27,45 @@ export function goTo(address) {
   return show(address);
 }
 
-/**
- * @param {URL} address
- * @param {boolean} [withRows] or only the counts, where the rows are there
- */
-async function show(address, withRows = true) {
-  running?.abort();
-  const control = new AbortController();
-  running = control;
-  shown = listOf(address);
-  const found = /** @type {HTMLElement} */ (document.getElementById("found"));
-  found.setAttribute("aria-busy", "true");
-  try {
-    if (withRows) await showRows(address, found, control.signal);
-    found.removeAttribute("aria-busy");
-    clearNotice();
-    if (!found.hidden) await showCounts(address, found, control.signal);
-  } catch (error) {
-    if (control.signal.aborted) return;
-    found.removeAttribute("aria-busy");
-    if (!(error instanceof PartError)) throw error;
-    shown = "";
-    const again = { name: "Try again", act: () => show(address, withRows), again: true };
-    notify(`${error.message} What is shown is older.`, again);
-  }
+/** @param {URL} address */
+async function show(address) {
+  const signal = await screen.show(
+    address,
+    (each) => showRows(address, each),
+    () => show(address),
+  );
+  if (signal && !screen.busy.hidden) await count(address, signal);
 }
 
 /**
  * @param {URL} address
- * @param {HTMLElement} found
  * @param {AbortSignal} signal
  */
-async function showRows(address, found, signal) {
+async function showRows(address, signal) {
   const fetched = await fetchDocument(partOf(address, "rows"), signal);
-  const window = fetched.getElementById("found");
-  found.hidden = window === null;
-  found.dataset.start = window?.dataset.start ?? "";
-  found.dataset.end = window?.dataset.end ?? "";
+  const found = fetched.getElementById("found");
+  screen.busy.hidden = found === null;
+  screen.busy.dataset.start = found?.dataset.start ?? "";
+  screen.busy.dataset.end = found?.dataset.end ?? "";
   placeParts(fetched);
-  const box = document.getElementById("query");
-  const query = address.searchParams.get("query") ?? "";
-  if (box instanceof HTMLInputElement && document.activeElement !== box) box.value = query;
-  document.title = `${query || "Lines"} · Dejalog`;
+  document.title = `${address.searchParams.get("query") || "Lines"} · Dejalog`;
 }
 
 /**
+ * Count over the window of the rows, which are there.
  * @param {URL} address
- * @param {HTMLElement} found
  * @param {AbortSignal} signal
  */
-async function showCounts(address, found, signal) {
-  const window = { part_start: found.dataset.start ?? "", part_end: found.dataset.end ?? "" };
+async function count(address, signal) {
+  const { start = "", end = "" } = screen.busy.dataset;
   const counted = ["histogram", "facets"].map(async (name) => {
-    placeParts(await fetchDocument(partOf(address, name, window), signal));
+    placeParts(await fetchDocument(partOf(address, name, { part_start: start, part_end: end }), signal));
   });
-  await Promise.all(counted);
+  try {
+    await Promise.all(counted);
+  } catch (error) {
+    if (!signal.aborted) screen.explain(error, "What is shown is older.", () => count(address, screen.begin(address)));
+  }
 }
 
 /**
