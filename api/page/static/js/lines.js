@@ -1,9 +1,12 @@
 // The screen of lines without loading the page anew: rows come first, then what takes longer to count.
 
+import { focusAlike } from "./focus.js";
 import { takeOver } from "./navigate.js";
+import { clearNotice } from "./notice.js";
 import { fetchDocument, placeParts } from "./parts.js";
 import { Screen } from "./screen.js";
 
+const COUNTS = ["histogram", "facets"];
 /** @type {Screen} */
 let screen;
 
@@ -52,20 +55,48 @@ async function showRows(address, signal) {
 }
 
 /**
- * Count over the window of the rows, which are there.
+ * Count over the window of the rows, which are there. Until then, and where it fails, the counts of other rows stay to be
+ * seen, but lead nowhere: their links hold another query.
  * @param {URL} address
  * @param {AbortSignal} signal
  */
 async function count(address, signal) {
   const { start = "", end = "" } = screen.busy.dataset;
-  const counted = ["histogram", "facets"].map(async (name) => {
-    placeParts(await fetchDocument(partOf(address, name, { part_start: start, part_end: end }), signal));
+  const window = { part_start: start, part_end: end };
+  const counted = COUNTS.map(async (name) => {
+    const renew = makeOld(name);
+    renew(await fetchDocument(partOf(address, name, window), signal));
   });
   try {
     await Promise.all(counted);
   } catch (error) {
-    if (!signal.aborted) screen.explain(error, "What is shown is older.", () => count(address, screen.begin(address)));
+    const isOld = !document.querySelector(".uncounted");
+    const consequence = isOld ? "The counts are older than the lines." : "The lines are not counted.";
+    if (!signal.aborted) screen.explain(error, consequence, () => recount(address));
   }
+}
+
+/** @param {URL} address */
+async function recount(address) {
+  clearNotice();
+  await count(address, screen.begin(address));
+}
+
+/**
+ * Make a part one that cannot be used; returns what puts the next one in its place, with the focus where it was.
+ * @param {string} name
+ */
+function makeOld(name) {
+  const part = /** @type {HTMLElement} */ (document.querySelector(`[data-part="${name}"]`));
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  part.inert = true;
+  part.setAttribute("aria-busy", "true");
+  return (/** @type {Document} */ fetched) => {
+    part.inert = false;
+    part.removeAttribute("aria-busy");
+    placeParts(fetched);
+    if (focused && document.activeElement === document.body) focusAlike(part, focused);
+  };
 }
 
 /**
