@@ -164,6 +164,27 @@ def test_a_reader_who_goes_into_a_row_is_not_moved(with_script: Page, server: Se
     expect(page.locator(".live-state")).to_have_text("Paused")
 
 
+def test_it_goes_on_after_a_look_at_a_line_beside_it(with_script: Page, server: Served, service: str) -> None:
+    push(server.url, service, *numbered(1, 3))
+    page = opened(with_script, server.url, service)
+    page.locator("li.line a.when").first.click()
+    expect(page.locator("#drawer .one")).to_be_visible()
+    expect(page.locator(".live-why")).to_have_text("while you are in a line")
+    push(server.url, service, "live 4")
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).not_to_be_visible()
+    expect(page.locator(".live-state")).to_have_text("Live")
+    expect(page.locator(SAID).first).to_have_text("live 4")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#drawer .one")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).not_to_be_visible()
+    expect(page.locator(".live-state")).to_have_text("Paused")
+    expect(page.locator(".live-why")).to_have_text("while you are in a line")
+
+
 def test_a_burst_leaves_the_newest_lines_and_says_that_older_ones_are_gone(
     with_script: Page, server: Served, service: str
 ) -> None:

@@ -6,6 +6,7 @@ import { fetchDocument, PartError } from "./parts.js";
 
 const LINE = /^\/lines\/([^/]+)$/;
 const drawer = /** @type {HTMLDialogElement} */ (document.getElementById("drawer"));
+const drawn = /** @type {HTMLElement} */ (drawer.querySelector(".drawn")); // beside it stands the menu of words
 
 /** @type {AbortController | null} */
 let running = null;
@@ -73,7 +74,7 @@ function close() {
 
 function onClose() {
   running?.abort();
-  drawer.replaceChildren();
+  drawn.replaceChildren();
   if (!lineOf(location.href)) return; // the address had changed before
   if (history.state?.drawer) return history.back();
   const address = new URL(location.href);
@@ -90,7 +91,9 @@ async function show(page) {
   drawer.setAttribute("aria-busy", "true");
   try {
     const fetched = await fetchDocument(page, control.signal);
-    fill([...(fetched.querySelector("main")?.childNodes ?? [])]);
+    const line = fetched.querySelector('[data-part="line"]');
+    if (!line) throw new PartError("The server answered something else.");
+    fill([...line.childNodes]);
     if (page.hash) moveTo(page.hash.slice(1));
   } catch (error) {
     if (control.signal.aborted) return;
@@ -110,7 +113,7 @@ function fill(content) {
   shut.className = "quiet shut";
   shut.dataset.close = "";
   shut.textContent = "Close";
-  drawer.replaceChildren(shut, ...content);
+  drawn.replaceChildren(shut, ...content);
   drawer.scrollTop = 0;
   shut.focus();
 }

@@ -25,8 +25,15 @@ export function attachTokenMenu() {
   });
   menu.addEventListener("keydown", onKey);
   menu.addEventListener("toggle", (event) => {
-    if (event instanceof ToggleEvent && event.newState === "closed") CSS.highlights?.delete("token");
+    if (event instanceof ToggleEvent && event.newState === "closed" && !menu.matches(":popover-open")) goHome();
   });
+  document.addEventListener("close", () => menu.hidePopover(), true); // with the dialog that it stands in
+}
+
+/** Back to where it does not go with a dialog or a part that is put in anew. */
+function goHome() {
+  CSS.highlights?.delete("token");
+  document.body.append(menu);
 }
 
 /**
