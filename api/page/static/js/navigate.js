@@ -5,17 +5,18 @@
  * points into the page stays the browser's.
  * @param {string} path
  * @param {(address: URL) => void} goTo
+ * @param {(address: URL) => boolean} [isOurs] else the browser goes there
  */
-export function takeOver(path, goTo) {
+export function takeOver(path, goTo, isOurs = () => true) {
   document.addEventListener("click", (event) => {
     const address = isPlain(event) ? linked(event) : null;
-    if (address?.pathname !== path || address.origin !== location.origin || address.hash) return;
+    if (address?.pathname !== path || address.origin !== location.origin || address.hash || !isOurs(address)) return;
     event.preventDefault();
     goTo(address);
   });
   document.addEventListener("submit", (event) => {
     const address = asked(/** @type {HTMLFormElement} */ (event.target));
-    if (address?.pathname !== path) return;
+    if (address?.pathname !== path || !isOurs(address)) return;
     event.preventDefault();
     goTo(address);
   });

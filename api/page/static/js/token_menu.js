@@ -2,6 +2,7 @@
 // links, in the query language's own quoting; this finds the word.
 
 import { goTo } from "./lines.js";
+import { isPlain } from "./navigate.js";
 import { notify } from "./notice.js";
 import { fetchDocument, PartError } from "./parts.js";
 
@@ -66,7 +67,7 @@ export async function filterBy(line, way) {
 
 /** @param {MouseEvent} event */
 function onClick(event) {
-  if (event.defaultPrevented || event.button !== 0 || event.detail > 1 || !(event.target instanceof Element)) return;
+  if (!isPlain(event) || event.detail > 1 || !(event.target instanceof Element)) return;
   if (event.target.closest("a, button, summary")) return;
   const piece = event.target.closest(PIECES);
   if (!piece) return;
