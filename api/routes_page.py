@@ -150,9 +150,10 @@ def get_asset(request: Request, digest: Id, name: Id) -> Response:
 
 def _lines(request: Request, dejalog: Dejalog, address: Address, part: str) -> dict[str, Any]:
     """What the screen of lines shows, or one part of it: `rows`, `histogram` or `facets`. The latter two count over
-    `part_start` and `part_end`, the window of the rows, while their links keep what the address says.
+    `part_start` and `part_end`, the window of the rows, while their links keep what the address says; without these
+    over the address' own window, as it is now.
     """
-    window = {name: request.query_params.get(f"part_{name}", "") for name in ("start", "end")}
+    window = {name: request.query_params.get(f"part_{name}", getattr(address, name)) for name in ("start", "end")}
     match part:
         case "":
             found = lines.find_lines(dejalog, address)

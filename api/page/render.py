@@ -16,7 +16,7 @@ from api.page.address import Address
 from api.page.assets import address_of, digest, styles, takes_gzip
 from api.page.session import is_session
 from api.reply import ERROR_HEADER, JsonReply, dejalog_error_reply
-from ingest.errors import DejalogError
+from ingest.errors import DejalogError, InputError
 from ingest.line import LEVELS
 
 HEADERS = {
@@ -86,7 +86,7 @@ def explained(request: Request, as_json: JsonReply) -> Response:
     reply = page_reply(
         request,
         "error.html",
-        Address(request.url.path),
+        _zoned(request),
         status=as_json.status_code,
         title="Not found" if as_json.status_code == HTTPStatus.NOT_FOUND else "This did not work",
         message=error["message"],
@@ -96,6 +96,14 @@ def explained(request: Request, as_json: JsonReply) -> Response:
         if name in as_json.headers:
             reply.headers[name] = as_json.headers[name]
     return reply
+
+
+def _zoned(request: Request) -> Address:
+    """The path that failed, in the zone of its address; a zone that does not exist may be what failed."""
+    try:
+        return Address.read(request.url.path, [("zone", request.query_params.get("zone", ""))])
+    except InputError:
+        return Address(request.url.path)
 
 
 def wants_page(headers: Headers) -> bool:

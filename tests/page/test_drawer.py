@@ -55,6 +55,35 @@ def test_it_is_closed_by_key_or_button_and_the_focus_returns(lines: Page, way: s
     expect(lines).to_have_url(re.compile(r"^(?!.*[?&]line=)"))
 
 
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()
+
+
+def test_only_a_press_beside_it_closes_it_not_a_click_on_its_edge_nor_a_selection(lines: Page) -> None:
+    lines.locator("a.when").first.click()
+    drawer = lines.locator("#drawer")
+    expect(drawer.locator(".one")).to_be_visible()
+    box = drawer.bounding_box()
+    said = drawer.locator(".one .message").bounding_box()
+    assert box is not None
+    assert said is not None
+    text = (said["x"] + 20, said["y"] + 8)
+    edge, beside = (box["x"] + 6, box["y"] + box["height"] - 6), (box["x"] - 40, text[1])
+    lines.mouse.click(*edge)
+    drag(lines, text, edge)
+    drag(lines, text, beside)
+    assert lines.evaluate("String(getSelection())") != ""
+    drag(lines, beside, text)
+    assert line_of(lines) != []
+    expect(drawer).to_be_visible()
+    lines.mouse.click(*beside)
+    expect(drawer).not_to_be_visible()
+    expect(lines).to_have_url(re.compile(r"^(?!.*[?&]line=)"))
+
+
 def test_its_address_opens_it_again_and_closing_stays_on_the_list(lines: Page, shop: Served) -> None:
     lines.locator("a.when").nth(1).click()
     expect(lines.locator("#drawer .one")).to_be_visible()

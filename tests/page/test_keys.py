@@ -42,6 +42,13 @@ def test_j_moves_on_every_screen_of_rows(with_script: Page, shop: Served, path: 
     expect(with_script.locator(f"{link}:focus")).to_have_count(1)
 
 
+def test_j_moves_on_from_a_row_whose_box_was_ticked(with_script: Page, shop: Served) -> None:
+    with_script.goto(f"{shop.url}/patterns")
+    with_script.locator(".choose input").nth(1).check()
+    with_script.keyboard.press("j")
+    expect(with_script.locator("tbody tr").nth(2).locator(".what a")).to_be_focused()
+
+
 def test_the_slash_goes_to_the_query_and_keys_are_text_there(lines: Page) -> None:
     lines.keyboard.press("/")
     box = lines.get_by_role("combobox", name="Query")

@@ -132,6 +132,8 @@ def test_lines_are_saved_as_a_view_shown_again_by_its_link_and_forgotten(visit: 
     assert link is not None
     visit(link)
     assert total(page) == whole
+    assert not page.get_by_role("button", name="Forget the view <b>trouble</b>").is_visible()
+    page.locator(".forget summary[aria-label='Forget the view <b>trouble</b>?']").click()
     page.get_by_role("button", name="Forget the view <b>trouble</b>").click()
     assert page.locator(".facet a", has_text="<b>trouble</b>").count() == 0
 

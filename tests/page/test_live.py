@@ -164,6 +164,66 @@ def test_a_reader_who_goes_into_a_row_is_not_moved(with_script: Page, server: Se
     expect(page.locator(".live-state")).to_have_text("Paused")
 
 
+def test_it_goes_on_after_a_look_at_a_line_beside_it(with_script: Page, server: Served, service: str) -> None:
+    push(server.url, service, *numbered(1, 3))
+    page = opened(with_script, server.url, service)
+    page.locator("li.line a.when").first.click()
+    expect(page.locator("#drawer .one")).to_be_visible()
+    expect(page.locator(".live-why")).to_have_text("while you are in a line")
+    push(server.url, service, "live 4")
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).not_to_be_visible()
+    expect(page.locator(".live-state")).to_have_text("Live")
+    expect(page.locator(SAID).first).to_have_text("live 4")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#drawer .one")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).not_to_be_visible()
+    expect(page.locator(".live-state")).to_have_text("Paused")
+    expect(page.locator(".live-why")).to_have_text("while you are in a line")
+
+
+def test_its_counts_are_made_anew_but_not_under_the_reader_s_hands(
+    with_script: Page, server: Served, service: str
+) -> None:
+    push(server.url, service, "live 1")
+    with_script.clock.install()
+    page = opened(with_script, server.url, service)
+    page.get_by_text("As a table").click()
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+    expect(page.locator("#total")).to_have_text("1 lines")
+    window = page.locator("[data-part='window']").inner_text()
+    push(server.url, service, "live 2", level="error")
+    expect(page.locator(SAID)).to_have_count(2)
+    page.clock.fast_forward(10_000)
+    expect(page.locator("#total")).to_have_text("2 lines")
+    expect(page.locator(".facet", has_text="level")).to_contain_text("error")
+    expect(page.locator(".legend")).to_contain_text("error")
+    expect(page.locator("[data-part='window']")).not_to_have_text(window)
+    expect(page.locator(".histogram details")).to_have_attribute("open", "")
+    page.locator(".chart .handle").focus()
+    push(server.url, service, "live 3", level="warn")
+    with page.expect_response("**/lines?*part=facets*"):
+        page.clock.fast_forward(10_000)
+    expect(page.locator(".facet", has_text="level")).to_contain_text("warn")
+    expect(page.locator(".chart .handle")).to_be_focused()
+    expect(page.locator("#total")).to_have_text("2 lines")
+
+
+def test_its_export_has_what_came_since_it_was_opened(with_script: Page, server: Served, service: str) -> None:
+    push(server.url, service, "live 1")
+    page = opened(with_script, server.url, service)
+    push(server.url, service, "live 2")
+    expect(page.locator(SAID)).to_have_count(2)
+    link = page.locator("a[download]", has_text="NDJSON").get_attribute("href")
+    exported = httpx.get(f"{server.url}{link}", trust_env=False).text
+    assert "live 1" in exported
+    assert "live 2" in exported
+
+
 def test_a_burst_leaves_the_newest_lines_and_says_that_older_ones_are_gone(
     with_script: Page, server: Served, service: str
 ) -> None:

@@ -51,4 +51,5 @@ def test_a_saved_view_keeps_order_and_columns(visit: Open) -> None:
     assert view.get_attribute("aria-current") == "true"
     assert (view.get_attribute("href") or "").count("order=oldest") == 1
     assert "columns=host" in (view.get_attribute("href") or "")
+    page.locator(".forget summary[aria-label='Forget the view in order?']").click()
     page.get_by_role("button", name="Forget the view in order").click()

@@ -173,3 +173,22 @@ def test_a_server_that_is_away_is_told(page: Page) -> None:
     page.context.set_offline(True)
     click_word(page, message(page, "call to"), "call")
     expect(page.locator("#notice")).to_contain_text("cannot be reached")
+
+
+def test_it_is_one_and_outlives_the_drawer_that_it_was_opened_in(page: Page) -> None:
+    for way in ("Escape", "Close"):
+        message(page, "call to").locator("xpath=ancestor::li").locator("a.when").click()
+        expect(page.locator("#drawer .one .message")).to_be_visible()
+        assert page.locator("[id='token-menu']").count() == 1
+        click_word(page, page.locator("#drawer .one .message"), "503")
+        expect(page.locator("#drawer #token-menu .menu-text")).to_have_text("503")
+        if way == "Escape":
+            page.keyboard.press("Escape")
+            page.keyboard.press("Escape")
+        else:
+            page.locator("#drawer").get_by_role("button", name="Close").dispatch_event("click")
+        expect(page.locator("#drawer")).not_to_be_visible()
+        expect(page.locator("body > #token-menu")).to_have_count(1)
+        expect(page.locator("#token-menu")).not_to_be_visible()
+    click_word(page, message(page, "call to"), "503")
+    expect(page.locator(".menu-text")).to_have_text("503")

@@ -91,7 +91,7 @@ def test_every_screen_shows_the_zone_s_times_and_titles_in_utc(visit: Open, aval
 
 
 def test_the_zone_is_kept_by_every_link_between_screens(visit: Open, avalanche: str) -> None:
-    for path in ("/?q=avalanche&", "/lines?start=2d&", "/patterns?", f"/incidents/{avalanche}?"):
+    for path in ("/?q=avalanche&", "/lines?start=2d&", "/patterns?", f"/incidents/{avalanche}?", "/status?"):
         page = visit(f"{path}zone=Asia/Kolkata")
         links = page.locator("a[href]").evaluate_all("all => all.map(each => each.getAttribute('href'))")
         screens = [each for each in links if re.match(r"/($|\?|lines|patterns|incidents|status)", each)]
@@ -99,6 +99,14 @@ def test_the_zone_is_kept_by_every_link_between_screens(visit: Open, avalanche: 
         # UTC, and what leads to the same screen in another zone, are the only ways out.
         assert [each for each in lost if each.split("?")[0] != path.split("?")[0]] == []
         assert len(lost) <= 2
+
+
+def test_the_page_of_an_error_keeps_the_zone(no_script: Page, shop: Served) -> None:
+    no_script.goto(f"{shop.url}/incidents/none?zone=Asia/Kolkata")
+    expect(no_script.locator("footer")).to_contain_text("Times are in Asia/Kolkata")
+    links = no_script.locator("header nav a, main a").evaluate_all("all => all.map(each => each.href)")
+    assert len(links) > 5
+    assert [each for each in links if "zone=Asia%2FKolkata" not in each] == []
 
 
 def test_what_is_sent_by_a_form_comes_back_in_the_zone(visit: Open) -> None:

@@ -2,6 +2,7 @@
 // off is never left looking whole.
 
 import { eventsOf } from "./events.js";
+import { takeOver } from "./navigate.js";
 import { clearNotice, notify, sentence } from "./notice.js";
 import { fetchDocument, LostError, PartError, placeParts, reach } from "./parts.js";
 
@@ -14,8 +15,7 @@ let shown = "";
 export function attachAsk() {
   if (!questionForm()) return;
   shown = location.search;
-  document.addEventListener("click", onClick);
-  document.addEventListener("submit", onSubmit);
+  takeOver("/", goTo, isQuestion);
   window.addEventListener("popstate", () => {
     if (location.search !== shown) show(new URL(location.href));
   });
@@ -26,28 +26,10 @@ function questionForm() {
   return document.querySelector("form.ask");
 }
 
-/** @param {MouseEvent} event */
-function onClick(event) {
-  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
-    return;
-  const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-  const address = new URL(link?.getAttribute("href") ?? "", location.href);
-  if (!link || address.origin !== location.origin || address.pathname !== "/" || address.hash) return;
-  if (!address.searchParams.get("q")) return;
-  event.preventDefault();
-  goTo(address);
-}
-
-/** @param {SubmitEvent} event */
-function onSubmit(event) {
-  const form = questionForm();
-  if (!form || event.target !== form) return;
-  event.preventDefault();
-  const address = new URL("/", location.href);
-  for (const [name, value] of new FormData(form))
-    if (String(value).trim()) address.searchParams.append(name, String(value));
-  if (address.searchParams.has("q")) goTo(address);
-  else form.querySelector("input")?.focus();
+/** Whether an address asks something, and is shown in the zone that this page is in. @param {URL} address */
+function isQuestion({ searchParams }) {
+  const zone = new URL(location.href).searchParams.get("zone");
+  return Boolean(searchParams.get("q")?.trim()) && searchParams.get("zone") === zone;
 }
 
 /** @param {URL} address */

@@ -1,5 +1,7 @@
 // Marks of claims: the first click goes to the line that proves it, the second opens that line with its context.
 
+import { isPlain } from "./navigate.js";
+
 /** Marks that are shown now or later. */
 export function attachCitations() {
   document.addEventListener("click", onClick);
@@ -7,7 +9,7 @@ export function attachCitations() {
 
 /** @param {MouseEvent} event */
 function onClick(event) {
-  if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (!isPlain(event)) return;
   const mark = event.target instanceof Element ? event.target.closest(".cite a") : null;
   const target = mark?.getAttribute("href") ?? "";
   const line = target && document.querySelector(`${target} a.when`);

@@ -73,13 +73,14 @@ async function ask(box, list, isShown) {
   const control = new AbortController();
   running = control;
   const asked = Date.now();
+  const query = box.value;
   try {
     const fetched = await fetchDocument(completionsOf(box), control.signal);
     if (isShown && document.activeElement === box) open(box, list, fetched);
     const fault = fetched.querySelector("[data-part='fault']");
     fetched.querySelector("[data-part='completions']")?.remove();
     const wait = fault?.childElementCount ? FAULT_MS - (Date.now() - asked) : 0;
-    faultPause = setTimeout(() => placeParts(fetched), wait);
+    faultPause = setTimeout(() => box.value === query && placeParts(fetched), wait); // another query has its own faults
   } catch (error) {
     if (!control.signal.aborted && !(error instanceof PartError)) throw error; // a search will tell what is wrong
   }

@@ -1,18 +1,25 @@
 // One line beside the list that it stands in: its own page's content in a dialog, which is `line=ID` in the address. So
 // "back" closes it, and the address can be copied. Without this module the same links lead to the page of the line.
 
+import { isPlain } from "./navigate.js";
 import { fetchDocument, PartError } from "./parts.js";
 
 const LINE = /^\/lines\/([^/]+)$/;
 const drawer = /** @type {HTMLDialogElement} */ (document.getElementById("drawer"));
+const drawn = /** @type {HTMLElement} */ (drawer.querySelector(".drawn")); // beside it stands the menu of words
 
 /** @type {AbortController | null} */
 let running = null;
+/** Whether the press that a click ends began beside the dialog: text that is selected by dragging out of it did not. */
+let isPressedBeside = false;
 
 /** Open links to a line in the drawer, but for those of a line's own page. */
 export function attachDrawer() {
   if (LINE.test(location.pathname)) return;
   document.addEventListener("click", onClick);
+  document.addEventListener("pointerdown", (event) => {
+    isPressedBeside = isBeside(event);
+  });
   drawer.addEventListener("close", onClose);
   window.addEventListener("popstate", follow);
   document.addEventListener("placed", (event) => {
@@ -37,14 +44,18 @@ export function openLine(link) {
 
 /** @param {MouseEvent} event */
 function onClick(event) {
-  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
-    return;
-  if (!(event.target instanceof Element)) return;
-  if (event.target === drawer || event.target.closest("[data-close]")) return drawer.close();
+  if (!isPlain(event) || !(event.target instanceof Element)) return;
+  if ((isPressedBeside && isBeside(event)) || event.target.closest("[data-close]")) return drawer.close();
   const link = event.target.closest("a.when, #drawer a[href^='/lines/']");
   if (!(link instanceof HTMLAnchorElement) || !LINE.test(link.pathname)) return;
   event.preventDefault();
   openLine(new URL(link.href));
+}
+
+/** Whether it is on the backdrop: its events are the dialog's, as are those of the dialog's own padding. @param {MouseEvent} event */
+function isBeside({ target, clientX, clientY }) {
+  const { left, right, top, bottom } = drawer.getBoundingClientRect();
+  return target === drawer && (clientX < left || clientX > right || clientY < top || clientY > bottom);
 }
 
 /** What the address says is what is shown. */
@@ -63,7 +74,7 @@ function close() {
 
 function onClose() {
   running?.abort();
-  drawer.replaceChildren();
+  drawn.replaceChildren();
   if (!lineOf(location.href)) return; // the address had changed before
   if (history.state?.drawer) return history.back();
   const address = new URL(location.href);
@@ -80,7 +91,9 @@ async function show(page) {
   drawer.setAttribute("aria-busy", "true");
   try {
     const fetched = await fetchDocument(page, control.signal);
-    fill([...(fetched.querySelector("main")?.childNodes ?? [])]);
+    const line = fetched.querySelector('[data-part="line"]');
+    if (!line) throw new PartError("The server answered something else.");
+    fill([...line.childNodes]);
     if (page.hash) moveTo(page.hash.slice(1));
   } catch (error) {
     if (control.signal.aborted) return;
@@ -100,7 +113,7 @@ function fill(content) {
   shut.className = "quiet shut";
   shut.dataset.close = "";
   shut.textContent = "Close";
-  drawer.replaceChildren(shut, ...content);
+  drawn.replaceChildren(shut, ...content);
   drawer.scrollTop = 0;
   shut.focus();
 }

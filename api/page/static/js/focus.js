@@ -9,7 +9,15 @@ export function keepFocus(part, act) {
   const before = document.activeElement;
   const isInside = before !== null && part.contains(before);
   act();
-  if (!isInside || before.isConnected) return;
+  if (isInside && !before.isConnected) focusAlike(part, before);
+}
+
+/**
+ * Focus what in a part is named as an element that was there before.
+ * @param {HTMLElement} part
+ * @param {Element} before
+ */
+export function focusAlike(part, before) {
   const alike = [...part.querySelectorAll(before.localName)].find((each) => nameOf(each) === nameOf(before));
   if (alike instanceof HTMLElement) alike.focus({ preventScroll: true });
 }

@@ -4,6 +4,9 @@ import { openLine } from "./drawer.js";
 import { chooseWord, filterBy } from "./token_menu.js";
 
 const ROWS = ".lines > .line, .citations > .line, .patterns tbody tr, .brief";
+/** What one types or chooses in. */
+const TYPED =
+  "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable], [popover]";
 const LINK = "a.when, .what a, h3 a";
 const KEPT = "dejalog.keys";
 const sheet = /** @type {HTMLDialogElement} */ (document.getElementById("keys"));
@@ -45,7 +48,7 @@ function onKey(event) {
   if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (!isOn.checked || sheet.open) return;
   const target = event.target;
-  if (target instanceof Element && target.closest("input, textarea, select, [contenteditable], [popover]")) return;
+  if (target instanceof Element && target.closest(TYPED)) return;
   ACTIONS[event.key]?.(event);
 }
 

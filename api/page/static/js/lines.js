@@ -1,22 +1,23 @@
 // The screen of lines without loading the page anew: rows come first, then what takes longer to count.
 
+import { focusAlike } from "./focus.js";
 import { takeOver } from "./navigate.js";
-import { clearNotice, notify } from "./notice.js";
-import { fetchDocument, PartError, placeParts } from "./parts.js";
+import { clearNotice } from "./notice.js";
+import { fetchDocument, placeParts } from "./parts.js";
+import { Screen } from "./screen.js";
 
-/** @type {AbortController | null} */
-let running = null;
-let shown = "";
+const COUNTS = ["histogram", "facets"];
+/** @type {Screen} */
+let screen;
 
 /** Take over links and forms that lead from the screen of lines to itself. */
 export function attachLines() {
   if (location.pathname !== "/lines") return;
-  shown = listOf(location);
-  if (document.querySelector(".uncounted")) show(new URL(location.href), false); // the server did not wait for them
+  screen = new Screen("found", listOf);
+  const here = new URL(location.href);
+  if (document.querySelector(".uncounted")) count(here, screen.begin(here)); // the server did not wait for them
   takeOver("/lines", goTo);
-  window.addEventListener("popstate", () => {
-    if (listOf(location) !== shown) show(new URL(location.href));
-  });
+  screen.onReturn(show);
 }
 
 /**
@@ -29,61 +30,73 @@ export function goTo(address) {
   return show(address);
 }
 
+/** @param {URL} address */
+async function show(address) {
+  const signal = await screen.show(
+    address,
+    (each) => showRows(address, each),
+    () => show(address),
+  );
+  if (signal && !screen.busy.hidden) await count(address, signal);
+}
+
 /**
  * @param {URL} address
- * @param {boolean} [withRows] or only the counts, where the rows are there
+ * @param {AbortSignal} signal
  */
-async function show(address, withRows = true) {
-  running?.abort();
-  const control = new AbortController();
-  running = control;
-  shown = listOf(address);
-  const found = /** @type {HTMLElement} */ (document.getElementById("found"));
-  found.setAttribute("aria-busy", "true");
+async function showRows(address, signal) {
+  const fetched = await fetchDocument(partOf(address, "rows"), signal);
+  const found = fetched.getElementById("found");
+  screen.busy.hidden = found === null;
+  screen.busy.dataset.start = found?.dataset.start ?? "";
+  screen.busy.dataset.end = found?.dataset.end ?? "";
+  placeParts(fetched);
+  document.title = `${address.searchParams.get("query") || "Lines"} · Dejalog`;
+}
+
+/**
+ * Count over the window of the rows, which are there. Until then, and where it fails, the counts of other rows stay to be
+ * seen, but lead nowhere: their links hold another query.
+ * @param {URL} address
+ * @param {AbortSignal} signal
+ */
+async function count(address, signal) {
+  const { start = "", end = "" } = screen.busy.dataset;
+  const window = { part_start: start, part_end: end };
+  const counted = COUNTS.map(async (name) => {
+    const renew = makeOld(name);
+    renew(await fetchDocument(partOf(address, name, window), signal));
+  });
   try {
-    if (withRows) await showRows(address, found, control.signal);
-    found.removeAttribute("aria-busy");
-    clearNotice();
-    if (!found.hidden) await showCounts(address, found, control.signal);
+    await Promise.all(counted);
   } catch (error) {
-    if (control.signal.aborted) return;
-    found.removeAttribute("aria-busy");
-    if (!(error instanceof PartError)) throw error;
-    shown = "";
-    const again = { name: "Try again", act: () => show(address, withRows), again: true };
-    notify(`${error.message} What is shown is older.`, again);
+    const isOld = !document.querySelector(".uncounted");
+    const consequence = isOld ? "The counts are older than the lines." : "The lines are not counted.";
+    if (!signal.aborted) screen.explain(error, consequence, () => recount(address));
   }
 }
 
-/**
- * @param {URL} address
- * @param {HTMLElement} found
- * @param {AbortSignal} signal
- */
-async function showRows(address, found, signal) {
-  const fetched = await fetchDocument(partOf(address, "rows"), signal);
-  const window = fetched.getElementById("found");
-  found.hidden = window === null;
-  found.dataset.start = window?.dataset.start ?? "";
-  found.dataset.end = window?.dataset.end ?? "";
-  placeParts(fetched);
-  const box = document.getElementById("query");
-  const query = address.searchParams.get("query") ?? "";
-  if (box instanceof HTMLInputElement && document.activeElement !== box) box.value = query;
-  document.title = `${query || "Lines"} · Dejalog`;
+/** @param {URL} address */
+async function recount(address) {
+  clearNotice();
+  await count(address, screen.begin(address));
 }
 
 /**
- * @param {URL} address
- * @param {HTMLElement} found
- * @param {AbortSignal} signal
+ * Make a part one that cannot be used; returns what puts the next one in its place, with the focus where it was.
+ * @param {string} name
  */
-async function showCounts(address, found, signal) {
-  const window = { part_start: found.dataset.start ?? "", part_end: found.dataset.end ?? "" };
-  const counted = ["histogram", "facets"].map(async (name) => {
-    placeParts(await fetchDocument(partOf(address, name, window), signal));
-  });
-  await Promise.all(counted);
+function makeOld(name) {
+  const part = /** @type {HTMLElement} */ (document.querySelector(`[data-part="${name}"]`));
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  part.inert = true;
+  part.setAttribute("aria-busy", "true");
+  return (/** @type {Document} */ fetched) => {
+    part.inert = false;
+    part.removeAttribute("aria-busy");
+    placeParts(fetched);
+    if (focused && document.activeElement === document.body) focusAlike(part, focused);
+  };
 }
 
 /**

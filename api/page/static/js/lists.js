@@ -1,22 +1,19 @@
 // The screens of patterns and of incidents without loading the page anew: all their parts come with their own page.
 
 import { takeOver } from "./navigate.js";
-import { clearNotice, notify } from "./notice.js";
-import { fetchDocument, PartError, placeParts } from "./parts.js";
+import { fetchDocument, placeParts } from "./parts.js";
+import { Screen } from "./screen.js";
 
 const PATHS = ["/patterns", "/incidents"];
-/** @type {AbortController | null} */
-let running = null;
-let shown = "";
+/** @type {Screen} */
+let screen;
 
 /** Take over links and forms that lead from such a screen to itself. */
 export function attachLists() {
   if (!PATHS.includes(location.pathname)) return;
-  shown = location.search;
+  screen = new Screen("content");
   takeOver(location.pathname, goTo);
-  window.addEventListener("popstate", () => {
-    if (location.search !== shown) show(new URL(location.href));
-  });
+  screen.onReturn(show);
 }
 
 /** @param {URL} address */
@@ -29,33 +26,10 @@ async function goTo(address) {
 
 /** @param {URL} address */
 async function show(address) {
-  running?.abort();
-  const control = new AbortController();
-  running = control;
-  shown = address.search;
-  const screen = document.getElementById("content");
-  screen?.setAttribute("aria-busy", "true");
-  try {
-    place(await fetchDocument(address, control.signal), address);
-    clearNotice();
-  } catch (error) {
-    if (control.signal.aborted) return;
-    if (!(error instanceof PartError)) throw error;
-    shown = "";
-    notify(`${error.message} What is shown is older.`, { name: "Try again", act: () => show(address) });
-  } finally {
-    if (running === control) screen?.removeAttribute("aria-busy");
-  }
-}
-
-/**
- * @param {Document} fetched
- * @param {URL} address
- */
-function place(fetched, address) {
-  placeParts(fetched);
-  const box = document.getElementById("query");
-  if (box instanceof HTMLInputElement && document.activeElement !== box)
-    box.value = address.searchParams.get("query") ?? "";
-  document.title = fetched.title;
+  const place = async (/** @type {AbortSignal} */ signal) => {
+    const fetched = await fetchDocument(address, signal);
+    placeParts(fetched);
+    document.title = fetched.title;
+  };
+  await screen.show(address, place, () => show(address));
 }

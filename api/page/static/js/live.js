@@ -6,6 +6,7 @@ import { rowsOf } from "./slot.js";
 import { Stream } from "./stream.js";
 
 const EDGE_PX = 24; // this far from the newest edge is still at it (a guess: one row)
+const WHY = { "": "", asked: "", away: "as you scrolled away", reading: "while you are in a line" };
 const ROOM_PX = 8; // between the newest row at the bottom and the edge of the window
 
 /**
@@ -26,6 +27,8 @@ class Live {
   /** @type {"" | "asked" | "away" | "reading"} */
   #paused = "";
   #new = 0;
+  /** Whether it was live as the pointer was pressed last, and as the line was opened that is in the drawer. */
+  #wasLive = { press: false, drawer: false };
   #control = new AbortController();
 
   /**
@@ -37,6 +40,7 @@ class Live {
     this.kept = Number(bar.dataset.kept);
     this.isAtEnd = bar.dataset.order === "oldest";
     this.state = part(bar, ".live-state");
+    this.why = part(bar, ".live-why");
     this.pause = part(bar, '[data-action="pause"]');
     this.more = part(bar, '[data-action="new"]');
     const options = { signal: this.#control.signal };
@@ -44,7 +48,13 @@ class Live {
     this.more.addEventListener("click", () => this.#resume(), options);
     list.box.addEventListener("focusin", () => this.#paused || this.#pause("reading"), options);
     addEventListener("scroll", () => this.#onScroll(), { ...options, passive: true });
-    document.getElementById("token-menu")?.addEventListener("toggle", (event) => this.#onMenu(event), options);
+    const menu = /** @type {HTMLElement} */ (document.getElementById("token-menu"));
+    menu.addEventListener("toggle", (event) => this.#onMenu(event), options);
+    const drawer = /** @type {HTMLElement} */ (document.getElementById("drawer"));
+    addEventListener("pointerdown", () => this.#press(), { ...options, capture: true });
+    addEventListener("keydown", () => this.#press(false), { ...options, capture: true });
+    list.box.addEventListener("click", (event) => this.#onClick(event), options);
+    drawer.addEventListener("close", () => this.#onDrawerClosed(), options);
     this.#stand();
     this.stream = new Stream(new URL(bar.dataset.stream ?? "", location.href), {
       rows: (rows) => this.#take(rows),
@@ -129,6 +139,22 @@ class Live {
     if (this.#waiting.length) this.#showSoon();
   }
 
+  /** @param {boolean} [isPointer] or a key, which comes to a row before it opens it */
+  #press(isPointer = true) {
+    this.#wasLive.press = isPointer && !this.#paused;
+  }
+
+  /** A line is opened beside the list, which waits meanwhile. @param {Event} event */
+  #onClick({ target }) {
+    this.#wasLive.drawer = this.#wasLive.press && target instanceof Element && target.closest("a.when") !== null;
+  }
+
+  /** Who only looked at a line, by the pointer, is where the list was live; who is in a row by keyboard stays there. */
+  #onDrawerClosed() {
+    if (this.#wasLive.drawer && this.#paused === "reading") this.#resume();
+    this.#wasLive.drawer = false;
+  }
+
   /** The word that the menu is about stays beside it. @param {Event} event */
   #onMenu(event) {
     if (event instanceof ToggleEvent && event.newState === "open" && !this.#paused) this.#pause("reading");
@@ -174,6 +200,8 @@ class Live {
   #stand() {
     say(this.state, this.#isLost ? "No connection" : this.#paused ? "Paused" : "Live");
     this.state.dataset.stands = this.#isLost ? "lost" : this.#paused ? "paused" : "live";
+    say(this.why, this.#isLost ? "" : WHY[this.#paused]);
+    this.why.hidden = !this.why.textContent;
     say(this.pause, this.#paused ? "Resume" : "Pause");
     say(this.more, `${this.#new.toLocaleString("en").replaceAll(",", "\u202f")} new`);
     this.more.hidden = !this.#paused || this.#new === 0;

@@ -5,24 +5,25 @@
  * points into the page stays the browser's.
  * @param {string} path
  * @param {(address: URL) => void} goTo
+ * @param {(address: URL) => boolean} [isOurs] else the browser goes there
  */
-export function takeOver(path, goTo) {
+export function takeOver(path, goTo, isOurs = () => true) {
   document.addEventListener("click", (event) => {
     const address = isPlain(event) ? linked(event) : null;
-    if (address?.pathname !== path || address.origin !== location.origin || address.hash) return;
+    if (address?.pathname !== path || address.origin !== location.origin || address.hash || !isOurs(address)) return;
     event.preventDefault();
     goTo(address);
   });
   document.addEventListener("submit", (event) => {
     const address = asked(/** @type {HTMLFormElement} */ (event.target));
-    if (address?.pathname !== path) return;
+    if (address?.pathname !== path || !isOurs(address)) return;
     event.preventDefault();
     goTo(address);
   });
 }
 
-/** @param {MouseEvent} event */
-function isPlain(event) {
+/** Whether a click is one that nobody handled and the browser would follow here. @param {MouseEvent} event */
+export function isPlain(event) {
   const isModified = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
   return !event.defaultPrevented && event.button === 0 && !isModified;
 }

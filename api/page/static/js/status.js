@@ -52,7 +52,8 @@ function tellAge() {
   if (age) age.textContent = seconds < 2 ? "Updated just now" : `Updated ${seconds} s ago`;
 }
 
-/** @param {number} time */
+/** As the server writes times: in the zone of the screen. @param {number} time */
 function clock(time) {
-  return `${new Date(time).toISOString().slice(11, 19)} UTC`;
+  const zone = new URL(location.href).searchParams.get("zone") || "UTC"; // the server has refused any that is none
+  return `${new Intl.DateTimeFormat("sv", { timeStyle: "medium", timeZone: zone }).format(time)} ${zone}`;
 }

@@ -2,6 +2,7 @@
 // links, in the query language's own quoting; this finds the word.
 
 import { goTo } from "./lines.js";
+import { isPlain } from "./navigate.js";
 import { notify } from "./notice.js";
 import { fetchDocument, PartError } from "./parts.js";
 
@@ -25,8 +26,15 @@ export function attachTokenMenu() {
   });
   menu.addEventListener("keydown", onKey);
   menu.addEventListener("toggle", (event) => {
-    if (event instanceof ToggleEvent && event.newState === "closed") CSS.highlights?.delete("token");
+    if (event instanceof ToggleEvent && event.newState === "closed" && !menu.matches(":popover-open")) goHome();
   });
+  document.addEventListener("close", () => menu.hidePopover(), true); // with the dialog that it stands in
+}
+
+/** Back to where it does not go with a dialog or a part that is put in anew. */
+function goHome() {
+  CSS.highlights?.delete("token");
+  document.body.append(menu);
 }
 
 /**
@@ -59,7 +67,7 @@ export async function filterBy(line, way) {
 
 /** @param {MouseEvent} event */
 function onClick(event) {
-  if (event.defaultPrevented || event.button !== 0 || event.detail > 1 || !(event.target instanceof Element)) return;
+  if (!isPlain(event) || event.detail > 1 || !(event.target instanceof Element)) return;
   if (event.target.closest("a, button, summary")) return;
   const piece = event.target.closest(PIECES);
   if (!piece) return;
