@@ -125,6 +125,12 @@ class PeoplesKnowledge(Protocol):
     def tell_once(self, key: str, *, time_ns: int) -> bool:
         """Whether nobody was told of this before; from now on somebody was."""
 
+    def untell(self, key: str) -> None:
+        """Nobody was told of this after all."""
+
+    def forget_told(self, *, before_ns: int) -> None:
+        """Forget what was told before a time."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Question:
