@@ -13,6 +13,7 @@ from api.notice import alert_notice
 from api.parts import Dejalog
 from api.reply import Timed
 from api.running import Running
+from api.tell import first_told, send_told
 from api.time_text import format_time
 from index.incident import Similar
 
@@ -25,7 +26,7 @@ def post_alerts(dejalog: Running, group: AlertsRequest) -> Response:
     """Takes Alertmanager's webhook (version 4). The firing alerts of a group are one question: of the services that
     their labels name, from 15 minutes before the first began until now. Answers `{"firing", "resolved", "question",
     "answer": {…}, "similar": […], "notice"}`; `notice` is `queued`, `repeated` (each of these alerts was told before),
-    `dropped` or `off` (no `notify_url`). Resolved alerts ask nothing.
+    `dropped` (too many wait; sent again, it is told) or `off` (no `notify_url`). Resolved alerts ask nothing.
     """
     timed = Timed()
     counts = {"firing": len(group.firing), "resolved": len(group.alerts) - len(group.firing)}
@@ -79,9 +80,9 @@ def _notice(
     """What became of the notice. It is told when one of the alerts was not told before, by whatever process."""
     if not dejalog.notifier.is_on:
         return "off"
-    new = [alert.key for alert in group.firing if dejalog.knowledge.tell_once(alert.key, time_ns=now_ns)]
+    new = first_told(dejalog.knowledge, [alert.key for alert in group.firing], now_ns=now_ns)
     if not new:
         return "repeated"
     notes = dejalog.generation().notes
     notice = alert_notice(new[0], asked.name, answer, past, notes, now_ns=now_ns)
-    return "queued" if dejalog.notifier.send(notice) else "dropped"
+    return "queued" if send_told(dejalog, notice, new) else "dropped"

@@ -136,7 +136,7 @@ class KnowledgeContract:
         assert open_knowledge().tell_once("事件 " + "x" * 2000, time_ns=6) is True
         assert keepers[0].revision() == revision
 
-    def test_what_was_told_in_vain_is_untold_and_what_was_told_long_ago_is_forgotten(self, open_knowledge: Open) -> None:
+    def test_what_was_told_in_vain_is_untold_and_what_is_old_is_forgotten(self, open_knowledge: Open) -> None:
         one, other = open_knowledge(), open_knowledge()
         told = {key: one.tell_once(key, time_ns=time_ns) for key, time_ns in (("old", 10), ("vain", 20), ("new", 20))}
         other.untell("vain")
