@@ -75,6 +75,9 @@ class Bot:
         except InputError:
             return _said(Rendering("", "en").say("outdated"))
         rendering = Rendering(self._page_url, pressed.language)
+        wait_s = self._wait_s(place)
+        if wait_s:
+            return _said(rendering.say("wait", seconds=wait_s))
         try:
             if action == render.SHOW_LINES:
                 return render_lists.lines_reply(self._lines(pressed), rendering)
@@ -86,12 +89,16 @@ class Bot:
         """The answer, or why there is none: too many questions, or what went wrong; both privately."""
         language = Defaults().language_of(text)
         try:
-            wait_s = self._rate.wait_s(f"{place.team} {place.user}")
+            wait_s = self._wait_s(place)
             if wait_s:
-                return _said(Rendering("", language).say("wait", seconds=math.ceil(wait_s)))
+                return _said(Rendering("", language).say("wait", seconds=wait_s))
             return answer(read_defaults(self._backend, place))
         except DejalogError as error:
             return _failed(error, Rendering("", language))
+
+    def _wait_s(self, place: Place) -> int:
+        """See RateLimit; presses count like questions."""
+        return math.ceil(self._rate.wait_s(f"{place.team} {place.user}"))
 
     def _mentioned(self, place: Place, text: str, defaults: Defaults) -> Reply:
         words = asks_to_remember(text)
@@ -232,7 +239,6 @@ class Bot:
         verdict = {render.UP: "up", render.DOWN: "down", render.NOT_SAME: "not_the_same"}.get(action)
         if verdict is None:
             return _said(rendering.say("outdated"))
-        author = f"{self._surface.user_name(place.user)} ({place.team}:{place.user})"
         self._backend.post(
             "/v1/feedback",
             {
@@ -240,7 +246,8 @@ class Bot:
                 "question": pressed.question,
                 "target": pressed.incident,
                 "revision": pressed.revision,
-                "author": author,
+                # One voice a person: names change.
+                "author": f"{place.team}:{place.user}",
             },
         )
         teaches = bool(pressed.incident) and verdict != "down"
