@@ -12,7 +12,10 @@ import pytest
 
 from api.alert import Alert, AlertsRequest, alert_question, named_services
 from api.compose import Dejalog, open_dejalog
+from api.llm_breaker import Breaker
+from api.llm_openai import OpenAIModel
 from api.notice import Notice
+from api.parts import Question
 from api.settings import NotifySettings, Settings
 from api.tell import first_told_incident
 from api.time_text import format_time
@@ -25,6 +28,7 @@ from tests.api.conftest import ndjson, serving, settings_for
 from tests.api.webhook import Webhook, webhook
 from tests.index.knowledge_contract import an_incident
 from tests.page.shop import fill
+from tests.real.model_server import scripted_model
 
 MINUTE = 60_000_000_000
 HOUR = 60 * MINUTE
@@ -170,6 +174,26 @@ def test_an_alert_of_no_known_service_asks_about_all_and_its_text_stays_text(sho
     assert "<!" not in notice["text"]
     assert not {"\x1b", "\u202e"} & set(notice["text"] + notice["title"] + reply["question"]["text"])
     assert notice["title"] == "Alert Evil <!everyone>"
+
+
+def test_of_the_questions_of_an_alert_one_is_asked_of_the_model(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, _ = shop.again
+    asked: list[Question] = []
+    ask = shop.dejalog.ask
+
+    def heard(question: Question, *more: Any) -> dict[str, Any]:
+        asked.append(question)
+        return ask(question, *more)
+
+    group = a_group(an_alert(now.services[0], now.start_ns, fingerprint="model", summary="quux zebra"))
+    with scripted_model(lambda _request: "Nothing.") as server, closing(OpenAIModel(server.url)) as model:
+        monkeypatch.setattr(shop.dejalog, "ask", heard)
+        monkeypatch.setattr(shop.dejalog, "model", Breaker(model))
+        reply = shop.http.post("/v1/alerts", json=group).json()
+    *looks, last = asked
+    assert {each.mode for each in looks} == {"deterministic"}
+    assert [each.text for each in looks][-1] == "What went wrong?"
+    assert (last.mode, last.text) == ("auto", reply["question"]["text"])
 
 
 def test_services_are_found_by_the_surest_label() -> None:

@@ -75,6 +75,10 @@ def test_the_alert_of_a_thread_is_the_question(
         {"ts": now_ts(), "user": "U1", "text": "<@UBOT> have we seen this?"},
     ]
     message = workspace.answer("have we seen this?", thread=root)
+    assert [(each.mode, each.conversation_id) for each in workspace.dejalog.asked] == [
+        ("deterministic", ""),
+        ("auto", f"T1:C1:{root}"),
+    ]
     assert f"“this” is incident {newest['incident_id']}" in text_of(message)
     assert f"*Past incident*: <{PAGE}/incidents/{earlier['incident_id']}|" in text_of(message)
 
