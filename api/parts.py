@@ -119,6 +119,9 @@ class PeoplesKnowledge(Protocol):
     def views(self) -> dict[str, dict[str, Any]]:
         """All views, by name."""
 
+    def view(self, name: str) -> dict[str, Any] | None:
+        """The view of a name; None where there is none."""
+
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
 

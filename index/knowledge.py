@@ -131,6 +131,12 @@ class Knowledge:
         """All views, by name."""
         return {name: json.loads(body) for name, body in self._all("SELECT name, body FROM saved_view ORDER BY name")}
 
+    def view(self, name: str) -> dict[str, Any] | None:
+        """The view of a name; None where there is none."""
+        found = self._all("SELECT body FROM saved_view WHERE name = ?", name)
+        view: dict[str, Any] | None = json.loads(found[0][0]) if found else None
+        return view
+
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
         with self._writing() as connection:

@@ -81,6 +81,12 @@ class ElasticKnowledge:
         found = {body["name"]: body["view"] for body in self._bodies("view", None)}
         return dict(sorted(found.items()))
 
+    def view(self, name: str) -> dict[str, Any] | None:
+        """See KnowledgeStore."""
+        found = self._client.get(self._index, _view_id(name))
+        view: dict[str, Any] | None = None if found is None else json.loads(found.source["body"])["view"]
+        return view
+
     def delete_view(self, name: str) -> bool:
         """See KnowledgeStore."""
         body = action("delete", _view_id(name))

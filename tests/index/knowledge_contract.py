@@ -165,6 +165,7 @@ class KnowledgeContract:
         knowledge.save_view("a", {"query": "2"})
         knowledge.save_view("b", {"query": "3"})
         assert list(knowledge.views().items()) == [("a", {"query": "2"}), ("b", {"query": "3"})]
+        assert [knowledge.view(name) for name in ("a", "b", "c")] == [{"query": "2"}, {"query": "3"}, None]
         assert knowledge.delete_view("b")
         assert not knowledge.delete_view("b")
 
