@@ -26,6 +26,7 @@ from api import (
     routes_slack,
     routes_status,
     routes_tail,
+    routes_views,
     routes_write,
 )
 from api.bot.open import takes_signed
@@ -50,6 +51,7 @@ ROUTES = (
     routes_patterns,
     routes_incidents,
     routes_ask,
+    routes_views,
     routes_slack,
     routes_alerts,
     routes_chat,

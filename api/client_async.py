@@ -1,7 +1,7 @@
 """A Dejalog for a program that asks it many things at once: over HTTP, or the application over the data directory."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,8 +24,8 @@ from ingest.errors import SettingError
 
 class AsyncClient:
     """Requests to the Dejalog that a command means, looked for at each request: a server that is started or moved is
-    found. A cancelled request closes its connection. The data directory is opened when no server is there, and then
-    kept open until the block ends.
+    found. A cancelled request closes its connection. Where no server is there, the data directory is opened for the
+    time of the request, or of those made at once: a server can be started between two.
     """
 
     def __init__(self, settings: Settings, *, url: str = "") -> None:
@@ -34,6 +34,7 @@ class AsyncClient:
         self._servers: dict[str, httpx.AsyncClient] = {}
         self._opening = anyio.Lock()
         self._own: httpx.AsyncClient | None = None
+        self._own_requests = 0
         self._opened = contextlib.ExitStack()
 
     async def get(self, path: str, **parameters: Any) -> dict[str, Any]:
@@ -51,25 +52,33 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True):
-            for http in (*self._servers.values(), *([self._own] if self._own else [])):
+            for http in self._servers.values():
                 await http.aclose()
-            await anyio.to_thread.run_sync(self._opened.close)
 
     async def _reply(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        http = await self._http()
-        try:
-            reply = await http.request(method, path, **arguments)
-        except httpx.TransportError as error:
-            raise unreachable(str(http.base_url), error) from error
-        return reply_content(str(http.base_url), reply)
+        async with self._reached() as http:
+            try:
+                reply = await http.request(method, path, **arguments)
+            except httpx.TransportError as error:
+                raise unreachable(str(http.base_url), error) from error
+            return reply_content(str(http.base_url), reply)
 
-    async def _http(self) -> httpx.AsyncClient:
+    @contextlib.asynccontextmanager
+    async def _reached(self) -> AsyncIterator[httpx.AsyncClient]:
         async with self._opening:
-            if self._own is not None:
-                return self._own
-            url = server_url(self._settings, url=self._url)
-            if url:
-                return self._server(url)
+            # While the directory is open here, the lock that a look would meet is our own.
+            url = "" if self._own_requests else server_url(self._settings, url=self._url)
+            http = self._server(url) if url else await self._own_opened()
+            self._own_requests += not url
+        try:
+            yield http
+        finally:
+            if not url:
+                with anyio.CancelScope(shield=True):
+                    await self._leave_own()
+
+    async def _own_opened(self) -> httpx.AsyncClient:
+        if self._own is None:
             if not holds_data(self._settings):
                 raise SettingError(
                     f"no server is running and {self._settings.store.data_dir} holds no data: "
@@ -77,7 +86,15 @@ class AsyncClient:
                 )
             application = await anyio.to_thread.run_sync(self._open)
             self._own = self._made(IN_PROCESS_URL, httpx.ASGITransport(application, raise_app_exceptions=False))
-            return self._own
+        return self._own
+
+    async def _leave_own(self) -> None:
+        async with self._opening:
+            self._own_requests -= 1
+            if self._own is not None and not self._own_requests:
+                await self._own.aclose()
+                self._own = None
+                await anyio.to_thread.run_sync(self._opened.close)
 
     def _server(self, url: str) -> httpx.AsyncClient:
         if url not in self._servers:

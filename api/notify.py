@@ -1,7 +1,7 @@
 """Sends notices to the webhook of `notify_url`: one after the other, each until it is taken or given up.
 
-At most once: what is to be told stands in the knowledge before it is sent, so that nobody tells it again; what waits
-when the process ends is lost, counted and logged.
+At most once: what is to be told stands in the knowledge before it is sent, so that nobody tells it again
+(`api/tell.py`); what waits when the process ends is lost, counted and logged.
 """
 
 import dataclasses
@@ -67,6 +67,11 @@ class Notifier:
     def is_on(self) -> bool:
         """Whether there is somewhere to send to."""
         return bool(self._url)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more would be taken just now."""
+        return self.is_on and self._waiting.qsize() < self._most_waiting
 
     def send(self, notice: Notice) -> bool:
         """Whether it is taken, to be sent soon."""

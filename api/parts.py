@@ -119,11 +119,20 @@ class PeoplesKnowledge(Protocol):
     def views(self) -> dict[str, dict[str, Any]]:
         """All views, by name."""
 
+    def view(self, name: str) -> dict[str, Any] | None:
+        """The view of a name; None where there is none."""
+
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
 
     def tell_once(self, key: str, *, time_ns: int) -> bool:
         """Whether nobody was told of this before; from now on somebody was."""
+
+    def untell(self, key: str) -> None:
+        """Nobody was told of this after all."""
+
+    def forget_told(self, *, before_ns: int) -> None:
+        """Forget what was told before a time."""
 
 
 @dataclasses.dataclass(frozen=True)

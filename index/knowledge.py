@@ -131,15 +131,31 @@ class Knowledge:
         """All views, by name."""
         return {name: json.loads(body) for name, body in self._all("SELECT name, body FROM saved_view ORDER BY name")}
 
+    def view(self, name: str) -> dict[str, Any] | None:
+        """The view of a name; None where there is none."""
+        found = self._all("SELECT body FROM saved_view WHERE name = ?", name)
+        view: dict[str, Any] | None = json.loads(found[0][0]) if found else None
+        return view
+
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
         with self._writing() as connection:
             return connection.execute("DELETE FROM saved_view WHERE name = ?", (name,)).rowcount > 0
 
     def tell_once(self, key: str, *, time_ns: int) -> bool:
-        """Whether this is the first call with the key, by whatever process. For ever."""
+        """Whether this is the first call with the key, by whatever process, until `untell` or `forget_told`."""
         with self._writing() as connection:
             return connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (key, time_ns)).rowcount > 0
+
+    def untell(self, key: str) -> None:
+        """Nobody was told after all: the next `tell_once` is the first."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM told WHERE key = ?", (key,))
+
+    def forget_told(self, *, before_ns: int) -> None:
+        """Forget the keys told before a time."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM told WHERE time_ns < ?", (before_ns,))
 
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """Make `incidents` all that is kept from `floor_ns` on. Those that start earlier stay as they are, for ever.

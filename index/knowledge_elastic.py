@@ -81,6 +81,12 @@ class ElasticKnowledge:
         found = {body["name"]: body["view"] for body in self._bodies("view", None)}
         return dict(sorted(found.items()))
 
+    def view(self, name: str) -> dict[str, Any] | None:
+        """See KnowledgeStore."""
+        found = self._client.get(self._index, _view_id(name))
+        view: dict[str, Any] | None = None if found is None else json.loads(found.source["body"])["view"]
+        return view
+
     def delete_view(self, name: str) -> bool:
         """See KnowledgeStore."""
         body = action("delete", _view_id(name))
@@ -89,6 +95,16 @@ class ElasticKnowledge:
     def tell_once(self, key: str, *, time_ns: int) -> bool:
         """See KnowledgeStore."""
         return self._create("told", _digest(key), {"key": key}, time_ns)
+
+    def untell(self, key: str) -> None:
+        """See KnowledgeStore."""
+        self._delete([f"told-{_digest(key)}"])
+
+    def forget_told(self, *, before_ns: int) -> None:
+        """See KnowledgeStore."""
+        query = {"query": _of_kind("told", before_ns=before_ns), "size": _PAGE, "_source": False}
+        while hits := self._client.search(self._index, query)["hits"]["hits"]:
+            self._delete([str(hit["_id"]) for hit in hits])
 
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """See KnowledgeStore."""
@@ -118,6 +134,12 @@ class ElasticKnowledge:
         query = _of_kind("edit", "note", before_ns=before_ns)
         body = {"query": query, "size": 0, "track_total_hits": True}
         return int(self._client.search(self._index, body)["hits"]["total"]["value"]) + len(self._boundaries())
+
+    def _delete(self, documents: Sequence[str]) -> None:
+        """Those that are there; nobody's next search finds them."""
+        body = b"".join(action("delete", document) for document in documents)
+        for item in self._client.bulk(self._index, body, refresh=True):
+            _checked(item, {200, 404})
 
     def _boundaries(self) -> list[int]:
         found = self._freeze.get()

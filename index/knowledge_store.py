@@ -43,11 +43,22 @@ class KnowledgeStore(Protocol):
     def views(self) -> dict[str, dict[str, Any]]:
         """All views, by name."""
 
+    def view(self, name: str) -> dict[str, Any] | None:
+        """The view of a name; None where there is none."""
+
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
 
     def tell_once(self, key: str, *, time_ns: int) -> bool:
-        """Whether this is the first call with the key, by whatever process: of several at once one is. For ever."""
+        """Whether this is the first call with the key, by whatever process: of several at once one is. It counts until
+        `untell` or `forget_told`.
+        """
+
+    def untell(self, key: str) -> None:
+        """Nobody was told after all: the next `tell_once` is the first."""
+
+    def forget_told(self, *, before_ns: int) -> None:
+        """Forget the keys told before a time."""
 
     def keep_incidents(self, incidents: Sequence[Incident], *, floor_ns: int) -> None:
         """Make `incidents` all that is kept from `floor_ns` on, at once. Those that start earlier stay as they are; an

@@ -4,12 +4,13 @@ import dataclasses
 import re
 import time
 from typing import Literal, cast
+from urllib.parse import quote as quoted
 
 from api.bot.surface import Backend, Place
 from api.question_time import named_time
 from api.sentence import Language
 from api.time_text import parse_time
-from ingest.errors import InputError
+from ingest.errors import InputError, NotFoundError
 
 _GIVEN = re.compile(r"(\w+)[=:](\"[^\"]*\"|\S*)")
 NAMES = ("service", "window", "language")
@@ -40,12 +41,11 @@ class Defaults:
 
 def read_defaults(backend: Backend, place: Place) -> Defaults:
     """Those of the channel; none are set at first."""
-    name = _name(place)
-    for view in backend.get("/v1/views")["views"]:
-        if view["name"] == name:
-            language = view.get("language", "")
-            return Defaults(tuple(view.get("service", ())), view.get("start") or "", language)
-    return Defaults()
+    try:
+        view = backend.get(f"/v1/views/{quoted(_name(place), safe='')}")["view"]
+    except NotFoundError:
+        return Defaults()
+    return Defaults(tuple(view.get("service", ())), view.get("start") or "", view.get("language", ""))
 
 
 def keep_defaults(backend: Backend, place: Place, defaults: Defaults) -> None:

@@ -17,7 +17,8 @@ from api.bot.rate import RateLimit
 from api.bot.remember import Remembered, asks_to_remember, remembered
 from api.bot.render import Rendering
 from api.bot.surface import Backend, Place, Reply, Surface
-from api.bot.thread_alert import AlertQuestion, alert_of, questions
+from api.bot.thread_alert import ThreadQuestion, alert_of, questions
+from api.first_found import first_found
 from api.sentence import Language
 from ingest.errors import DejalogError, InputError, NotFoundError
 
@@ -75,6 +76,9 @@ class Bot:
         except InputError:
             return _said(Rendering("", "en").say("outdated"))
         rendering = Rendering(self._page_url, pressed.language)
+        wait_s = self._wait_s(place)
+        if wait_s:
+            return _said(rendering.say("wait", seconds=wait_s))
         try:
             if action == render.SHOW_LINES:
                 return render_lists.lines_reply(self._lines(pressed), rendering)
@@ -86,12 +90,16 @@ class Bot:
         """The answer, or why there is none: too many questions, or what went wrong; both privately."""
         language = Defaults().language_of(text)
         try:
-            wait_s = self._rate.wait_s(f"{place.team} {place.user}")
+            wait_s = self._wait_s(place)
             if wait_s:
-                return _said(Rendering("", language).say("wait", seconds=math.ceil(wait_s)))
+                return _said(Rendering("", language).say("wait", seconds=wait_s))
             return answer(read_defaults(self._backend, place))
         except DejalogError as error:
             return _failed(error, Rendering("", language))
+
+    def _wait_s(self, place: Place) -> int:
+        """See RateLimit; presses count like questions."""
+        return math.ceil(self._rate.wait_s(f"{place.team} {place.user}"))
 
     def _mentioned(self, place: Place, text: str, defaults: Defaults) -> Reply:
         words = asks_to_remember(text)
@@ -103,30 +111,21 @@ class Bot:
         if alert is None and text.strip().lower() in _HELP:
             return render_lists.help_reply(rendering)
         if alert is None:
-            return self._asked(place, AlertQuestion(text, defaults.start_of(text)), defaults)
+            return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults)
         said = text or rendering.say("have_we_seen")
         start, language = defaults.start_of(text), rendering.language
         asked = questions(self._backend, said, alert, defaults.services, start, language)
-        for each in asked[:-1]:
-            answer = self._ask(place, each, defaults)
-            if answer["verdict"] == "found":
-                return render.answer_reply(answer, each.text, rendering)
-        return self._asked(place, asked[-1], defaults)
+        chosen = first_found(asked[:-1], lambda each: self._looked(each, defaults), otherwise=asked[-1])
+        return self._asked(place, chosen, defaults)
 
-    def _asked(self, place: Place, question: AlertQuestion, defaults: Defaults) -> Reply:
-        answer = self._ask(place, question, defaults)
+    def _asked(self, place: Place, question: ThreadQuestion, defaults: Defaults) -> Reply:
+        content = {**_content_of(question, defaults), "conversation_id": place.conversation_id}
+        answer = self._backend.post("/v1/ask", content)
         return render.answer_reply(answer, question.text, self._rendering(defaults, question.text))
 
-    def _ask(self, place: Place, question: AlertQuestion, defaults: Defaults) -> dict[str, Any]:
-        content = {
-            "question": question.text,
-            "start": question.start,
-            "end": question.end,
-            "services": list(defaults.services),
-            "language": defaults.language,
-            "conversation_id": place.conversation_id,
-        }
-        return self._backend.post("/v1/ask", content)
+    def _looked(self, question: ThreadQuestion, defaults: Defaults) -> dict[str, Any]:
+        """The answer of no model, which no conversation keeps."""
+        return self._backend.post("/v1/ask", {**_content_of(question, defaults), "mode": "deterministic"})
 
     def _rendering(self, defaults: Defaults, text: str) -> Rendering:
         return Rendering(self._page_url, defaults.language_of(text))
@@ -148,7 +147,7 @@ class Bot:
         return command(place, rest.strip(), defaults) if command else self._ask_command(place, text.strip(), defaults)
 
     def _ask_command(self, place: Place, text: str, defaults: Defaults) -> Reply:
-        return self._asked(place, AlertQuestion(text, defaults.start_of(text)), defaults)
+        return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults)
 
     def _similar_command(self, _place: Place, text: str, defaults: Defaults) -> Reply:
         rendering = self._rendering(defaults, text)
@@ -232,7 +231,6 @@ class Bot:
         verdict = {render.UP: "up", render.DOWN: "down", render.NOT_SAME: "not_the_same"}.get(action)
         if verdict is None:
             return _said(rendering.say("outdated"))
-        author = f"{self._surface.user_name(place.user)} ({place.team}:{place.user})"
         self._backend.post(
             "/v1/feedback",
             {
@@ -240,7 +238,8 @@ class Bot:
                 "question": pressed.question,
                 "target": pressed.incident,
                 "revision": pressed.revision,
-                "author": author,
+                # One voice a person: names change.
+                "author": f"{place.team}:{place.user}",
             },
         )
         teaches = bool(pressed.incident) and verdict != "down"
@@ -257,6 +256,16 @@ class Bot:
         author = self._surface.user_name(place.user)
         self._backend.post("/v1/notes", {"target": incident, **dataclasses.asdict(kept), "author": author})
         return _note_reply(incident, kept, rendering)
+
+
+def _content_of(question: ThreadQuestion, defaults: Defaults) -> dict[str, Any]:
+    return {
+        "question": question.text,
+        "start": question.start,
+        "end": question.end,
+        "services": list(defaults.services),
+        "language": defaults.language,
+    }
 
 
 def _thanks(verdict: str, *, teaches: bool) -> str:

@@ -27,6 +27,8 @@ from ingest.errors import ChatError
 
 _log = structlog.get_logger()
 TIMEOUT_S = 10
+SIGN_TIMEOUT_S = 3
+"""A sign that takes longer is given up (a guess)."""
 TRIES_WHEN_LIMITED = 5
 LONGEST_WAIT_S = 60.0
 """Slack asks for 1 to 30 s (https://docs.slack.dev/apis/web-api/rate-limits); longer is not waited."""
@@ -78,6 +80,7 @@ class SlackApi:
         base_url = api_url.rstrip("/") + "/"
         self._origin = urlsplit(base_url)[:2]
         self.client = WebClient(token, base_url=base_url, timeout=TIMEOUT_S, retry_handlers=list(self._handlers))
+        self._signs = WebClient(token, base_url=base_url, timeout=SIGN_TIMEOUT_S, retry_handlers=[])
         self._lock = threading.Lock()
         self._names: dict[str, str] = {}
         self._own_user = ""
@@ -93,13 +96,17 @@ class SlackApi:
         return tuple(_message(each, own_user) for each in messages)
 
     def user_name(self, user: str) -> str:
-        """Their display name, else their id."""
+        """Their display name, else their id, also where Slack does not say."""
         with self._lock:
             known = self._names.get(user)
         if known is not None:
             return known
-        with _translated("asking who a user is"):
-            found: Mapping[str, Any] = self.client.users_info(user=user).get("user") or {}
+        try:
+            with _translated("asking who a user is"):
+                found: Mapping[str, Any] = self.client.users_info(user=user).get("user") or {}
+        except ChatError as error:
+            _log.warning("bot.user_unnamed", reason=error.reason)
+            return user
         profile = found.get("profile", {})
         name = profile.get("display_name") or found.get("real_name") or found.get("name") or user
         with self._lock:
@@ -160,8 +167,8 @@ class SlackApi:
             raise ChatError(f"posting the answer: Slack said {answer.body[:100]}", reason=str(answer.status_code))
 
     def react(self, place: Place, message: str, *, add: str = "", remove: str = "") -> None:
-        """Show and take away signs on a message. What cannot be shown is logged: the answer matters more."""
-        for name, call in ((add, self.client.reactions_add), (remove, self.client.reactions_remove)):
+        """Show and take away signs on a message. What cannot be shown at once is logged: the answer matters more."""
+        for name, call in ((add, self._signs.reactions_add), (remove, self._signs.reactions_remove)):
             if not name:
                 continue
             try:

@@ -40,6 +40,8 @@ class SlackBot:
         self._once = once
         self._verifier = SignatureVerifier(signing_secret) if signing_secret else None
         self._listeners = ThreadPoolExecutor(LISTENERS, "bot-listen")
+        # One thread: the signs of a message come in their order, and no question waits for one.
+        self._signs = ThreadPoolExecutor(1, "bot-sign")
         self.app = self._app(token, signing_secret)
 
     @property
@@ -62,6 +64,7 @@ class SlackBot:
         """Finish what was acknowledged: slack_bolt acknowledges events before its listeners have them."""
         self._listeners.shutdown(wait=True)
         self.work.close()
+        self._signs.shutdown(wait=True)
 
     def _app(self, token: str, signing_secret: str) -> App:
         def authorize(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult:
@@ -101,7 +104,7 @@ class SlackBot:
         def first() -> bool:
             if not self._is_first(str(body["event_id"])):
                 return False
-            self.api.react(place, message, add=SEEN)
+            self._signs.submit(self.api.react, place, message, add=SEEN)
             return True
 
         def rest() -> None:
@@ -112,7 +115,7 @@ class SlackBot:
             except ChatError as error:
                 _log.warning("bot.answer_not_posted", reason=error.reason, error=str(error))
             finally:
-                self.api.react(place, message, add=sign, remove=SEEN)
+                self._signs.submit(self.api.react, place, message, add=sign, remove=SEEN)
 
         self.work.begin(first, rest)
 

@@ -23,8 +23,8 @@ _SEEN = re.compile(
 
 
 @dataclasses.dataclass(frozen=True)
-class AlertQuestion:
-    """One way to ask about an alert."""
+class ThreadQuestion:
+    """One way to ask about what a thread is about."""
 
     text: str
     start: str | None = None
@@ -45,17 +45,17 @@ def alert_of(text: str, thread: Sequence[Message]) -> Message | None:
 
 def questions(
     backend: Backend, text: str, alert: Message, services: Sequence[str], start: str | None, language: Language
-) -> list[AlertQuestion]:
+) -> list[ThreadQuestion]:
     """What to ask, in turn, until something is found. `language`: of what is asked in the bot's words."""
     running = _running(backend, alert, services)
     end_ns = alert.time_ns - LEAD_NS
-    asked = [] if running is None else [AlertQuestion(f"{text} {running['incident_id']}", start)]
+    asked = [] if running is None else [ThreadQuestion(f"{text} {running['incident_id']}", start)]
     end = format_time(end_ns) if running is None else str(running["start"])
     words = alert_words(alert.text)
     # "this" would be what the thread was told of before, not the alert.
     is_about_it = bool(LIKE_THIS.search(text))
     whole = say("bot.happened_before", language, what=words) if is_about_it else f"{text} {words}"
-    return [*asked, AlertQuestion(whole, start, end)]
+    return [*asked, ThreadQuestion(whole, start, end)]
 
 
 def _running(backend: Backend, alert: Message, services: Sequence[str]) -> Mapping[str, Any] | None:

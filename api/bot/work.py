@@ -8,7 +8,7 @@ import structlog
 
 _log = structlog.get_logger()
 QUICK_WORKERS = 4
-"""Threads for what must not wait behind questions: whether it was seen before, and the sign that it is (a guess)."""
+"""Threads for what must not wait behind questions: whether it was seen before (a guess)."""
 
 
 class Work:

@@ -3,14 +3,13 @@
 import dataclasses
 from urllib.parse import parse_qsl, urlsplit
 
+from api.content_ask import listed_views
 from api.models import ViewRequest
 from api.page.address import Address
 from api.page.asked import asked
 from api.page.query_text import added
 from api.parts import Dejalog
 
-CHANNEL = "channel"
-"""The defaults of a chat channel (api/bot/defaults.py) are kept as a view that is none of a page."""
 _TABS = {"lines": "/lines", "patterns": "/patterns", "incidents": "/incidents"}
 
 
@@ -26,9 +25,7 @@ class View:
 def saved_views(dejalog: Dejalog, shown: Address) -> tuple[View, ...]:
     """All of them, by name."""
     found = []
-    for name, view in dejalog.knowledge.views().items():
-        if view.get("tab") == CHANNEL:
-            continue
+    for name, view in listed_views(dejalog).items():
         kept = Address(
             _TABS.get(view.get("tab", "lines"), "/"),
             start=view.get("start") or "",

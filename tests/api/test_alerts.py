@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,23 @@ import pytest
 
 from api.alert import Alert, AlertsRequest, alert_question, named_services
 from api.compose import Dejalog, open_dejalog
+from api.llm_breaker import Breaker
+from api.llm_openai import OpenAIModel
+from api.notice import Notice
+from api.parts import Question
 from api.settings import NotifySettings, Settings
+from api.tell import first_told_incident
 from api.time_text import format_time
-from api.watch import NEWS_NS, Watcher, WatchSettings, watching
+from api.watch import KEPT_NS, NEWS_NS, Watcher, WatchSettings, watching
 from index.incident import Incident, Note
+from index.knowledge import Knowledge
+from index.line_store import Counted, LineFilter
 from ingest.errors import InputError
 from tests.api.conftest import ndjson, serving, settings_for
 from tests.api.webhook import Webhook, webhook
+from tests.index.knowledge_contract import an_incident
 from tests.page.shop import fill
+from tests.real.model_server import scripted_model
 
 MINUTE = 60_000_000_000
 HOUR = 60 * MINUTE
@@ -166,6 +176,26 @@ def test_an_alert_of_no_known_service_asks_about_all_and_its_text_stays_text(sho
     assert notice["title"] == "Alert Evil <!everyone>"
 
 
+def test_of_the_questions_of_an_alert_one_is_asked_of_the_model(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, _ = shop.again
+    asked: list[Question] = []
+    ask = shop.dejalog.ask
+
+    def heard(question: Question, *more: Any) -> dict[str, Any]:
+        asked.append(question)
+        return ask(question, *more)
+
+    group = a_group(an_alert(now.services[0], now.start_ns, fingerprint="model", summary="quux zebra"))
+    with scripted_model(lambda _request: "Nothing.") as server, closing(OpenAIModel(server.url)) as model:
+        monkeypatch.setattr(shop.dejalog, "ask", heard)
+        monkeypatch.setattr(shop.dejalog, "model", Breaker(model))
+        reply = shop.http.post("/v1/alerts", json=group).json()
+    *looks, last = asked
+    assert {each.mode for each in looks} == {"deterministic"}
+    assert [each.text for each in looks][-1] == "What went wrong?"
+    assert (last.mode, last.text) == ("auto", reply["question"]["text"])
+
+
 def test_services_are_found_by_the_surest_label() -> None:
     known = ["cart", "cart-db", "Payment"]
 
@@ -218,10 +248,122 @@ def test_an_incident_seen_before_is_news_once_also_for_a_watcher_that_begins_ane
 
 def test_a_history_that_is_mined_at_once_is_no_news(shop: Shop) -> None:
     first = shop.dejalog.generation().incidents[0]
-    key = f"incident:{first.services[0]}:{first.start_ns // (10 * MINUTE)}"
     newest_ns = max(each.end_ns for each in shop.dejalog.generation().incidents)
     watcher_at(shop, newest_ns + NEWS_NS + MINUTE).look()
-    assert shop.dejalog.knowledge.tell_once(key, time_ns=1) is True
+    assert first_told_incident(shop.dejalog.knowledge, first, now_ns=1) != []
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "services", "is_news"),
+    [
+        (0, 60, ("cart", "pay"), False),
+        (-180, 60, ("cart",), False),
+        (180, 400, ("cart",), False),
+        (60, 3 * 86400, ("cart",), False),
+        (25 * 60, 26 * 60, ("cart", "pay"), True),
+        (-25 * 60, -20 * 60, ("cart", "pay"), True),
+        (0, 60, ("pay", "cart"), True),
+    ],
+    ids=[
+        "the same",
+        "begins earlier",
+        "begins later",
+        "goes on",
+        "a later one",
+        "an earlier one",
+        "of another service",
+    ],
+)
+def test_an_incident_is_told_again_only_when_its_span_meets_none_of_its_service_that_was_told(
+    tmp_path: Path, start_s: int, end_s: int, services: tuple[str, ...], is_news: bool
+) -> None:
+    base_s = 1_790_000_000
+    with closing(Knowledge(tmp_path / "catalogue.sqlite")) as knowledge:
+        assert first_told_incident(knowledge, an_incident(base_s), now_ns=1)
+        again = an_incident(base_s + start_s, end_s=base_s + end_s, services=services)
+        assert bool(first_told_incident(knowledge, again, now_ns=2)) is is_news
+
+
+def fill_up(dejalog: Dejalog, hook: Webhook) -> None:
+    """Nothing more can be queued, and what is waits until the end."""
+    hook.headers["Retry-After"] = "120"
+    hook.answers.append(503)
+    notice = Notice("incident", "incident:1", 1, "one", (), "/", {})
+    dejalog.notifier.send(notice)
+    hook.wait_for(1)
+    while dejalog.notifier.send(notice):
+        pass
+
+
+def test_what_could_not_be_queued_is_told_later(tmp_path: Path) -> None:
+    now_ns = 1_790_000_100 * 10**9
+    lines = [
+        {"time": now_ns - age, "service": "cart", "level": "error", "message": message}
+        for age, message in ((2 * HOUR, "known"), (MINUTE, "heap corrupted badly"))
+    ]
+    alert = AlertsRequest.model_validate(a_group(an_alert("cart", now_ns, fingerprint="full")))
+    with webhook() as hook, webhook() as later:
+        with open_dejalog(told(settings_for(tmp_path / "data"), hook.url)) as dejalog:
+            dejalog.receiver.accept_lines(ndjson(lines), idempotency_key="lines")
+            assert dejalog.wait_until_mined(60)
+            dejalog.knowledge.save_view("heap", {"query": "heap", "threshold": 1, "every": "5m"})
+            fill_up(dejalog, hook)
+            with serving(dejalog) as url, httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
+                replies = [http.post("/v1/alerts", json=alert.model_dump()).json()["notice"] for _ in range(2)]
+            watcher = Watcher(dejalog, now_ns=lambda: now_ns + MINUTE)
+            watcher.look()
+            watcher.look_at_views()
+        with open_dejalog(told(settings_for(tmp_path / "data"), later.url)) as dejalog:
+            assert dejalog.wait_until_mined(60)
+            assert dejalog.knowledge.tell_once(alert.alerts[0].key, time_ns=1) is True
+            watcher = Watcher(dejalog, now_ns=lambda: now_ns + MINUTE)
+            watcher.look()
+            watcher.look_at_views()
+            assert [each["kind"] for each in later.wait_for(2)] == ["patterns", "view"]
+    assert replies == ["dropped", "dropped"]
+
+
+def test_a_view_is_counted_once_for_each_span_and_only_when_lines_have_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with webhook() as hook, open_dejalog(told(settings_for(tmp_path / "data"), hook.url)) as dejalog:
+        now_ns = 1_790_000_100 * 10**9
+        counted: list[LineFilter] = []
+        histogram = dejalog.store.histogram
+
+        def seen(where: LineFilter, **how: Any) -> Counted:
+            counted.append(where)
+            return histogram(where, **how)
+
+        monkeypatch.setattr(dejalog.store, "histogram", seen)
+        view = {"query": "no", "threshold": 1, "every": "5m"}
+        dejalog.knowledge.save_view("v", view)
+        at_s = [0]
+        watcher = Watcher(dejalog, now_ns=lambda: now_ns + at_s[0] * 10**9)
+
+        def count(*seconds: int) -> int:
+            for at_s[0] in seconds:
+                watcher.look_at_views()
+            return len(counted)
+
+        assert count(*range(15, 300, 15)) == 1
+        line = {"time": now_ns + MINUTE, "service": "cart", "message": "no"}
+        dejalog.receiver.accept_lines(ndjson([line]), idempotency_key="line")
+        assert count(301, 305) == 1  # lines may still come
+        assert count(311, 312, 330) == 2
+        assert [each["count"] for each in hook.wait_for(1)] == [1]
+        assert count(650, 660) == 2
+        dejalog.knowledge.save_view("v", {**view, "threshold": 2})
+        assert count(670, 680) == 3
+
+
+def test_what_was_told_long_ago_is_forgotten(shop: Shop) -> None:
+    now_ns = time.time_ns()
+    knowledge = shop.dejalog.knowledge
+    assert knowledge.tell_once("long ago", time_ns=now_ns - KEPT_NS - HOUR)
+    assert knowledge.tell_once("lately", time_ns=now_ns - KEPT_NS + HOUR)
+    watcher_at(shop, now_ns).forget()
+    assert [knowledge.tell_once(key, time_ns=now_ns) for key in ("long ago", "lately")] == [True, False]
 
 
 def test_a_new_error_is_told_once_and_no_muted_or_known_or_new_services_one(tmp_path: Path) -> None:

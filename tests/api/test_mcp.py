@@ -278,6 +278,23 @@ def test_without_data_the_tool_says_what_to_start_and_a_server_started_later_is_
     assert found(after)["total"] == 3
 
 
+def test_a_server_that_is_started_after_the_data_directory_was_asked_has_it_and_is_found(
+    served: Served, tmp_path: Path
+) -> None:
+    data_dir = tmp_path / "data"
+    with open_dejalog(settings_for(data_dir)) as dejalog:
+        assert dejalog.wait_until_mined(60)
+
+    async def use(client: Client) -> tuple[CallToolResult, CallToolResult]:
+        before = await client.call_tool("search", {"query": "exhausted", **span(served)})
+        with DataDirLock(data_dir, address=served.url.removeprefix("http://")):
+            return before, await client.call_tool("search", {"query": "exhausted", **span(served)})
+
+    before, after = with_tools(assistant(data_dir=data_dir), use)
+    assert found(before)["total"] == 0
+    assert found(after)["total"] == 3
+
+
 def test_a_server_that_is_away_is_told_as_such(unused_port: int) -> None:
     result = called(assistant(f"http://127.0.0.1:{unused_port}"), "ask", question="Was the pool exhausted?")
     assert result.is_error

@@ -149,6 +149,9 @@ def test_views_are_saved_replaced_listed_and_forgotten(served: Served) -> None:
         assert served.http.post("/v1/views", json=view).status_code == 201
     views = {each["name"]: each for each in served.http.get("/v1/views").json()["views"]}
     assert views["my errors / 1"]["query"] == "level:fatal"
+    alone = served.http.get("/v1/views/my%20errors%20%2F%201").json()["view"]
+    assert alone == views["my errors / 1"]
+    assert served.http.get("/v1/views/none").status_code == 404
     served.http.post("/v1/views", json={"name": "plain"})
     assert served.http.delete("/v1/views/plain").json()["deleted"] == "plain"
     assert served.http.delete("/v1/views/plain").status_code == 404

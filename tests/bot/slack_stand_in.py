@@ -37,6 +37,7 @@ class SlackStandIn:
         self.channels: list[str] = ["ops"]
         self.socket_url = ""
         self._changed = threading.Condition()
+        self._held: dict[str, threading.Event] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -64,6 +65,15 @@ class SlackStandIn:
             return found()
 
     @contextlib.contextmanager
+    def holding(self, method: str) -> Iterator[None]:
+        """Calls of a method are heard, and not answered before the block ends."""
+        held = self._held[method] = threading.Event()
+        try:
+            yield
+        finally:
+            held.set()
+
+    @contextlib.contextmanager
     def running(self) -> Iterator["SlackStandIn"]:
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -81,6 +91,8 @@ class SlackStandIn:
             refusals = self.refusals.get(call.method)
             if refusals:
                 return refusals.pop(0)
+        if call.method in self._held:
+            assert self._held[call.method].wait(WAIT_S)
         return 200, {"x-oauth-scopes": ",".join(self.scopes)}, {"ok": True, **self._answer(call)}
 
     def _answer(self, call: Call) -> dict[str, Any]:

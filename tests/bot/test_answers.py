@@ -75,6 +75,10 @@ def test_the_alert_of_a_thread_is_the_question(
         {"ts": now_ts(), "user": "U1", "text": "<@UBOT> have we seen this?"},
     ]
     message = workspace.answer("have we seen this?", thread=root)
+    assert [(each.mode, each.conversation_id) for each in workspace.dejalog.asked] == [
+        ("deterministic", ""),
+        ("auto", f"T1:C1:{root}"),
+    ]
     assert f"“this” is incident {newest['incident_id']}" in text_of(message)
     assert f"*Past incident*: <{PAGE}/incidents/{earlier['incident_id']}|" in text_of(message)
 
@@ -204,7 +208,7 @@ def test_buttons_keep_what_people_thought_and_say_what_it_does(
     told = workspace.press(message, action)
     assert says in text_of(told)
     kept = shop.dejalog.knowledge.feedback()[-1]
-    assert (kept["verdict"], kept["author"]) == (verdict, "ada (T1:U1)")
+    assert (kept["verdict"], kept["author"]) == (verdict, "T1:U1")
     assert kept["target"] in text_of(message)
 
 
@@ -263,6 +267,15 @@ def test_who_asks_too_often_is_told_when_to_ask_again(open_workspace: Open, slac
         assert told["user"] == "U1"
         assert "*Found*" in text_of(workspace.answer(AVALANCHE, user="U2"))
     assert len(workspace.dejalog.asked) == 2
+
+
+def test_presses_count_like_questions(open_workspace: Open, shop: Served) -> None:
+    with open_workspace(bot_questions_per_minute=2) as workspace:
+        message = workspace.answer(AVALANCHE)
+        workspace.press(message, "dejalog_up")
+        count = len(shop.dejalog.knowledge.feedback())
+        assert re.search(r"Ask again in \d+ s", text_of(workspace.press(message, "dejalog_up")))
+        assert len(shop.dejalog.knowledge.feedback()) == count
 
 
 HOSTILE = (

@@ -4,6 +4,7 @@ import pytest
 
 from api.bot.slack_api import SlackApi
 from api.bot.surface import Place, Reply
+from api.bot.work import QUICK_WORKERS
 from ingest.errors import ChatError
 from tests.bot.conftest import TOKEN, Open, text_of
 from tests.bot.slack_stand_in import SlackStandIn
@@ -71,6 +72,26 @@ def test_an_answer_comes_although_the_sign_cannot_be_shown(open_workspace: Open,
     slack.refusals["reactions.add"] = [(200, {}, {"ok": False, "error": "missing_scope"})]
     with open_workspace() as workspace:
         assert "*Found*" in text_of(workspace.answer("any service avalanche lately?"))
+
+
+def test_a_sign_that_is_rate_limited_is_given_up_at_once(
+    slack: SlackStandIn, api: SlackApi, pauses: list[float]
+) -> None:
+    slack.refusals["reactions.add"] = [limited("7")]
+    api.react(HERE, "1.0", add="eyes")
+    assert (pauses, len(slack.of("reactions.add"))) == ([], 1)
+
+
+def test_no_mention_waits_for_a_sign(open_workspace: Open, slack: SlackStandIn) -> None:
+    with open_workspace() as workspace, slack.holding("reactions.add"):
+        for _ in range(QUICK_WORKERS + 1):
+            workspace.mention("any service avalanche lately?")
+        assert len(slack.wait_for("chat.postMessage", count=QUICK_WORKERS + 1)) == QUICK_WORKERS + 1
+
+
+def test_who_slack_does_not_name_goes_by_their_id(slack: SlackStandIn, api: SlackApi) -> None:
+    slack.refusals["users.info"] = [(200, {}, {"ok": False, "error": "missing_scope"})]
+    assert [api.user_name("U1"), api.user_name("U1")] == ["U1", "ada"]
 
 
 def test_a_thread_that_cannot_be_read_is_told(open_workspace: Open, slack: SlackStandIn) -> None:

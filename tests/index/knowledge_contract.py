@@ -136,6 +136,15 @@ class KnowledgeContract:
         assert open_knowledge().tell_once("事件 " + "x" * 2000, time_ns=6) is True
         assert keepers[0].revision() == revision
 
+    def test_what_was_told_in_vain_is_untold_and_what_is_old_is_forgotten(self, open_knowledge: Open) -> None:
+        one, other = open_knowledge(), open_knowledge()
+        told = {key: one.tell_once(key, time_ns=time_ns) for key, time_ns in (("old", 10), ("vain", 20), ("new", 20))}
+        other.untell("vain")
+        other.untell("never told")
+        assert [one.tell_once(key, time_ns=20) for key in told] == [False, True, False]
+        other.forget_told(before_ns=20)
+        assert [one.tell_once(key, time_ns=20) for key in told] == [True, False, False]
+
     def test_the_revision_grows_with_what_changes_a_generation_alone(self, knowledge: KnowledgeStore) -> None:
         seen = [knowledge.revision()]
         knowledge.add_edit(PatternEdit("aa", "mute", "", 10))
@@ -156,6 +165,7 @@ class KnowledgeContract:
         knowledge.save_view("a", {"query": "2"})
         knowledge.save_view("b", {"query": "3"})
         assert list(knowledge.views().items()) == [("a", {"query": "2"}), ("b", {"query": "3"})]
+        assert [knowledge.view(name) for name in ("a", "b", "c")] == [{"query": "2"}, {"query": "3"}, None]
         assert knowledge.delete_view("b")
         assert not knowledge.delete_view("b")
 
