@@ -125,6 +125,7 @@ class Dejalog:
     def _prepare(self, generation: Generation) -> None:
         """Have at hand what the first question about a generation would otherwise wait for, its signatures included."""
         prepare(generation, self._ask_settings.retrieve)
+        self._heard.renew()
         self.store.signatures()
 
     def close(self) -> None:
@@ -151,7 +152,7 @@ class Dejalog:
     def apply_feedback(self, feedback: Mapping[str, Any]) -> None:
         """Keep it; answers of this process use it at once, those of others within seconds."""
         self.knowledge.add_feedback(feedback)
-        self._heard.forget()
+        self._heard.renew()
 
     def apply_note(self, note: Note) -> Note:
         """Keep the note and publish a generation that shows it before returning."""

@@ -103,7 +103,7 @@ def test_retrieval_is_remembered_for_a_generation_and_made_anew_for_another(
 ) -> None:
     settings = RetrieveSettings()
     once = retrieval_of(shop.generation, glossary, settings)
-    again = retrieval_of(generation_of(shop.store), glossary, settings)
+    again = retrieval_of(generation_of(shop.store, embedder=shop.embedder), glossary, settings)
     other = dataclasses.replace(shop.generation, id="0" * 16)
     assert once is again
     assert retrieval_of(other, glossary, settings) is not once
