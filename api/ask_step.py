@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal
 
+from ingest.errors import StoppedError
+
 AskStep = Literal["read", "retrieve", "gather", "claim", "check", "model"]
 """The question is read; patterns and incidents are looked for; their lines are read and counted; what to say is
 drafted and past incidents compared; each claim is checked against its lines; a language model writes.
@@ -22,6 +24,16 @@ class Look:
 
 OnStep = Callable[[AskStep | Look], None]
 """Called as a step begins and after each look, in the thread that answers. What it raises ends the work."""
+
+
+def going_on(is_gone: Callable[[], bool]) -> OnStep:
+    """Says nothing and ends the work, by a StoppedError, at the first step at which nobody waits for it any more."""
+
+    def on_step(_step: AskStep | Look) -> None:
+        if is_gone():
+            raise StoppedError("the client has closed the connection")
+
+    return on_step
 
 
 def untold(_step: AskStep | Look) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from api.cli_options import As, Config, DataDir, Output, Url, settings_of
-from api.cli_output import plain, print_json, print_ndjson, say
+from api.cli_output import plain, print_findings, say
 from api.cli_serve import LogFormat, LogLevel, WatchListen, start_log
 
 app = typer.Typer(help="Answers in Slack, or in this terminal.", rich_markup_mode=None)
@@ -57,14 +57,7 @@ def doctor(
     from api.bot.doctor import check_bot
 
     findings = check_bot(settings_of(data_dir, config), url=url, events_url=events_url)
-    if output is Output.TABLE:
-        for each in findings:
-            say(f"{each.state:<5} {each.name:<15} {each.found}")
-            if each.advice:
-                say(f"      {'':<15} → {each.advice}")
-    else:
-        rows = [{"state": e.state, "name": e.name, "found": e.found, "advice": e.advice} for e in findings]
-        print_json({"checks": rows}) if output is Output.JSON else print_ndjson(rows)
+    print_findings(findings, output)
     if any(each.state == "fail" for each in findings):
         raise typer.Exit(2)
 

@@ -5,7 +5,7 @@ import secrets
 import typer
 
 from api.cli_options import As, Config, DataDir, Output, Url, settings_of
-from api.cli_output import print_json, print_ndjson, say
+from api.cli_output import print_findings, say
 
 
 def register(app: typer.Typer) -> None:
@@ -23,14 +23,7 @@ def doctor(output: As = Output.TABLE, url: Url = "", data_dir: DataDir = None, c
 
     settings = settings_of(data_dir, config)
     findings = check_all(settings, url=url)
-    if output is Output.TABLE:
-        for each in findings:
-            say(f"{each.state:<5} {each.name:<15} {each.found}")
-            if each.advice:
-                say(f"      {'':<15} → {each.advice}")
-    else:
-        rows = [{"state": e.state, "name": e.name, "found": e.found, "advice": e.advice} for e in findings]
-        print_json({"checks": rows}) if output is Output.JSON else print_ndjson(rows)
+    print_findings(findings, output)
     if any(each.state == "fail" for each in findings):
         raise typer.Exit(2)
 

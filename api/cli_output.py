@@ -1,5 +1,6 @@
 """What commands print: tables for people, JSON for programs; log text can never drive the terminal."""
 
+import dataclasses
 import json
 import re
 import sys
@@ -8,6 +9,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from api.cli_options import Output
+from api.finding import Finding
 
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -56,6 +58,18 @@ def print_table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     for number, row in enumerate([head, *rows]):
         cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
         _write(styled("  ".join(cells).rstrip(), "1" if number == 0 else ""))
+
+
+def print_findings(findings: Sequence[Finding], output: Output) -> None:
+    """What a doctor found: a row each with what to do below it, or `{"checks": […]}`."""
+    if output is Output.TABLE:
+        for each in findings:
+            say(f"{each.state:<5} {each.name:<15} {each.found}")
+            if each.advice:
+                say(f"      {'':<15} → {each.advice}")
+    else:
+        rows = [dataclasses.asdict(each) for each in findings]
+        print_json({"checks": rows}) if output is Output.JSON else print_ndjson(rows)
 
 
 def print_line(line: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from api.answer import Answer, AnsweredClaim, OnClaim, told_anew, untold_claim
 from api.llm import Completion, LanguageModel, Message, ModelUse, Outcome
 from api.llm_check import supported
 from api.llm_fit import Refusal, Statement
-from api.llm_pack import Pack, Redaction, learn, pack_of, rendered, tokens_of
+from api.llm_pack import Pack, Redaction, pack_of, rendered, tokens_of
 from api.llm_prompt import prompt
 from api.llm_reply import LineReader, Said
 from api.llm_tools import quoted
@@ -61,13 +61,10 @@ def told_by_model(question: str, answer: Answer, names: frozenset[str], asked: A
     fixed = words.messages(language, question=question, verdict=answer.verdict, statements="")
     room = asked.bounds.budget - asked.bounds.answer_tokens - sum(tokens_of(message.content) for message in fixed)
     pack = pack_of(statements_of(answer, language), room=room)
-    learn(pack.statements, asked.redaction)
-    messages = words.messages(
-        language,
-        question=asked.redaction.redact(quote(question, 2000)),
-        verdict=answer.verdict,
-        statements=rendered(pack.statements, asked.redaction),
-    )
+    statements = rendered(pack.statements, asked.redaction)
+    # After the statements: a secret that is known from them has no name in the question.
+    hidden = asked.redaction.redact(quote(question, 2000))
+    messages = words.messages(language, question=hidden, verdict=answer.verdict, statements=statements)
     writing = Writing(pack, names, asked)
     use = ModelUse(asked.model.name, words.version, asked.model.parameters, "used", calls=1)
     try:

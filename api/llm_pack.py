@@ -71,15 +71,10 @@ def rendered(statements: Sequence[Statement], redaction: Redaction, *, asked: bo
     """One JSON object a line: log text cannot end the string that it stands in. `asked`: they tell what the model asked
     for, with its tokens put back.
     """
-    learn(statements, redaction)
-    hide = redaction.conceal if asked else redaction.redact
-    return "\n".join(_rendered(each, hide(each.text)) for each in statements)
-
-
-def learn(statements: Sequence[Statement], redaction: Redaction) -> None:
-    """Have the secrets of all statements known before anything is redacted."""
     for each in statements:
         redaction.learn(each.text)
+    hide = redaction.conceal if asked else redaction.redact
+    return "\n".join(_rendered(each, hide(each.text)) for each in statements)
 
 
 def _rendered(statement: Statement, text: str) -> str:

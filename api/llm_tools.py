@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from api.asked import asked
 from api.content_lines import context_content, search_content
 from api.content_patterns import patterns_content
 from api.llm import Tool, ToolCall
 from api.models import ContextRequest, PatternsRequest, SearchRequest
-from api.page.asked import asked
 from api.parts import Dejalog
 from api.plan_incident import told_onsets
 from api.sentence import Language, quote, say, time_said
@@ -83,15 +83,12 @@ class Tools:
             "similar_incidents": ("Past incidents like what happened in a window.", _Similar, self._similar),
             "context": ("The lines just before and after one, of the same source.", _Context, self._context),
         }
-        self.line_of: Callable[[str], str] = lambda _statement: ""
-        """The first line that a statement cites, by the statement's id; set by whoever keeps the statements."""
-
-    @property
-    def specs(self) -> tuple[Tool, ...]:
-        """How the model is told of them."""
-        return tuple(
+        self.specs = tuple(
             Tool(name, description, _schema(arguments)) for name, (description, arguments, _) in self._tools.items()
         )
+        """How the model is told of them."""
+        self.line_of: Callable[[str], str] = lambda _statement: ""
+        """The first line that a statement cites, by the statement's id; set by whoever keeps the statements."""
 
     def run(self, call: ToolCall, restore: Callable[[str], str]) -> Found:
         """Do what the model asks; `restore` puts back what was hidden from it. Raises InputError with words that help

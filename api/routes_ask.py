@@ -1,7 +1,6 @@
 """Routes of questions, and of what people tell Dejalog: notes, feedback, saved views."""
 
 import dataclasses
-import functools
 import threading
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api.answer import AnsweredClaim, claim_json
-from api.ask_step import AskStep, Look
+from api.ask_step import AskStep, Look, going_on
 from api.content_ask import forget_view, keep_feedback, keep_note, keep_view, listed_views, question_of
 from api.content_documents import keep_document
 from api.from_thread import Line
@@ -40,7 +39,7 @@ async def post_ask(request: Request, dejalog: Running, asked: AskRequest) -> Res
         return StreamingResponse(_events(dejalog, question, timed), media_type="text/event-stream", headers=headers)
 
     def work(closed: threading.Event) -> Response:
-        return timed.reply(dejalog.ask(question, functools.partial(_go_on, closed), is_gone=closed.is_set))
+        return timed.reply(dejalog.ask(question, going_on(closed.is_set), is_gone=closed.is_set))
 
     return await until_closed(request, work)
 
@@ -99,11 +98,6 @@ def delete_view(dejalog: Running, name: Annotated[str, Path(max_length=200)]) ->
     timed = Timed()
     forget_view(dejalog, name)
     return timed.reply({"deleted": name})
-
-
-def _go_on(closed: threading.Event, _step: AskStep | Look) -> None:
-    if closed.is_set():
-        raise StoppedError("the client has closed the connection")
 
 
 async def _events(dejalog: Dejalog, question: Question, timed: Timed) -> AsyncIterator[bytes]:

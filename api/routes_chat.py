@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 
-from api.ask_step import AskStep, Look
+from api.ask_step import going_on
 from api.chat_markdown import pieces, references
 from api.chat_task import question_in, side_task
 from api.from_thread import Line
@@ -129,12 +129,7 @@ def _answered(dejalog: Dejalog, wanted: Question | str, base: str, is_gone: Call
     """Raises StoppedError once the client has gone."""
     if isinstance(wanted, str):
         return _Answered([wanted])
-
-    def on_step(_step: AskStep | Look) -> None:
-        if is_gone():
-            raise StoppedError("the client has closed the connection")
-
-    answer = dejalog.ask(wanted, on_step, is_gone=is_gone)
+    answer = dejalog.ask(wanted, going_on(is_gone), is_gone=is_gone)
     as_of_ns = parse_time(answer["as_of"], now_ns=0, name="as_of")
     notes = dejalog.knowledge.notes(before_ns=as_of_ns) if answer["similar"] else ()
     found = references(answer, base)

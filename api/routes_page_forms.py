@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from api.asked import asked
 from api.content_ask import forget_view, keep_feedback, keep_note, keep_view
 from api.content_patterns import keep_edit
 from api.models import EditRequest, FeedbackRequest, NoteRequest
 from api.page.address import Address
-from api.page.asked import asked
 from api.page.form import Form, FormPairs
 from api.page.pattern_edits import edit_chosen
 from api.page.route import PageRoute, redirect

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
+from api.asked import asked
 from api.models import TailRequest
 from api.page.address import Address
-from api.page.asked import asked
 from api.page.live import LiveRows
 from api.page.route import PageRoute
 from api.running import Measured, Running

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from api.ask_step import OnStep, untold
+from api.asked import asked
 from api.content_ask import question_of
 from api.content_lines import whole_messages
 from api.line_json import incident_json
 from api.models import AskRequest
 from api.page.address import Address
-from api.page.asked import asked
 from api.page.incidents import Brief, Likeness, family_colour, likeness, lines_of
 from api.page.lines import Choice
 from api.parts import Dejalog

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from api.asked import asked
 from api.content_lines import facets_content, fields_content
 from api.models import FacetsRequest, FieldsRequest
 from api.page.address import Address
-from api.page.asked import asked
 from api.page.filters import written
 from api.page.lines import Fault, fault_of, selection
 from api.page.query_text import term

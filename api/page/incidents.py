@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.asked import asked
 from api.content_incidents import incident_content, incidents_content, similar_content
 from api.line_json import note_json
 from api.models import IncidentsRequest, SimilarRequest
 from api.page.address import Address
-from api.page.asked import asked
 from api.page.chart import WIDTH, place
 from api.page.filters import ns_of, written
 from api.page.lines import Choice, lines_total

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from api.asked import asked
 from api.content_lines import facets_content, histogram_content, search_content
 from api.models import FacetsRequest, HistogramRequest, SearchRequest
 from api.page.address import Address, is_plain_name
-from api.page.asked import asked
 from api.page.chart import Histogram, histogram
 from api.page.columns import MOST_FIELDS, Cell, Column, cells, flat, offered
 from api.page.filters import ns_of, written
@@ -157,7 +157,7 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
     QuerySyntaxError.
     """
     chosen = selection(address)
-    high = dejalog.store.high_sequence()
+    high = dejalog.store.high_sequence() if address.is_live else 0
     order = "" if address.is_live else address.order
     request = asked(SearchRequest, **chosen, limit=PAGE_LINES, cursor=address.cursor, order=order)
     page = search_content(dejalog, request, with_total=False)
@@ -179,7 +179,7 @@ def find_lines(dejalog: Dejalog, address: Address) -> Found:
         columns=offered(page.values["lines"], address),
         newest="" if page.values["lines"] else _newest(dejalog, address, end_ns),
         stream=_stream(address, high) if address.is_live else "",
-        holds_lines=dejalog.store.high_water().lines > 0,
+        holds_lines=bool(page.values["lines"]) or dejalog.store.high_water().lines > 0,
     )
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from api.asked import asked
 from api.content_patterns import keep_edit
 from api.models import EditRequest
-from api.page.asked import asked
 from api.parts import Dejalog
 from ingest.errors import InputError
 

@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.asked import asked
 from api.content_patterns import pattern_content, patterns_content
 from api.models import MAX_PATTERNS, PatternRequest, PatternsRequest
 from api.page.address import Address
-from api.page.asked import asked
 from api.page.chart import Histogram, histogram
 from api.page.courses import Course, courses, recent_ns
 from api.page.filters import written

@@ -3,10 +3,10 @@
 import dataclasses
 from urllib.parse import parse_qsl, urlsplit
 
+from api.asked import asked
 from api.content_ask import listed_views
 from api.models import ViewRequest
 from api.page.address import Address
-from api.page.asked import asked
 from api.page.query_text import added
 from api.parts import Dejalog
 
