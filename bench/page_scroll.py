@@ -8,12 +8,10 @@ the most rows and elements that the document ever held, and the machine's load: 
 they wait.
 """
 
-import contextlib
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,9 @@ import structlog
 from playwright.sync_api import CDPSession, Page
 
 from tests.page.chromium import chromium
-from tests.page.shop import Served, served
+from tests.page.shop import long_list
 
 LINES = 100_000
-BATCH = 10_000
 WHEEL_PX = 600
 """Of one turn of the wheel; a fast reader turns it every 50 ms."""
 WATCH = """() => {
@@ -51,32 +48,14 @@ COUNT = """() => {
 def main(lines: int) -> None:
     """Measure and print."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    with long_list(lines) as server, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory(prefix="dejalog-scroll-") as place,
+        long_list(Path(place) / "data", lines) as server,
+        chromium() as browser,
+    ):
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.goto(f"{server.url}/lines?start=1d")
         print(orjson.dumps({"lines": lines, **scrolled(page)}, option=orjson.OPT_INDENT_2).decode())
-
-
-@contextlib.contextmanager
-def long_list(lines: int) -> Iterator[Served]:
-    """A server over that many lines of different heights."""
-    with tempfile.TemporaryDirectory(prefix="dejalog-scroll-") as place, served(Path(place) / "data") as server:
-        start_ns = time.time_ns() - 3600 * 10**9
-        for first in range(0, lines, BATCH):
-            server.push([line(number, start_ns) for number in range(first, min(first + BATCH, lines))])
-        yield server
-
-
-def line(number: int, start_ns: int) -> dict[str, Any]:
-    """Every tenth line is folded, every seventh takes three rows, one in a hundred has 10,000 characters."""
-    text = f"request {number} took {number % 977} ms"
-    if number % 100 == 0:
-        text += " " + "x" * 10_000
-    elif number % 10 == 0:
-        text += "".join(f"\n    at com.example.Class{each}.run(Class.java:{each})" for each in range(12))
-    elif number % 7 == 0:
-        text += " because the pool of connections was used up by other requests" * 6
-    return {"time": start_ns + number * 10**6, "service": "scroll", "level": "info", "message": text}
 
 
 def scrolled(page: Page) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import orjson
 import pytest
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.compose import Dejalog, open_dejalog
@@ -78,10 +79,17 @@ def settings_for(data_dir: Path, port: int = 8900, token: str = "") -> Settings:
 @contextlib.contextmanager
 def serving(dejalog: Dejalog) -> Iterator[str]:
     """A uvicorn over `dejalog` in a thread; yields its address."""
+    with serving_app(create_app(dejalog)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving_app(app: FastAPI) -> Iterator[str]:
+    """A uvicorn over the application in a thread; yields its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()  # so that who comes before uvicorn is up waits
-    config = uvicorn.Config(create_app(dejalog), log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from tests.http_server import serving_http
+
 
 @dataclasses.dataclass
 class Webhook:
@@ -56,13 +58,6 @@ def webhook(answers: Sequence[int] = ()) -> Iterator[Webhook]:
         def log_message(self, *arguments: object) -> None:
             """Nothing to say."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    found.url = f"http://127.0.0.1:{server.server_port}/hook/secret"
-    try:
+    with serving_http(Handler) as address:
+        found.url = f"{address}/hook/secret"
         yield found
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

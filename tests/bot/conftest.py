@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ import httpx
 import orjson
 import pytest
 import structlog
-import uvicorn
 
 from api.app import create_app
 from api.bot.doctor import signature
@@ -24,8 +22,9 @@ from api.bot.serve import answering_slack
 from api.bot.slack_app import SlackBot
 from api.compose import Dejalog
 from api.settings import BotSettings, NotifySettings, Settings
+from tests.api.conftest import serving_app
 from tests.bot.slack_stand_in import SlackStandIn
-from tests.page.shop import Served, fill, served
+from tests.page.shop import Served, two_days
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 TOKEN = "xoxb-1"
@@ -167,9 +166,7 @@ def quiet() -> Iterator[None]:
 @pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Two days of a shop with an avalanche that comes twice."""
-    folder = tmp_path_factory.mktemp("bot")
-    with served(folder / "data") as server:
-        fill(server.dejalog, folder / "shop", seed=7, days=2, lines=40_000)
+    with two_days(tmp_path_factory.mktemp("bot")) as server:
         yield server
 
 
@@ -200,7 +197,7 @@ def open_workspace(shop: Served, slack: SlackStandIn) -> Open:
         configured = Configured(dejalog or shop.dejalog, settings)
         app = create_app(configured)
         with (
-            _served_app(app) as url,
+            serving_app(app) as url,
             answering_slack(app, settings) as found,
             httpx.Client(base_url=url, timeout=60, trust_env=False) as http,
         ):
@@ -214,17 +211,3 @@ def open_workspace(shop: Served, slack: SlackStandIn) -> Open:
 def workspace(open_workspace: Open) -> Iterator[Workspace]:
     with open_workspace() as found:
         yield found
-
-
-@contextlib.contextmanager
-def _served_app(app: Any) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()

@@ -136,6 +136,7 @@ def test_past_what_may_wait_slack_is_told_to_send_it_again(open_workspace: Open,
         workspace.dejalog.gate.clear()
         for _ in range(3):
             workspace.mention("any service avalanche lately?")
+        slack.wait_for("reactions.add", count=3)  # events are acknowledged before they are taken to be worked on
         refused = workspace.event(mention(), event_id="Ev-later")
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
         workspace.dejalog.gate.set()

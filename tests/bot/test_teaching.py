@@ -10,7 +10,7 @@ import pytest
 from api.compose import open_dejalog
 from tests.api.conftest import settings_for
 from tests.bot.conftest import Open
-from tests.page.shop import Served, fill, served
+from tests.page.shop import Served, two_days
 
 QUESTION = "has there been a service avalanche?"
 
@@ -18,9 +18,7 @@ QUESTION = "has there been a service avalanche?"
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A shop of its own: what it is told would move the ranking of other tests."""
-    folder = tmp_path_factory.mktemp("taught")
-    with served(folder / "data") as server:
-        fill(server.dejalog, folder / "shop", seed=7, days=2, lines=40_000)
+    with two_days(tmp_path_factory.mktemp("taught")) as server:
         yield server
 
 

@@ -9,8 +9,9 @@ import pytest
 import structlog
 from playwright.sync_api import Browser, Page, expect
 
+from tests.page.bad_network import BadNetwork, bad_network
 from tests.page.chromium import chromium
-from tests.page.shop import Served, fill, served
+from tests.page.shop import Served, served, two_days
 
 Open = Callable[[str], Page]
 expect.set_options(timeout=20_000)
@@ -29,10 +30,15 @@ def quiet() -> Iterator[None]:
 @pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Two days of a shop with an avalanche that comes twice."""
-    folder = tmp_path_factory.mktemp("page")
-    with served(folder / "data") as server:
-        fill(server.dejalog, folder / "shop", seed=7, days=2, lines=40_000)
+    with two_days(tmp_path_factory.mktemp("page")) as server:
         yield server
+
+
+@pytest.fixture
+def network(shop: Served) -> Iterator[BadNetwork]:
+    """Between the browser and the shop's server."""
+    with bad_network(shop.url) as found:
+        yield found
 
 
 @pytest.fixture(scope="package")

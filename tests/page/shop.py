@@ -16,6 +16,7 @@ from ingest.simulate import simulate
 from ingest.simulate.plan import DAY_NS, HOUR_NS
 from tests.api.conftest import serving, settings_for
 
+LONG_BATCH = 20_000
 FAULTS = ("avalanche:loud", "pool_exhaustion:loud", "oom_kill:trace", "avalanche:loud", "bad_deploy:loud")
 
 
@@ -55,6 +56,36 @@ def served_with(settings: Settings) -> Iterator[Served]:
         httpx.Client(base_url=url, timeout=60, trust_env=False) as http,
     ):
         yield Served(dejalog, url, http)
+
+
+@contextlib.contextmanager
+def two_days(folder: Path) -> Iterator[Served]:
+    """A server over two days of a shop with an avalanche that comes twice."""
+    with served(folder / "data") as server:
+        fill(server.dejalog, folder / "shop", seed=7, days=2, lines=40_000)
+        yield server
+
+
+@contextlib.contextmanager
+def long_list(data_dir: Path, lines: int) -> Iterator[Served]:
+    """A server over that many lines of the last hour, whose rows are of different heights."""
+    start_ns = time.time_ns() - HOUR_NS
+    with served(data_dir) as server:
+        for first in range(0, lines, LONG_BATCH):
+            server.push([long_line(number, start_ns) for number in range(first, min(first + LONG_BATCH, lines))])
+        yield server
+
+
+def long_line(number: int, start_ns: int) -> dict[str, object]:
+    """Every tenth line is folded, every seventh takes three rows, one in a hundred has 10,000 characters."""
+    text = f"request {number} took {number % 977} ms"
+    if number % 100 == 0:
+        text += " " + "x" * 10_000
+    elif number % 10 == 0:
+        text += "".join(f"\n    at com.example.Class{each}.run(Class.java:{each})" for each in range(12))
+    elif number % 7 == 0:
+        text += " because the pool of connections was used up by other requests" * 6
+    return {"time": start_ns + number * 10**6, "service": "long", "level": "info", "message": text}
 
 
 def fill(dejalog: Dejalog, folder: Path, *, seed: int, days: int, lines: int, faults: Sequence[str] = FAULTS) -> None:

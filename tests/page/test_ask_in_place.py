@@ -1,13 +1,12 @@
 """The first screen where its modules run: the answer arrives in place, and one that breaks off does not look whole."""
 
-from collections.abc import Iterator
-
 import orjson
 import pytest
 from playwright.sync_api import Page, expect
 
 from api.page.ask_live import DOING
-from tests.page.bad_network import BadNetwork, bad_network
+from tests.page.bad_network import BadNetwork
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served
 
 QUESTION = "Has there been a service avalanche like this lately?"
@@ -15,21 +14,11 @@ ASKED = "/?q=Has+there+been+a+service+avalanche+like+this+lately%3F"
 
 
 @pytest.fixture
-def network(shop: Served) -> Iterator[BadNetwork]:
-    with bad_network(shop.url) as found:
-        yield found
-
-
-@pytest.fixture
 def front(with_script: Page, network: BadNetwork) -> Page:
     """The first screen behind the network, with a mark that is gone when the page is loaded anew."""
     with_script.goto(network.url)
-    with_script.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(with_script)
     return with_script
-
-
-def is_the_same_document(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.dataset.mark === 'kept'"))
 
 
 def ask(page: Page, question: str = QUESTION) -> None:

@@ -1,21 +1,12 @@
 """Where the network or the server is slow, away, or another version: said in words, with a way on."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from api.page.assets import digest
-from tests.page.bad_network import BadNetwork, bad_network
-from tests.page.shop import Served
+from tests.page.bad_network import BadNetwork
 
 BUSY = "html[data-busy]"
-
-
-@pytest.fixture
-def network(shop: Served) -> Iterator[BadNetwork]:
-    with bad_network(shop.url) as found:
-        yield found
 
 
 @pytest.fixture

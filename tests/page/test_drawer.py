@@ -8,13 +8,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.page.conftest import Open
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served
 
 
 @pytest.fixture
 def lines(with_script: Page, shop: Served) -> Page:
     with_script.goto(f"{shop.url}/lines?start=2d&query=level:error")
-    with_script.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(with_script)
     return with_script
 
 
@@ -36,7 +37,7 @@ def test_a_line_opens_beside_the_list_and_back_closes_it(lines: Page) -> None:
     assert lines.locator("ol.lines li").count() == 100
     lines.go_forward()
     expect(drawer.locator("code", has_text=line_id)).to_be_visible()
-    assert lines.evaluate("document.documentElement.dataset.mark") == "kept"
+    assert is_the_same_document(lines)
 
 
 @pytest.mark.parametrize("way", ["Escape", "Close"])

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from index.elastic_client import Elastic
 from tests.api.conftest import settings_for
 from tests.index.test_store_elastic import fresh_prefix
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served, fill, served_with
 
 
@@ -45,7 +46,7 @@ def test_lines_change_in_place_and_their_counts_agree(with_script: Page, shop: S
     with_script.goto(f"{shop.url}/lines?start=2d")
     held = number(with_script.locator("#total").inner_text())
     assert held == shop.http.get("/v1/status").json()["lines"]
-    with_script.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(with_script)
     with_script.get_by_label("Query", exact=True).fill("level:error")
     with_script.get_by_label("Query", exact=True).press("Enter")
     expect(with_script.locator(".legend li")).to_have_text(["error"])
@@ -54,7 +55,7 @@ def test_lines_change_in_place_and_their_counts_agree(with_script: Page, shop: S
     with_script.get_by_text("As a table").click()
     bars = with_script.locator("figure.histogram tbody td:nth-child(2)").all_inner_texts()
     assert sum(map(number, bars)) == found
-    assert with_script.evaluate("document.documentElement.dataset.mark") == "kept"
+    assert is_the_same_document(with_script)
 
 
 def test_a_facet_s_count_is_the_number_of_lines_that_its_link_finds(with_script: Page, shop: Served) -> None:

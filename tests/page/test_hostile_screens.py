@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect
 
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.hostile import MARKUP, SERVICES, TURNED, hostile_server
 from tests.page.shop import Served
 
@@ -131,7 +132,7 @@ def test_no_line_and_no_pattern_has_a_screen_that_does(page: Page, hostile: Serv
 
 def test_what_modules_put_in_place_is_text_too(page: Page, hostile: Served) -> None:
     page.goto(f"{hostile.url}/lines?start=4h")
-    page.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(page)
     page.get_by_label("Query", exact=True).fill(f'"{MARKUP}" level:error')
     page.get_by_label("Query", exact=True).press("Enter")
     expect(page.locator(".legend li")).to_have_text(["error"])
@@ -139,7 +140,7 @@ def test_what_modules_put_in_place_is_text_too(page: Page, hostile: Served) -> N
     page.get_by_label("Query", exact=True).fill(f"level:({MARKUP}{TURNED}")
     page.get_by_label("Query", exact=True).press("Enter")
     expect(page.locator(".fault mark")).to_be_visible()
-    assert page.evaluate("document.documentElement.dataset.mark") == "kept"
+    assert is_the_same_document(page)
     assert page.evaluate(FOREIGN) == []
 
 

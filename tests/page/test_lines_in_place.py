@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.bad_network import bad_network
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served
 
 
@@ -14,12 +15,8 @@ from tests.page.shop import Served
 def lines(with_script: Page, shop: Served) -> Page:
     """The lines of all that is held, with a mark that is gone when the page is loaded anew."""
     with_script.goto(f"{shop.url}/lines?start=3d")
-    with_script.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(with_script)
     return with_script
-
-
-def is_the_same_document(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.dataset.mark === 'kept'"))
 
 
 def test_a_search_changes_rows_counts_and_address_in_place(lines: Page) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.shop import Served, served
+from tests.page.shop import Served, long_list
 
 LINES = 100_000
-BATCH = 20_000
 MOST_ROWS = 900
 """Those of two screens above and below the view, at the height of one row each."""
 NUMBER = re.compile(r"request (\d+) ")
@@ -18,25 +17,10 @@ NEWEST = "#found li.line .said-text > .message"
 SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 
 
-def line(number: int, start_ns: int) -> dict[str, object]:
-    """Rows of different heights, folded ones and long ones among them."""
-    text = f"request {number} took {number % 977} ms"
-    if number % 100 == 0:
-        text += " " + "x" * 10_000
-    elif number % 10 == 0:
-        text += "".join(f"\n    at com.example.Class{each}.run(Class.java:{each})" for each in range(12))
-    elif number % 7 == 0:
-        text += " because the pool of connections was used up by other requests" * 6
-    return {"time": start_ns + number * 10**6, "service": "long", "level": "info", "message": text}
-
-
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server over a hundred thousand lines."""
-    start_ns = time.time_ns() - 3600 * 10**9
-    with served(tmp_path_factory.mktemp("long") / "data") as server:
-        for first in range(0, LINES, BATCH):
-            server.push([line(number, start_ns) for number in range(first, first + BATCH)])
+    with long_list(tmp_path_factory.mktemp("long") / "data", LINES) as server:
         yield server
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served
 
 
@@ -16,12 +17,8 @@ def patterns(with_script: Page, shop: Served) -> Page:
 
 def opened(page: Page, address: str) -> Page:
     page.goto(address)
-    page.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(page)
     return page
-
-
-def is_the_same_document(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.dataset.mark === 'kept'"))
 
 
 def grouped(number: int) -> str:

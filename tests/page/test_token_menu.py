@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from api.page.query_text import words_term
 from index.query import parse
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served
 
 HOSTILE = r"""say "no" to C:\temp\x <b>bold</b> it's 支付超时 and done"""
@@ -32,7 +33,7 @@ def page(browser: Browser, filled: Served) -> Iterator[Page]:
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(f"{filled.url}/lines?service=token&start=1h")
-        page.evaluate("document.documentElement.dataset.mark = 'kept'")
+        mark_document(page)
         yield page
         assert not faults
 
@@ -80,7 +81,7 @@ def test_a_word_is_filtered_in_then_another_out_in_place(page: Page) -> None:
     expect(page.locator("#total")).to_have_text("0 lines")
     expect(page.get_by_role("combobox", name="Query")).to_have_value('"db-7:5432" -12ms')
     expect(page.locator("#token-menu")).not_to_be_visible()
-    assert page.evaluate("document.documentElement.dataset.mark") == "kept"
+    assert is_the_same_document(page)
 
 
 @pytest.mark.parametrize("text", ['say "no" to', r"C:\temp\x <b>bold</b>", "支付超时", "it's", "and"])

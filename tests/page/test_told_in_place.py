@@ -1,23 +1,17 @@
 """Feedback, notes and the timeline where their modules run: told in place, and what is typed is never lost."""
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.page.bad_network import BadNetwork, bad_network
+from tests.page.bad_network import BadNetwork
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served, fill, served
 
 ASKED = "/?q=Has+there+been+a+service+avalanche+like+this+lately%3F"
 TOKEN = "a-token-for-tests"
-
-
-@pytest.fixture
-def network(shop: Served) -> Iterator[BadNetwork]:
-    with bad_network(shop.url) as found:
-        yield found
 
 
 @pytest.fixture
@@ -30,13 +24,13 @@ def incident(with_script: Page, network: BadNetwork, avalanche: str) -> Page:
 
 def test_feedback_is_kept_in_place_and_the_answer_stays(with_script: Page, shop: Served) -> None:
     with_script.goto(shop.url + ASKED)
-    with_script.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(with_script)
     with_script.get_by_role("button", name="Helpful", exact=True).click()
     expect(with_script.locator(".answer").get_by_role("status")).to_have_text("Thank you: what you said is kept.")
     like = with_script.locator("article.likeness").first
     like.get_by_role("button", name="Not the same").click()
     expect(like.get_by_role("status")).to_be_focused()
-    assert with_script.evaluate("document.documentElement.dataset.mark") == "kept"
+    assert is_the_same_document(with_script)
 
 
 def test_feedback_that_could_not_be_sent_is_told_and_sent_again(with_script: Page, network: BadNetwork) -> None:

@@ -11,6 +11,7 @@ from api.page.zone import in_box, midnights, with_offset, zone_of
 from api.time_text import format_time
 from ingest.errors import InputError
 from tests.page.conftest import Open
+from tests.page.document import is_the_same_document, mark_document
 from tests.page.shop import Served
 
 BERLIN = zone_of("Europe/Berlin")
@@ -138,7 +139,7 @@ def test_the_browser_s_own_zone_is_offered_and_changes_the_lines_in_place(with_s
         "Intl.DateTimeFormat.prototype.resolvedOptions = function () { return { timeZone: 'Asia/Tokyo' } }"
     )
     with_script.goto(f"{shop.url}/lines?start=2d")
-    with_script.evaluate("document.documentElement.dataset.mark = 'kept'")
+    mark_document(with_script)
     with_script.get_by_role("button", name="Times are in UTC").click()
     with_script.get_by_role("link", name="Asia/Tokyo").click()
     expect(with_script.get_by_role("button", name="Times are in Asia/Tokyo")).to_be_visible()
@@ -147,4 +148,4 @@ def test_the_browser_s_own_zone_is_offered_and_changes_the_lines_in_place(with_s
     at = first.get_attribute("datetime")
     assert at is not None
     assert first.inner_text() == written_clock(at, "full", zone_of("Asia/Tokyo"))
-    assert with_script.evaluate("document.documentElement.dataset.mark") == "kept"
+    assert is_the_same_document(with_script)

@@ -5,10 +5,12 @@ import dataclasses
 import gzip
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.http_server import serving_http
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +82,6 @@ def trace_receiver() -> Iterator[TraceReceiver]:
         def log_message(self, *_: object) -> None:
             """Nothing: tests read stderr."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = TraceReceiver(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving_http(Handler) as address:
+        found = TraceReceiver(address)
         yield found
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
