@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
-# Make the token, the passwords and the key that docker-compose.yml reads, in deploy/secrets. What is there is kept.
+# Make the token, the passwords and the key that docker-compose.yml reads, in deploy/secrets, and empty files for those that
+# others give you (Slack, a model, a webhook). What is there is kept.
 # The folder is closed to other users; its files are readable, because processes in containers have users of their own.
 set -euo pipefail
 cd "$(dirname "$0")"
+make_given() {
+    for name in slack_bot_token slack_app_token slack_signing_secret notify_url openai_base_url openai_api_key; do
+        [ -e "$1/$name" ] || install -m 0644 /dev/null "$1/$name"
+    done
+}
 if [ -e secrets ]; then
+    make_given secrets
     echo "deploy/secrets is there already and stays as it is; remove it to make new ones (stores keep the old passwords)" >&2
     exit 0
 fi
@@ -21,6 +28,7 @@ printf 'http://elastic:%s@elasticsearch-nodes:9200\n' "$elastic" >"$unfinished/e
 openssl req -x509 -newkey rsa:3072 -nodes -days 3650 -subj /CN=elasticsearch-nodes \
     -keyout "$unfinished/elasticsearch_node.key" -out "$unfinished/elasticsearch_node.crt" 2>/dev/null
 chmod 0444 "$unfinished"/*
+make_given "$unfinished"
 mv -T "$unfinished" secrets
 trap - EXIT
 echo "made deploy/secrets" >&2

@@ -13,6 +13,15 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 Json = dict[str, Any]
+GIVEN = (
+    "slack_bot_token",
+    "slack_app_token",
+    "slack_signing_secret",
+    "notify_url",
+    "openai_base_url",
+    "openai_api_key",
+)
+"""Secrets that others make: their files are made empty."""
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+):-(?P<default>[^}]*)\}")
 
 

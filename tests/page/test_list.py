@@ -144,7 +144,7 @@ def test_back_leads_to_the_row_that_was_read(page: Page) -> None:
     page.locator(f'a.when[href="{links[0]}"]').click()
     expect(page.locator("#context")).to_be_visible()
     page.go_back()
-    link = page.locator(f'a.when[href="{links[0]}"]')
+    link = page.locator(f'section.results a.when[href="{links[0]}"]')
     expect(link).to_be_in_viewport()
     page.evaluate(SETTLED)
     top = link.evaluate("each => each.closest('li').getBoundingClientRect().top")
