@@ -1,16 +1,27 @@
-"""Which services a question names: by their full names, or by their telling words beside the word "service"."""
+"""Which services a question names: by their full names, or by their telling words beside the word "service" or as those
+who write.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 
 from index.glossary import Glossary
-from index.words import Word, words
+from index.words import words
 
 _COMMON_SHARE = 0.3
 """A word in more than this share of the names tells none of them apart (a guess)."""
-_GENERIC = frozenset({"service", "svc", "server", "app", "api", "microservic"})
+_GENERIC = frozenset(word.stem for word in words("service svc server app api microservice"))
 _AFTER = re.compile(r"\s*(?:-\s*)?(?:micro)?(?:service|svc|pod|container)s?\b|\s*(?:微?服务|容器)", re.IGNORECASE)
+
+_WRITES = re.compile(
+    r"\s+(?:wrote|writes|logged|printed|emitted)\b|\s*(?:写|打印|输出|记录)(?:了|过|的)", re.IGNORECASE
+)
+_HANGS = re.compile(r"\w[-_./]$")
+_DID = re.compile(r"\b(?:did|does|has|had)\s+$", re.IGNORECASE)
+_WRITE = re.compile(
+    r"\s+(?:write|written|log|logged|print|printed|emit|emitted|say|said|report|reported)\b", re.IGNORECASE
+)
 
 
 def named_services(text: str, services: Sequence[str], glossary: Glossary) -> tuple[str, tuple[str, ...]]:
@@ -34,7 +45,7 @@ def named_services(text: str, services: Sequence[str], glossary: Glossary) -> tu
 
 
 def _is_plain_word(service: str) -> bool:
-    """`payment` is a word of the language: it names the service only beside the word "service"."""
+    """`payment` is a word of the language: it names the service only where `_is_meant`."""
     return service.isalpha()
 
 
@@ -49,11 +60,11 @@ def _telling_words(services: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _spoken_of(text: str, own: tuple[str, ...], glossary: Glossary) -> tuple[int, int] | None:
-    """Where the telling words, in order or as glossary concepts, stand right before "service"."""
+    """Where the telling words stand in order, or as glossary concepts right before "service"."""
     found = words(text)
     for i in range(len(found)):
         part = found[i : i + len(own)]
-        if tuple(word.stem for word in part) == own and _AFTER.match(text, part[-1].end) and _begins(found, i):
+        if tuple(word.stem for word in part) == own and _is_meant(text, part[0].start, part[-1].end):
             return part[0].start, part[-1].end
     meant = glossary.expand(" ".join(own), "document")
     if len(meant) != 1:
@@ -69,6 +80,12 @@ def _spoken_of(text: str, own: tuple[str, ...], glossary: Glossary) -> tuple[int
     return None
 
 
-def _begins(found: Sequence[Word], i: int) -> bool:
-    """No word hangs before it by a hyphen: `order` in `pre-order service` is not the order service."""
-    return i == 0 or found[i].start > found[i - 1].end
+def _is_meant(text: str, start: int, end: int) -> bool:
+    """Whether the words are followed by "service", or are who writes: `did quotes write`. No word hangs before them by a
+    hyphen: `order` in `pre-order service` is not the order service.
+    """
+    if _HANGS.search(text, 0, start):
+        return False
+    if _AFTER.match(text, end) or _WRITES.match(text, end):
+        return True
+    return bool(_DID.search(text, 0, start) and _WRITE.match(text, end))

@@ -10,7 +10,7 @@ from index.deviation_mark import Course
 from index.incident import EvidenceLine
 from index.incident_find import Span
 from index.incident_onset import fall, rise, slow_from
-from index.incident_span import Feature
+from index.incident_span import LEAST_SLOW_FACTOR, Feature
 from index.line_store import LEDGER_WINDOW_NS, LineFilter, LineReader
 from index.pattern import PatternSet
 from index.window import RESTARTS, SEVERE
@@ -143,8 +143,16 @@ def _risen(lines: pl.DataFrame, feature: Feature, span: Span) -> Shown:
     return _first(lines.slice(first), span)
 
 
+def slow_from_s(usual_s: float, now_s: float) -> float:
+    """From how many seconds on a request is slow; both are medians. Where only some requests are slow, the median now is
+    near the usual one, and half of the usual requests lie beyond it: that they took longer shows nothing.
+    """
+    usual_s, now_s = max(usual_s, 1e-4), max(now_s, 1e-4)
+    return max(math.sqrt(usual_s * now_s), LEAST_SLOW_FACTOR * usual_s)
+
+
 def _slow(gaps: pl.DataFrame, feature: Feature, span: Span) -> Shown:
-    slow = gaps["gap_ms"] >= 1000 * math.sqrt(max(feature.expected, 1e-4) * max(feature.observed, 1e-4))
+    slow = gaps["gap_ms"] >= 1000 * slow_from_s(feature.expected, feature.observed)
     inside = gaps["time_ns"] >= span.start_ns
     if not (slow & inside).any():
         return Shown(span.start_ns, ())

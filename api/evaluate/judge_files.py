@@ -23,6 +23,7 @@ _HEAD_CHARACTERS = 120
 """A level further into a plain line is one that it speaks of (a guess)."""
 _MESSAGE_FIELDS = ("message", "event", "msg")
 _CUT = "…"
+_IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
 _MASK = "<*>"
 _FILLED = r'(?:"(?:[^"\\]|\\.)*"|\S+(?: [kKMGTP]i?[bB]?(?!\w))?)'
 """What a mask stands for: one word, a size with its unit, or one text in quotation marks."""
@@ -98,15 +99,21 @@ class PlainLog:
 
     def holding(self, service: str, text: str, *, anywhere: bool) -> list[int]:
         """When the service wrote lines whose message, or `anywhere` in which anything, holds exactly this text, in any
-        case, ascending.
+        case, ascending. Chinese has no blanks: where the text begins or ends with a character of it no word ends.
         """
         key = (service, text, "", str(anywhere))
         if key not in self._times:
-            wanted = re.compile(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])", re.IGNORECASE)
+            wanted = _whole(text)
             lines = self.lines_of(service)
             texts = ((line, line.texts if anywhere else line.texts[:1]) for line in lines)
             self._times[key] = [line.time_ns for line, said in texts if any(map(wanted.search, said))]
         return self._times[key]
+
+
+def _whole(text: str) -> re.Pattern[str]:
+    before = "" if _IDEOGRAPH.match(text[:1]) else r"(?<![^\W_])"
+    after = "" if _IDEOGRAPH.match(text[-1:]) else r"(?![^\W_])"
+    return re.compile(before + re.escape(text) + after, re.IGNORECASE)
 
 
 def within(times: list[int], start_ns: int | None, end_ns: int) -> list[int]:

@@ -5,6 +5,7 @@ import pytest
 
 from index.incident import Deviation, Onset
 from index.incident_first import is_bystander, onsets
+from index.incident_lines import slow_from_s
 from index.incident_onset import fall, rise, slow_from
 from index.incident_span import Feature
 
@@ -55,6 +56,11 @@ def test_times_before_the_span_only_lead_up_to_it() -> None:
     times = every(0, 30, 1) + every(600, 660, 2)
     place = rise(times, since=10 * MINUTE, until=11 * MINUTE, observed=30, expected=1)
     assert times[place] == 600 * 10**9
+
+
+def test_a_request_is_slow_well_beyond_the_usual_where_only_some_are() -> None:
+    assert slow_from_s(0.04, 4.0) == pytest.approx(0.4)  # all are slow: half way, on a scale of factors
+    assert slow_from_s(0.044, 0.056) == pytest.approx(0.066)  # some are: 1.5 times the usual
 
 
 def test_requests_are_slow_from_where_most_are() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.evaluate.answers import JudgedAnswer, JudgedShop
-from api.evaluate.judge_files import PlainLine, quoted_pattern, read_file, rfc3339_ns, says
+from api.evaluate.judge_files import PlainLine, PlainLog, quoted_pattern, read_file, rfc3339_ns, says
 from api.evaluate.judge_sentence import ago_fits, moment_ns, span_bounds, understand
 from api.evaluate.judge_whole import contradictions
 
@@ -126,6 +126,19 @@ def told(answers: list[JudgedAnswer]) -> dict[str, Any]:
     """An answer with a story, to lie in."""
     one = next(one for one in answers if one.asked.text == "When was the last service avalanche?")
     return copy.deepcopy(one.answer)
+
+
+def test_words_are_held_whole_and_chinese_has_no_blanks_between_them(tmp_path: Path) -> None:
+    file = tmp_path / f"cart-1-x_prod_cart-{'0' * 64}.log"
+    said = ["连接池 redis：活跃=10", "等待连接池 redis 的连接超时", "连接 池", "pools waiting", "a pool waits"]
+    rows = [
+        f"2026-09-20T09:24:2{i}.343000000Z stdout F 2026-09-20 09:24:2{i} INFO {text}" for i, text in enumerate(said)
+    ]
+    file.write_text("\n".join(rows) + "\n", "utf-8")
+    log = PlainLog([file])
+    assert len(log.holding("cart", "连接池", anywhere=False)) == 2
+    assert len(log.holding("cart", "连接池 redis", anywhere=False)) == 2
+    assert len(log.holding("cart", "pool", anywhere=False)) == 1
 
 
 def test_a_changed_number_is_wrong(shop: JudgedShop, told: dict[str, Any]) -> None:
