@@ -37,12 +37,11 @@ from api.sentence import (
     told,
 )
 from index.incident import Deviation, EvidenceLine, Incident, Note, Onset
+from index.incident_first import deviating
 
 Another = Literal["another", "another_any"]
 FOLLOWERS = 4
 """Services named after the first in the opening sentence (a guess: more is a list, not a sentence)."""
-SURE = 0.25
-"""A service is told of when its strongest sign is at least this share of the incident's strongest (a guess)."""
 SLOWER = 1.5
 """What takes less than so many times as long as usual is not told of as slower (a guess)."""
 DEVIATIONS = 4
@@ -151,14 +150,11 @@ def _who(incident: Incident, shown: Sequence[EvidenceLine], facts: list[Fact], l
 
 def told_onsets(incident: Incident) -> list[Onset]:
     """Who failed first and who followed, without services that hardly deviated beside the others."""
-    strongest: dict[str, float] = {}
-    for deviation in incident.deviations:
-        strongest[deviation.service] = max(strongest.get(deviation.service, 0.0), abs(deviation.surprise))
-    bar = SURE * max(strongest.values(), default=0.0)
+    strong, shown = deviating(incident.deviations), {each.service for each in incident.deviations}
     places = {service: place for place, service in enumerate(incident.services)}
     # Services that fell silent share the start of the window: the faulty one, named first, goes first among them.
     return sorted(
-        (onset for onset in incident.onset if strongest.get(onset.service, bar) >= bar),
+        (onset for onset in incident.onset if onset.service in strong or onset.service not in shown),
         key=lambda onset: (onset.time_ns, places.get(onset.service, len(places)), onset.service),
     )
 

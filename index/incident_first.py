@@ -12,6 +12,11 @@ HARDLY = 0.25
 SURE = 4.0
 """What a deviation must count for its first line to be believed (a guess: so much chance brings once in a month)."""
 
+HARDLY_DEVIATES = 0.25
+"""A service whose strongest sign is less than this share of the incident's strongest is not told to have begun it (a
+guess).
+"""
+
 Told = tuple[Feature, Deviation]
 
 
@@ -25,23 +30,29 @@ def onsets(services: Sequence[str], told: Sequence[Told], start_ns: int) -> tupl
 
     When something began to be said or to take longer is known to the line. When something ceased to be said is known to
     a usual pause only, so who shows nothing else is taken to follow where others show more, and so is who shows
-    nothing for sure.
+    nothing for sure, or hardly deviates beside the others.
     """
-    leading: list[Onset] = []
-    following: list[Onset] = []
+    strong = deviating([deviation for _, deviation in told])
+    found: list[tuple[int, Onset]] = []
     for service in services:
         own = [(feature, deviation) for feature, deviation in told if feature.service == service and deviation.evidence]
         active = [one for one in own if one[0].kind != "vanished" and one[0].evidence >= SURE]
         sure = surer([feature for feature, _ in active or own])
         signs = [(deviation.onset_ns, deviation.evidence) for feature, deviation in own if feature in sure]
         time_ns, evidence = min(signs, default=(start_ns, ("",)))
-        (leading if active else following).append(Onset(service, time_ns, evidence[0]))
-    leading, following = _by_time(leading), _by_time(following)
-    if leading:
-        begun_ns = leading[0].time_ns
-        following = [dataclasses.replace(onset, time_ns=max(onset.time_ns, begun_ns)) for onset in following]
-    return tuple(sorted(leading + following, key=lambda onset: onset.time_ns))
+        found.append((2 if service not in strong else 0 if active else 1, Onset(service, time_ns, evidence[0])))
+    leads = min((rank for rank, _ in found), default=0)
+    begun_ns = min((onset.time_ns for rank, onset in found if rank == leads), default=start_ns)
+    in_order = sorted(
+        found, key=lambda one: (max(one[1].time_ns, begun_ns), one[0] != leads, one[1].time_ns, one[1].service)
+    )
+    return tuple(dataclasses.replace(onset, time_ns=max(onset.time_ns, begun_ns)) for _, onset in in_order)
 
 
-def _by_time(found: list[Onset]) -> list[Onset]:
-    return sorted(found, key=lambda onset: (onset.time_ns, onset.service))
+def deviating(deviations: Sequence[Deviation]) -> set[str]:
+    """The services that deviate clearly beside the others of the incident."""
+    strongest: dict[str, float] = {}
+    for each in deviations:
+        strongest[each.service] = max(strongest.get(each.service, 0.0), abs(each.surprise))
+    bar = HARDLY_DEVIATES * max(strongest.values(), default=0.0)
+    return {service for service, strength in strongest.items() if strength >= bar}

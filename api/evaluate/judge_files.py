@@ -25,9 +25,9 @@ _MESSAGE_FIELDS = ("message", "event", "msg")
 _CUT = "…"
 _IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
 _MASK = "<*>"
-_FILLED = r'(?:"(?:[^"\\]|\\.)*"|\S+(?: [kKMGTP]i?[bB]?(?!\w))?)'
-"""What a mask stands for: one word, a size with its unit, or one text in quotation marks."""
-_HEAD_WORD = r"(?:[^a-z\s]\S*|[a-z][\w-]*[^\w\s-]\S*|in) "
+_FILLED = r'(?:"(?:[^"\\]|\\.)*"|\S+(?: [kKMGTP]i?[bB]?(?!\w))?)(?: \d+[a-zA-Z]{0,2}(?!\S))*?'
+"""What a mask stands for: one word, a size with its unit, or one text in quotation marks, and numbers beside it."""
+_HEAD_WORD = r"(?:[^a-z\s{]\S*|[a-z][\w-]*[^\w\s-]\S*|in) "
 _START = rf"^(?:{_HEAD_WORD})*"
 """Before a quoted text nothing may stand but the line's head: times, levels, loggers, numbers, no plain word."""
 _END = r"[\])}]*(?:[\s(\[]*(?:trace|trace_id|request_id)=\S+)?$"

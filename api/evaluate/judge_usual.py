@@ -4,13 +4,16 @@ import bisect
 import re
 from collections.abc import Sequence
 
-from api.evaluate.judge_files import SECOND_NS, PlainLog, quoted_pattern, says, within
+from api.evaluate.judge_files import SECOND_NS, PlainLine, PlainLog, quoted_pattern, says, within
 
 _REQUEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{16,32}(?![0-9a-f])")
 LONGEST_PAUSE_NS = 30 * SECOND_NS
 """A longer pause is not one request at work (a guess)."""
 FACTOR = 2.0
 """By so much what is called usual may differ from what other lines imply (a guess)."""
+WAIT_FACTOR, WAIT_NS = 3.0, SECOND_NS // 10
+"""A request waits when it pauses so many times as long as most do, and so long (guesses)."""
+_ANY = re.compile("")
 SLACK = 1.0
 """By so many lines what is called usual may lie outside of what was counted elsewhere (a guess)."""
 
@@ -23,6 +26,8 @@ class Usual:
         self._faults = labels
         ends = [log.lines_of(service)[place].time_ns for service in log.services for place in (0, -1)]
         self._span = (min(ends, default=0), max(ends, default=0))
+        self._waits: dict[str, set[int]] = {}
+        """By service when lines were written for which a request had waited."""
         self._pauses: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
 
     def is_usual_count(self, service: str, times: list[int], stretch: tuple[int, int], usual: float) -> bool | None:
@@ -53,6 +58,15 @@ class Usual:
             elif not any(start <= time_ns < end for start, end in self._faults):
                 outside.append(pause)
         return inside, outside
+
+    def waited(self, line: PlainLine) -> bool:
+        """Whether the line comes so long after the one before it of the same request that the service waited."""
+        service = line.service
+        if service not in self._waits:
+            found = self._measure(service, _ANY, _ANY)
+            middle = sorted(pause for _, pause in found)[len(found) // 2] if found else 0
+            self._waits[service] = {time_ns for time_ns, pause in found if pause >= max(WAIT_FACTOR * middle, WAIT_NS)}
+        return line.time_ns in self._waits[service]
 
     def _measured(self, service: str, before: str, after: str) -> list[tuple[int, int]]:
         key = (service, before, after)

@@ -119,6 +119,16 @@ def test_who_only_falls_silent_follows_who_says_something() -> None:
     )
 
 
+def test_who_hardly_deviates_beside_the_others_does_not_begin_it() -> None:
+    signs = [told(feature("gateway", "slower", 4.5), 10), told(feature("stock", "burst", 30), 70)]
+    assert onsets(["stock", "gateway"], signs, 0) == (
+        Onset("stock", 70, "stock:70"),
+        Onset("gateway", 70, "gateway:10"),
+    )
+    silent = [told(feature("a", "vanished", 2, observed=0), 10), told(feature("b", "vanished", 9, observed=0), 50)]
+    assert [(onset.service, onset.time_ns) for onset in onsets(["b", "a"], silent, 0)] == [("b", 50), ("a", 50)]
+
+
 def test_where_all_fall_silent_the_last_lines_tell_the_order() -> None:
     signs = [told(feature("b", "vanished", 9, observed=0), 50), told(feature("a", "vanished", 9, observed=0), 60)]
     assert [onset.service for onset in onsets(["a", "b"], signs, 0)] == ["b", "a"]

@@ -11,6 +11,7 @@ import pytest
 from api.evaluate.answers import JudgedAnswer, JudgedShop
 from api.evaluate.judge_files import PlainLine, PlainLog, quoted_pattern, read_file, rfc3339_ns, says
 from api.evaluate.judge_sentence import ago_fits, moment_ns, span_bounds, understand
+from api.evaluate.judge_usual import Usual
 from api.evaluate.judge_whole import contradictions
 
 FOLDER = Path(__file__).parents[3] / "api" / "evaluate"
@@ -71,6 +72,9 @@ def test_parts_and_stack_traces_are_one_line_in_both_formats(tmp_path: Path) -> 
         ("took <*> ms", "took 15 ms trace=00ff", True),
         ("took <*> ms", "took 15 ms again", False),
         ("took <*>…", "took 15 ms again", True),
+        ("GET <*> <*>", "GET /api/me 200 27ms", True),
+        ("GET <*> <*>", "GET /api/me went well", False),
+        ("GET <*> <*>", '{"level":"info","msg":"incoming GET /api/me client=10.0.0.1"}', False),
         ('say <*>, "ok"', 'say "two words", "ok"', True),
     ],
 )
@@ -162,6 +166,19 @@ def test_a_citation_that_is_not_in_the_files_is_wrong(
 def test_a_sentence_that_is_not_understood_is_unjudged(shop: JudgedShop, told: dict[str, Any]) -> None:
     told["claims"][0]["text"] = "Everything was fine."
     assert shop.judge.judge_claim(told, 0).outcome == "unjudged"
+
+
+def test_who_waits_for_another_may_show_a_fault_before_it_fails_itself(tmp_path: Path) -> None:
+    file = tmp_path / f"edge-1-x_prod_edge-{'0' * 64}.log"
+    seconds = [0.00, 0.04, 1.00, 1.05, 2.00, 2.04, 3.00, 6.00]
+    rows = [
+        f"2026-09-20T09:24:0{second:.2f}0000000Z stdout F 2026-09-20 INFO step of {place // 2:016x}"
+        for place, second in enumerate(seconds)
+    ]
+    file.write_text("\n".join(rows) + "\n", "utf-8")
+    log = PlainLog([file])
+    usual = Usual(log, labels=[])
+    assert [usual.waited(line) for line in log.lines_of("edge")] == [False] * 7 + [True]
 
 
 def test_an_order_that_the_labels_contradict_is_wrong(shop: JudgedShop) -> None:
