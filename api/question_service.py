@@ -81,8 +81,8 @@ def _spoken_of(text: str, own: tuple[str, ...], glossary: Glossary) -> tuple[int
 
 
 def _is_meant(text: str, start: int, end: int) -> bool:
-    """Whether the words are followed by "service", or are who writes: `did quotes write`. No word hangs before them by a
-    hyphen: `order` in `pre-order service` is not the order service.
+    """Whether the words are followed by "service", or are who writes: `did quotes write`. No word hangs before them
+    by a hyphen: `order` in `pre-order service` is not the order service.
     """
     if _HANGS.search(text, 0, start):
         return False

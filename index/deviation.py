@@ -32,6 +32,8 @@ FEWEST_MORE = 3
 """Fewer lines than this are no burst, whatever chance says (a guess)."""
 RAMPANT = 2.0
 """Lines of a service beyond so many times what the others imply say nothing about those others (a guess)."""
+_TAMING = 4
+"""After so many rounds no excess hides behind another (measured with five of twelve services)."""
 _BLOCK = 64
 _SAMPLE = 3000
 """Spreads are read from at most this many stretches (a guess: enough for a quantile)."""
@@ -241,8 +243,17 @@ class _Counts:
 
     def against(self, reference: "_Counts") -> tuple[Floats, Floats]:
         """Half a line is added to the baseline so that what was never seen before is surprising but not infinitely."""
-        share = (self.far + np.float32(0.5)) / (self.far + reference.far + np.float32(1))
+        share = self.share_beside(reference)
         return signed_deviance(self.near, reference.near, share), reference.near * share / (1 - share)
+
+    def implies(self, other: "_Counts") -> Floats:
+        """How many of `other` these counts imply near, by their ratio far away."""
+        share = other.share_beside(self)
+        return np.asarray(self.near * share / (1 - share))
+
+    def share_beside(self, reference: "_Counts") -> Floats:
+        """Of both together, far away."""
+        return np.asarray((self.far + np.float32(0.5)) / (self.far + reference.far + np.float32(1)))
 
 
 def _around(where: Stretches, learnt: int) -> Stretches:
@@ -264,11 +275,15 @@ def _services(baseline: Baseline, where: Stretches) -> Floats:
 
 
 def _others(service: _Counts) -> _Counts:
-    """For each service all lines of the others, without the excess of one that writes far more than the rest implies:
-    a job's thousands of lines do not make everybody else look silent.
+    """For each service all lines of the others. One that writes far more than the rest implies counts for as much as
+    they imply: the thousands of lines of jobs do not make everybody else look silent. Several at once hide behind each
+    other, so each is asked again when the others are tame.
     """
-    implied = service.against(service.total().less(service))[1]
-    tame = _Counts(np.minimum(service.near, RAMPANT * implied + FEWEST_MORE).astype(np.float32), service.far)
+    tame = service
+    for _ in range(_TAMING):
+        implied = tame.total().less(tame).implies(service)
+        usual = np.where(service.near > RAMPANT * implied + FEWEST_MORE, implied, service.near)
+        tame = _Counts(usual.astype(np.float32), service.far)
     return tame.total().less(tame)
 
 

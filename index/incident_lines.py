@@ -144,8 +144,8 @@ def _risen(lines: pl.DataFrame, feature: Feature, span: Span) -> Shown:
 
 
 def slow_from_s(usual_s: float, now_s: float) -> float:
-    """From how many seconds on a request is slow; both are medians. Where only some requests are slow, the median now is
-    near the usual one, and half of the usual requests lie beyond it: that they took longer shows nothing.
+    """From how many seconds on a request is slow; both are medians. Where only some requests are slow, the median now
+    is near the usual one, and half of the usual requests lie beyond it: that they took longer shows nothing.
     """
     usual_s, now_s = max(usual_s, 1e-4), max(now_s, 1e-4)
     return max(math.sqrt(usual_s * now_s), LEAST_SLOW_FACTOR * usual_s)

@@ -1,6 +1,7 @@
 """The signed surprise: its sign and size, and what leaves it near zero."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -22,8 +23,11 @@ NO_GAPS = pl.DataFrame(
 )
 
 
-def table(change: dict[str, tuple[slice, float]], *, seed: int = 3, rhythm: float = 0.0) -> Windows:
-    """Windows of two services of three patterns; `change` multiplies a column's counts in some windows.
+def table(
+    change: dict[str, tuple[slice, float]], *, seed: int = 3, rhythm: float = 0.0, more: Sequence[str] = ()
+) -> Windows:
+    """Windows of two services of three patterns, and of `more` of one; `change` multiplies a column's counts in some
+    windows.
 
     Of service `a` the patterns enter and leave are written for each request, one for one.
     """
@@ -32,6 +36,7 @@ def table(change: dict[str, tuple[slice, float]], *, seed: int = 3, rhythm: floa
     requests = rng.poisson(load)
     counts = {"a enter": requests, "a leave": requests.copy(), "a other": rng.poisson(load / 2)}
     counts |= {"b one": rng.poisson(load), "b two": rng.poisson(load / 3), "b fail": rng.poisson(0.02, WINDOWS)}
+    counts |= {f"{service} one": rng.poisson(load) for service in more}
     for name, (where, factor) in change.items():
         counts[name][where] = (counts[name][where] * factor).astype(int) + (3 if name == "b fail" else 0)
     rows = [
@@ -110,6 +115,13 @@ def test_one_service_writing_far_more_does_not_make_the_other_look_silent() -> N
     baseline = learn(table({"b one": (slice(150, 160), 40.0)}))
     assert surprise_of(baseline, "a enter", 150, 160) > -3
     assert surprise_of(baseline, "a other", 150, 160) > -3
+
+
+def test_several_services_writing_far_more_do_not_hide_behind_each_other() -> None:
+    jobs = dict.fromkeys(("c one", "d one", "e one", "f one", "g one"), (slice(150, 155), 12.0))
+    baseline = learn(table(jobs, more="cdefghij"))
+    for name in ("a other", "b one", "h one"):
+        assert surprise_of(baseline, name, 150, 155) > -3
 
 
 def test_a_whole_service_that_falls_silent_is_missed() -> None:
