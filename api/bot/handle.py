@@ -5,13 +5,14 @@ any thread.
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote as quoted
 
 import orjson
 
 from api.bot import render, render_lists
 from api.bot.defaults import Defaults, changed, keep_defaults, read_defaults
+from api.bot.investigate import asks_to_investigate
 from api.bot.mrkdwn import code, escaped, section, shown
 from api.bot.rate import RateLimit
 from api.bot.remember import Remembered, asks_to_remember, remembered
@@ -23,6 +24,7 @@ from api.sentence import Language
 from ingest.errors import DejalogError, InputError, NotFoundError
 
 DAY_S = 86400
+Mode = Literal["auto", "llm"]
 _HELP = frozenset({"", "help", "?", "帮助", "hi", "hello", "你好"})
 
 
@@ -106,22 +108,33 @@ class Bot:
         rendering = self._rendering(defaults, text)
         if words is not None:
             return self._remembered(place, words, rendering)
+        text, mode = _mode_of(text)
         thread = self._surface.thread(place) if place.thread else ()
         alert = alert_of(text, thread)
         if alert is None and text.strip().lower() in _HELP:
             return render_lists.help_reply(rendering)
         if alert is None:
-            return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults)
+            return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults, mode)
         said = text or rendering.say("have_we_seen")
         start, language = defaults.start_of(text), rendering.language
         asked = questions(self._backend, said, alert, defaults.services, start, language)
         chosen = first_found(asked[:-1], lambda each: self._looked(each, defaults), otherwise=asked[-1])
-        return self._asked(place, chosen, defaults)
+        return self._asked(place, chosen, defaults, mode)
 
-    def _asked(self, place: Place, question: ThreadQuestion, defaults: Defaults) -> Reply:
+    def _asked(self, place: Place, question: ThreadQuestion, defaults: Defaults, mode: Mode) -> Reply:
         content = {**_content_of(question, defaults), "conversation_id": place.conversation_id}
-        answer = self._backend.post("/v1/ask", content)
-        return render.answer_reply(answer, question.text, self._rendering(defaults, question.text))
+        answer = self._investigated(content) if mode == "llm" else self._backend.post("/v1/ask", content)
+        rendering = self._rendering(defaults, question.text)
+        return render.answer_reply(answer, question.text, rendering, is_investigation=mode == "llm")
+
+    def _investigated(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer with what a language model found out; where there is no model, the answer of none."""
+        try:
+            return self._backend.post("/v1/ask", {**content, "mode": "llm"})
+        except InputError as error:
+            if not str(error).startswith("mode:"):
+                raise
+            return self._backend.post("/v1/ask", dict(content))
 
     def _looked(self, question: ThreadQuestion, defaults: Defaults) -> dict[str, Any]:
         """The answer of no model, which no conversation keeps."""
@@ -134,6 +147,7 @@ class Bot:
         name, _, rest = text.strip().partition(" ")
         commands = {
             "ask": self._ask_command,
+            "investigate": self._investigate_command,
             "similar": self._similar_command,
             "search": self._search_command,
             "patterns": self._patterns_command,
@@ -147,7 +161,11 @@ class Bot:
         return command(place, rest.strip(), defaults) if command else self._ask_command(place, text.strip(), defaults)
 
     def _ask_command(self, place: Place, text: str, defaults: Defaults) -> Reply:
-        return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults)
+        text, mode = _mode_of(text)
+        return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults, mode)
+
+    def _investigate_command(self, place: Place, text: str, defaults: Defaults) -> Reply:
+        return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults, "llm")
 
     def _similar_command(self, _place: Place, text: str, defaults: Defaults) -> Reply:
         rendering = self._rendering(defaults, text)
@@ -256,6 +274,12 @@ class Bot:
         author = self._surface.user_name(place.user)
         self._backend.post("/v1/notes", {"target": incident, **dataclasses.asdict(kept), "author": author})
         return _note_reply(incident, kept, rendering)
+
+
+def _mode_of(text: str) -> tuple[str, Mode]:
+    """The question without the word that has it investigated, and the mode to ask it in."""
+    question = asks_to_investigate(text)
+    return (text, "auto") if question is None else (question, "llm")
 
 
 def _content_of(question: ThreadQuestion, defaults: Defaults) -> dict[str, Any]:

@@ -17,12 +17,14 @@ import pytest
 from api.ask_step import OnStep, untold
 from api.compose import Dejalog, open_dejalog
 from api.parts import Question
-from api.settings import ModelSettings
+from api.settings import ModelSettings, NotifySettings, Settings
 from api.time_text import format_time
 from ingest.errors import UnavailableError
 from tests.api.conftest import SECOND, Served, ndjson, serving, settings_for
 from tests.api.model_words import true_lines
-from tests.real.model_server import scripted_model
+from tests.api.test_llm_investigate import QUESTION as UNCLEAR
+from tests.api.test_llm_investigate import calls, concluded, program, rounds
+from tests.real.model_server import faulty_model, scripted_model
 
 QUESTION = "How many times was a connection refused?"
 
@@ -79,6 +81,17 @@ def test_an_answer_comes_with_references_that_resolve(client: openai.OpenAI, ser
         assert reference["url"] in content(completion)
         assert served.http.get(f"/v1/lines/{reference['id']}").status_code == 200
         assert served.http.get(reference["url"]).status_code == 200
+
+
+@pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "whole"])
+def test_references_lead_to_where_people_reach_the_page(served: Served, is_stream: bool) -> None:
+    settings = dataclasses.replace(served.dejalog.settings, notify=NotifySettings(page_url="https://logs.example/"))
+    with serving(Configured(served.dejalog, settings)) as url:  # type: ignore[arg-type]  # it stands in for the real one
+        body = {"model": "dejalog", "messages": asked(QUESTION), "stream": is_stream}
+        text = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60, trust_env=False).text
+    assert "https://logs.example/lines/" in text
+    assert "https://logs.example/lines?" in text
+    assert url not in text
 
 
 @pytest.mark.parametrize("question", [QUESTION, "连接被拒绝了多少次?", "hello"])
@@ -177,6 +190,47 @@ def test_an_unknown_model_is_not_found(client: openai.OpenAI) -> None:
     assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
 
 
+def test_without_a_language_model_nothing_investigates_and_that_is_said(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="needs a language model") as refused:
+        client.chat.completions.create(model="dejalog-investigate", messages=asked(QUESTION))
+    assert refused.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError, match="needs a language model"):
+        client.models.retrieve("dejalog-investigate")
+
+
+def test_a_model_that_is_only_for_those_who_ask_is_asked_by_its_own_name(tmp_path: Path) -> None:
+    look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
+    script = rounds(look, end=lambda request: concluded(request, "The query"))
+    with (
+        scripted_model(script) as model,
+        program(tmp_path, model.url, llm_mode="asked") as dejalog,
+        serving(dejalog) as url,
+        openai_client(url) as client,
+    ):
+        assert "dejalog-investigate" in [each.id for each in client.models.list()]
+        client.chat.completions.create(model="dejalog", messages=asked(UNCLEAR))
+        assert model.requests == []
+        completion = client.chat.completions.create(model="dejalog-investigate", messages=asked(UNCLEAR))
+    told = (completion.model_extra or {})["dejalog"]
+    assert (told["mode"], [each["found"] for each in told["looks"]]) == ("llm", [3])
+    text = content(completion)
+    assert "supposed by a language model, not proven" in text
+    supposed = text.partition("1. payment may have had its pool exhausted\n   - for: ")[2].partition("\n")[0]
+    assert supposed.count(f"({url}/lines/") == len(told["hypotheses"][0]["for"][0]["citations"]) > 0
+
+
+def test_a_chat_says_that_its_model_told_nothing(tmp_path: Path) -> None:
+    with (
+        faulty_model("401") as model,
+        program(tmp_path, model.url) as dejalog,
+        serving(dejalog) as url,
+        openai_client(url) as client,
+    ):
+        completion = client.chat.completions.create(model="dejalog", messages=asked(UNCLEAR))
+    assert (completion.model_extra or {})["dejalog"]["model"]["outcome"] != "used"
+    assert content(completion).count("this answer is made without it") == 1
+
+
 def test_what_has_no_use_here_is_taken(client: openai.OpenAI) -> None:
     body = {
         "model": "dejalog", "messages": asked(QUESTION), "temperature": 2, "top_p": 0.1, "max_tokens": 5, "stop": ["a"],
@@ -232,6 +286,17 @@ def test_a_model_tells_answers_of_the_chat_and_knows_how_a_follow_up_was_underst
     assert "dragon" not in content(told)
     assert "Read as: how often it happened; about" in str(model.requests[-1]["messages"])
     assert (told.model_extra or {})["citations"]
+
+
+class Configured:
+    """The real one with other settings."""
+
+    def __init__(self, dejalog: Dejalog, settings: Settings) -> None:
+        self._dejalog = dejalog
+        self.settings = settings
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dejalog, name)
 
 
 class SlowDejalog:

@@ -2,13 +2,17 @@
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.api.test_llm_investigate import QUESTION as UNCLEAR
+from tests.api.test_llm_investigate import calls, concluded, program, rounds, scripted
 from tests.bot.conftest import PAGE, Open, Workspace, buttons, now_ts, text_of
 from tests.bot.slack_stand_in import BOT_USER, SlackStandIn
 from tests.page.shop import Served
+from tests.real.model_server import faulty_model
 
 AVALANCHE = "has there been a service avalanche lately?"
 
@@ -166,6 +170,70 @@ def test_a_command_is_answered_to_who_asked_alone(
     assert told["response_type"] == "ephemeral"
     assert wanted in text_of(told)
     assert slack.of("chat.postMessage") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [(f"investigate {AVALANCHE}", AVALANCHE), ("深入调查:最近有没有服务雪崩?", "最近有没有服务雪崩?")],
+    ids=["english", "chinese"],
+)
+def test_who_asks_to_investigate_gets_the_model_or_hears_that_there_is_none(
+    workspace: Workspace, text: str, question: str
+) -> None:
+    note = "No language model took part" if question == AVALANCHE else "语言模型没有参与"
+    assert note in text_of(workspace.answer(text))
+    assert note in text_of(workspace.command(text))
+    assert note in text_of(workspace.command(f"ask {text}"))
+    assert [(each.mode, each.text) for each in workspace.dejalog.asked] == [("llm", question), ("auto", question)] * 3
+    assert note not in text_of(workspace.answer(question))
+    assert workspace.dejalog.asked[-1].mode == "auto"
+
+
+def test_a_command_has_a_question_investigated(workspace: Workspace) -> None:
+    workspace.command("investigate 最近有没有服务雪崩?")
+    first = workspace.dejalog.asked[0]
+    assert (first.mode, first.text) == ("llm", "最近有没有服务雪崩?")
+
+
+def test_an_alert_can_be_investigated(
+    workspace: Workspace, slack: SlackStandIn, avalanches: list[dict[str, Any]]
+) -> None:
+    newest = avalanches[0]
+    root = f"{seconds(newest['start']) + 60:.6f}"
+    slack.threads[root] = [
+        {"ts": root, "bot_id": "BALERT", "text": f"errors on {newest['services'][0]}"},
+        {"ts": now_ts(), "user": "U1", "text": "<@UBOT> investigate"},
+    ]
+    message = workspace.answer("investigate", thread=root)
+    assert [each.mode for each in workspace.dejalog.asked] == ["deterministic", "llm", "auto"]
+    assert f"“this” is incident {newest['incident_id']}" in text_of(message)
+
+
+def test_what_a_model_supposes_is_told_apart_with_its_lines(open_workspace: Open, tmp_path: Path) -> None:
+    look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
+    script = rounds(look, end=lambda request: concluded(request, "The query"))
+    with scripted(tmp_path, script) as (dejalog, _), open_workspace(dejalog=dejalog) as workspace:
+        told = text_of(workspace.command(f"investigate {UNCLEAR}"))
+    rows = told.partition("*What may have happened: supposed by a language model, not proven*\n")[2].split("\n")
+    assert rows[0] == "1. payment may have had its pool exhausted"
+    assert rows[1].startswith("• for: The query ")
+    assert f"<{PAGE}/lines/" in rows[1]
+    assert "No language model" not in told
+    assert "&amp;mode=llm|Whole answer>" in told
+
+
+def test_a_model_that_told_nothing_is_named_in_the_answer(open_workspace: Open, tmp_path: Path) -> None:
+    with (
+        faulty_model("401") as model,
+        program(tmp_path, model.url) as dejalog,
+        open_workspace(dejalog=dejalog) as workspace,
+    ):
+        assert text_of(workspace.answer(UNCLEAR)).count("this answer is made without it") == 1
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [("help", "the language model looks further"), ("帮助", "“调查”开头")])
+def test_the_help_says_how_to_have_a_question_investigated(workspace: Workspace, asked: str, wanted: str) -> None:
+    assert wanted in text_of(workspace.command(asked))
 
 
 def test_defaults_of_a_channel_hold_for_it_and_for_no_other_and_stay(open_workspace: Open, shop: Served) -> None:
