@@ -4,11 +4,13 @@ any thread.
 
 import dataclasses
 import math
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import quote as quoted
 
 import orjson
+import structlog
 
 from api.bot import render, render_lists
 from api.bot.defaults import Defaults, changed, keep_defaults, read_defaults
@@ -17,14 +19,17 @@ from api.bot.mrkdwn import code, escaped, section, shown
 from api.bot.rate import RateLimit
 from api.bot.remember import Remembered, asks_to_remember, remembered
 from api.bot.render import Rendering
-from api.bot.surface import Backend, Place, Reply, Surface
+from api.bot.surface import Backend, Outcome, Place, Reply, Surface
 from api.bot.thread_alert import ThreadQuestion, alert_of, questions
 from api.first_found import first_found
 from api.sentence import Language
-from ingest.errors import DejalogError, InputError, NotFoundError
+from ingest.errors import ChatError, InputError, NotFoundError, RefusedError, SettingError
 
+_log = structlog.get_logger()
 DAY_S = 86400
 Mode = Literal["auto", "llm"]
+_EXPLAINED = (RefusedError, ChatError, SettingError)
+"""Errors whose message helps whoever reads it in the chat."""
 _HELP = frozenset({"", "help", "?", "帮助", "hi", "hello", "你好"})
 
 
@@ -76,16 +81,16 @@ class Bot:
         try:
             pressed = Pressed.read(value)
         except InputError:
-            return _said(Rendering("", "en").say("outdated"))
+            return _said(Rendering("", "en").say("outdated"), "invalid")
         rendering = Rendering(self._page_url, pressed.language)
         wait_s = self._wait_s(place)
         if wait_s:
-            return _said(rendering.say("wait", seconds=wait_s))
+            return _said(rendering.say("wait", seconds=wait_s), "limited")
         try:
             if action == render.SHOW_LINES:
                 return render_lists.lines_reply(self._lines(pressed), rendering)
             return self._taught(place, action, pressed, rendering)
-        except DejalogError as error:
+        except Exception as error:  # noqa: BLE001 - the bot's own handler: logged with an id, which its user is told
             return _failed(error, rendering)
 
     def _answered(self, text: str, answer: Callable[[Defaults], Reply], place: Place) -> Reply:
@@ -94,9 +99,9 @@ class Bot:
         try:
             wait_s = self._wait_s(place)
             if wait_s:
-                return _said(Rendering("", language).say("wait", seconds=wait_s))
+                return _said(Rendering("", language).say("wait", seconds=wait_s), "limited")
             return answer(read_defaults(self._backend, place))
-        except DejalogError as error:
+        except Exception as error:  # noqa: BLE001 - see press
             return _failed(error, Rendering("", language))
 
     def _wait_s(self, place: Place) -> int:
@@ -248,7 +253,7 @@ class Bot:
     def _taught(self, place: Place, action: str, pressed: Pressed, rendering: Rendering) -> Reply:
         verdict = {render.UP: "up", render.DOWN: "down", render.NOT_SAME: "not_the_same"}.get(action)
         if verdict is None:
-            return _said(rendering.say("outdated"))
+            return _said(rendering.say("outdated"), "invalid")
         self._backend.post(
             "/v1/feedback",
             {
@@ -307,10 +312,17 @@ def _note_reply(incident: str, kept: Remembered, rendering: Rendering) -> Reply:
     return Reply(head, (section([head, *rows]),))
 
 
-def _said(text: str) -> Reply:
-    return Reply(text, (section([text]),), is_private=True)
+def _said(text: str, outcome: Outcome = "answered") -> Reply:
+    return Reply(text, (section([text]),), is_private=True, outcome=outcome)
 
 
-def _failed(error: DejalogError, rendering: Rendering) -> Reply:
-    hint = f" ({error.hint})" if isinstance(error, InputError) and error.hint else ""
-    return _said(rendering.say("failed", why=shown(f"{error}{hint}", 500)))
+def _failed(error: Exception, rendering: Rendering) -> Reply:
+    """Why there is no answer. Of an error that nobody foresaw nothing is said but an id, under which the log has it."""
+    if isinstance(error, InputError):
+        hint = f" ({error.hint})" if error.hint else ""
+        return _said(rendering.say("failed", why=shown(f"{error}{hint}", 500)), "invalid")
+    if isinstance(error, _EXPLAINED):
+        return _said(rendering.say("failed", why=shown(str(error), 500)), "failed")
+    fault = secrets.token_hex(4)
+    _log.error("bot.broke", fault=fault, exc_info=error)
+    return _said(rendering.say("broke", fault=code(fault)), "failed")

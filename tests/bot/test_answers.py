@@ -2,10 +2,12 @@
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.api.test_llm_investigate import QUESTION as UNCLEAR
 from tests.api.test_llm_investigate import calls, concluded, program, rounds, scripted
@@ -375,6 +377,42 @@ def test_messages_stay_within_slacks_limits(open_workspace: Open, shop: Served) 
     assert len(told["blocks"]) <= 50
     assert all(len(block["text"]["text"]) <= 3000 for block in told["blocks"] if block["type"] == "section")
     assert text_of(told).count("giraffe") >= 15
+
+
+def breaks() -> Any:
+    raise RuntimeError("/srv/dejalog/catalogue.sqlite: password=hunter2")
+
+
+@pytest.mark.parametrize("instead", [breaks, dict], ids=["the-server", "the-bot"])
+@pytest.mark.parametrize(
+    ("question", "says"), [(AVALANCHE, "try again in a minute"), ("最近有没有服务雪崩?", "请一分钟后再试")]
+)
+def test_a_fault_that_nobody_foresaw_is_told_by_an_id_that_the_log_has(
+    open_workspace: Open, slack: SlackStandIn, instead: Callable[[], Any], question: str, says: str
+) -> None:
+    with capture_logs() as log, open_workspace() as workspace:
+        workspace.dejalog.instead = instead
+        told = workspace.answer(question)
+        command = workspace.command(question)
+        workspace.dejalog.instead = None
+        assert "confidence" in text_of(workspace.answer(AVALANCHE))
+    faults = [each["fault"] for each in log if each["event"] == "bot.broke" and each["exc_info"]]
+    assert len(set(faults)) == 2
+    for message, fault in zip((told, command), faults, strict=True):
+        assert says in text_of(message)
+        assert f"`{fault}`" in text_of(message)
+        assert not re.search(r"srv|hunter2|Error|Traceback|server's log|\.py", text_of(message))
+    assert told["user"] == "U1"
+    signs = [call.parameters["name"] for call in slack.of("reactions.add")]
+    assert signs == ["eyes", "warning", "eyes", "white_check_mark"]
+
+
+def test_the_servers_own_fault_has_an_id_that_its_log_has(open_workspace: Open) -> None:
+    with capture_logs() as log, open_workspace() as workspace:
+        workspace.dejalog.instead = breaks
+        told = workspace.http.post("/v1/ask", json={"question": AVALANCHE}).json()["error"]
+    [broken] = [each for each in log if each["event"] == "request_broke"]
+    assert (told["code"], told["hint"]) == ("internal", f"the server's log tells more of fault {broken['fault']}")
 
 
 def test_a_fault_of_the_bots_server_is_told_and_ends_nothing(open_workspace: Open, slack: SlackStandIn) -> None:
