@@ -12,9 +12,12 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 
-from api.ask_step import going_on
+from api.answer import OnClaim, untold_claim
+from api.ask_step import AskStep, Look, OnStep, going_on
 from api.chat_markdown import pieces, references
+from api.chat_progress import Progress
 from api.chat_task import question_in, side_task
+from api.conversation_read import language_of
 from api.from_thread import Line
 from api.json_route import JsonRoute
 from api.models_chat import ChatRequest
@@ -91,8 +94,9 @@ def get_model(dejalog: Running, model: str) -> Response:
 @router.post("/chat/completions", summary="A question in OpenAI's shape")
 async def post_chat(request: Request, dejalog: Running, asked: ChatRequest) -> Response:
     """The last user message is the question, answered in Markdown with references; follow-ups are understood from the
-    user messages before. With `stream`, the answer comes claim by claim. Beside OpenAI's fields: `references`,
-    `citations` (addresses) and `dejalog` (verdict, confidence, window, read_as, revision and the like).
+    user messages before. With `stream`, what is done meanwhile comes at once, as `reasoning_content`, and the answer
+    claim by claim once it is whole. Beside OpenAI's fields: `references`, `citations` (addresses) and `dejalog`
+    (verdict, confidence, window, read_as, revision and the like).
     """
     wanted = _wanted(dejalog, asked)
     reply = _Reply(asked.model, _base(dejalog.settings.notify.page_url, request))
@@ -102,7 +106,10 @@ async def post_chat(request: Request, dejalog: Running, asked: ChatRequest) -> R
         events = _events(dejalog, wanted, reply, includes_usage=includes_usage)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
     return await until_closed(
-        request, lambda closed: reply.whole(_answered(dejalog, wanted, reply.base, closed.is_set))
+        request,
+        lambda closed: reply.whole(
+            _answered(dejalog, wanted, reply.base, going_on(closed.is_set), is_gone=closed.is_set)
+        ),
     )
 
 
@@ -137,11 +144,19 @@ def _wanted(dejalog: Dejalog, asked: ChatRequest) -> Question | str:
     return Question(text, mode=MODELS[asked.model], before=tuple(each for each in before if each.strip()))
 
 
-def _answered(dejalog: Dejalog, wanted: Question | str, base: str, is_gone: Callable[[], bool]) -> _Answered:
+def _answered(
+    dejalog: Dejalog,
+    wanted: Question | str,
+    base: str,
+    on_step: OnStep,
+    on_claim: OnClaim = untold_claim,
+    *,
+    is_gone: Callable[[], bool],
+) -> _Answered:
     """Raises StoppedError once the client has gone."""
     if isinstance(wanted, str):
         return _Answered([wanted])
-    answer = dejalog.ask(wanted, going_on(is_gone), is_gone=is_gone)
+    answer = dejalog.ask(wanted, on_step, on_claim=on_claim, is_gone=is_gone)
     as_of_ns = parse_time(answer["as_of"], now_ns=0, name="as_of")
     notes = dejalog.knowledge.notes(before_ns=as_of_ns) if answer["similar"] else ()
     found = references(answer, base)
@@ -196,13 +211,19 @@ async def _events(
     dejalog: Dejalog, wanted: Question | str, reply: _Reply, *, includes_usage: bool
 ) -> AsyncIterator[bytes]:
     line: Line[bytes] = Line()
+    language = language_of(wanted if isinstance(wanted, str) else wanted.text)
+    progress = Progress(language, lambda text: line.say(reply.chunk({"reasoning_content": text})))
+    go_on = going_on(line.is_gone)
+
+    def step(begun: AskStep | Look) -> None:
+        go_on(begun)
+        progress.step(begun)
 
     def say() -> None:
         line.say(reply.chunk({"role": "assistant", "content": ""}))
         try:
-            for chunk in reply.chunks(
-                _answered(dejalog, wanted, reply.base, line.is_gone), includes_usage=includes_usage
-            ):
+            answered = _answered(dejalog, wanted, reply.base, step, progress.claim, is_gone=line.is_gone)
+            for chunk in reply.chunks(answered, includes_usage=includes_usage):
                 line.say(chunk)
         except StoppedError:
             raise

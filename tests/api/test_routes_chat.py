@@ -26,6 +26,7 @@ from tests.api.test_llm_investigate import QUESTION as UNCLEAR
 from tests.api.test_llm_investigate import calls, concluded, program, rounds
 from tests.real.model_server import faulty_model, scripted_model
 
+MOMENT = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
 QUESTION = "How many times was a connection refused?"
 
 
@@ -114,6 +115,63 @@ def test_a_stream_says_the_same_piece_by_piece(client: openai.OpenAI, question: 
     assert found.get("references") == told.get("references")
     if question != "hello":
         assert len(spoken) > 3
+
+
+def thought(chunks: list[Any]) -> list[str]:
+    """What a stream told beside the text; it all came before the text."""
+    told = [(chunk.choices[0].delta.model_extra or {}).get("reasoning_content", "") for chunk in chunks]
+    spoken = next(place for place, chunk in enumerate(chunks) if chunk.choices[0].delta.content)
+    assert not any(told[spoken:])
+    return [line for line in "".join(told).split("\n") if line]
+
+
+def test_a_stream_tells_what_is_done_before_the_text_begins(client: openai.OpenAI) -> None:
+    said = asked(QUESTION, "only payment", "多少次")
+    told = thought(list(client.chat.completions.create(model="dejalog", messages=said, stream=True)))
+    assert told[0] == "- 理解问题"
+    assert told[-1] == "- 逐条核对结论与日志"
+    assert len(told) == len(set(told)) > 3
+    talk = thought(list(client.chat.completions.create(model="dejalog", messages=asked("hello"), stream=True)))
+    assert talk == []
+
+
+def test_steps_are_told_while_the_answer_is_made(served: Served) -> None:
+    slow = SlowDejalog(served.dejalog)
+    with serving(slow) as url, openai_client(url) as client:  # type: ignore[arg-type]  # it stands in for the real one
+        with client.chat.completions.create(model="dejalog", messages=asked("x?"), stream=True) as chunks:
+            texts = ((chunk.choices[0].delta.model_extra or {}).get("reasoning_content") for chunk in chunks)
+            assert next(text for text in texts if text) == "- Looking through patterns and incidents\n"
+            assert not slow.ended.is_set()
+        assert slow.ended.wait(30)
+
+
+def test_what_a_model_looks_for_and_writes_is_told_beside_the_text(tmp_path: Path) -> None:
+    look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
+
+    def script(request: dict[str, Any]) -> Any:
+        if "tools" in request or "HYPOTHESIS" in str(request["messages"][-1]):
+            return rounds(look, end=lambda end: concluded(end, "The query"))(request)
+        return "\n".join([*(line.whole for line in true_lines(request)), "- A dragon ate the pool. [S1]"])
+
+    with (
+        scripted_model(script) as model,
+        program(tmp_path, model.url) as dejalog,
+        serving(dejalog) as url,
+        openai_client(url) as client,
+    ):
+        told = {}
+        for name in ("dejalog", "dejalog-investigate"):
+            messages = asked("How many times was a pool exhausted?")
+            chunks = list(client.chat.completions.create(model=name, messages=messages, stream=True))
+            whole = client.chat.completions.create(model=name, messages=messages)
+            text = timeless("".join(chunk.choices[0].delta.content or "" for chunk in chunks))
+            assert re.sub(MOMENT, "", text) == re.sub(MOMENT, "", content(whole))
+            told[name] = thought(chunks)
+            assert all(line.partition("it holds: ")[2] in text for line in told[name])
+    wrote = [line.removeprefix("- It wrote, and it holds: ") for line in told["dejalog"] if "It wrote" in line]
+    assert len(wrote) > 1
+    assert not any("dragon" in each for each in told["dejalog"])
+    assert '- It looked: search `level:fatal "pool exhausted"`, found 3' in told["dejalog-investigate"]
 
 
 def test_a_stream_ends_as_clients_expect(served: Served) -> None:
