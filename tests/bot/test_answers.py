@@ -252,6 +252,7 @@ def test_defaults_of_a_channel_hold_for_it_and_for_no_other_and_stay(open_worksp
         assert workspace.dejalog.asked[-1].start_ns is not None
         workspace.answer(AVALANCHE, channel="C1")
         assert workspace.dejalog.asked[-1].services == ()
+        assert workspace.http.get("/v1/channels/slack T1 C9").json()["channel"]["window"] == "7d"
         assert "slack T1 C9" not in workspace.http.get("/v1/views").text
         assert "slack T1 C9" not in workspace.http.get("/lines", headers={"Accept": "text/html"}).text
         workspace.command("set service= window=none language=", channel="C9")
