@@ -14,6 +14,7 @@ from api import (
     routes_alerts,
     routes_ask,
     routes_bulk,
+    routes_channels,
     routes_chat,
     routes_export,
     routes_health,
@@ -29,6 +30,7 @@ from api import (
     routes_views,
     routes_write,
 )
+from api.bot.meter import BotMeter
 from api.bot.open import takes_signed
 from api.bot.scopes import PATHS
 from api.bot.slack_app import SlackBot
@@ -52,6 +54,7 @@ ROUTES = (
     routes_incidents,
     routes_ask,
     routes_views,
+    routes_channels,
     routes_slack,
     routes_alerts,
     routes_chat,
@@ -72,7 +75,8 @@ def create_app(dejalog: Dejalog) -> FastAPI:
     app.state.dejalog = dejalog
     app.state.receiver = dejalog.receiver
     app.state.readiness = dejalog.readiness
-    app.state.metrics = Metrics(StatusCollector(dejalog), ReadinessCollector(dejalog.readiness))
+    app.state.bot_meter = BotMeter()
+    app.state.metrics = Metrics(StatusCollector(dejalog), ReadinessCollector(dejalog.readiness), app.state.bot_meter)
     app.state.writers = anyio.CapacityLimiter(routes_write.WRITERS)
     app.state.slack_limiter = anyio.CapacityLimiter(routes_slack.ACKNOWLEDGING)
     install_error_pages(app)
@@ -114,7 +118,7 @@ def create_bot_app(settings: Settings, readiness: Readiness, bot: SlackBot) -> F
     app.state.slack = bot
     app.state.slack_limiter = anyio.CapacityLimiter(routes_slack.ACKNOWLEDGING)
     app.state.readiness = readiness
-    app.state.metrics = Metrics(ReadinessCollector(readiness))
+    app.state.metrics = Metrics(ReadinessCollector(readiness), bot.meter)
     server = settings.server
     listen = settings.stream.worker_listen or server.listen
     app.add_middleware(

@@ -43,7 +43,7 @@ def pieces(
     `to_search`: the window in which its next queries find something, by default the one that was searched.
     """
     language = answer_language(answer)
-    numbers = {line["id"]: number for number, line in enumerate(answer["citations"][:LINES], 1)}
+    numbers = {line["id"]: number for number, line in enumerate(answer["citations"], 1)}
     links = {line: f"[\\[{number}\\]]({base}/lines/{percent(line)})" for line, number in numbers.items()}
     headline = escaped(_headline(answer))
     parts = [answer["answer"]]
@@ -51,8 +51,8 @@ def pieces(
         parts = [_verdict(answer, language) + (f"\n\n{headline}" if headline else "")]
     for place, claim in enumerate(answer["claims"]):
         lead = "\n- " if place else "\n\n"
-        marks = "".join(links[line] for line in claim["citations"] if line in links)
-        parts.append(f"{lead}{escaped(claim['text'])}{' ' if marks else ''}{marks}" + ("" if place else "\n"))
+        parts.append(lead + _claim(claim, links) + ("" if place else "\n"))
+    parts += [_supposed(answer, links, language), _model_note(answer, language)]
     parts += [_lines(answer, numbers, language, base), _similar(answer, notes, language, base)]
     parts += [_further(answer, to_search or answer["window"], language, base)]
     if answer["revision"]:
@@ -85,6 +85,28 @@ def _headline(answer: Mapping[str, Any]) -> str:
     """What the answer says before its first claim."""
     whole = str(answer["answer"])
     return whole.partition(str(answer["claims"][0]["text"]))[0].strip() if answer["claims"] else whole
+
+
+def _claim(claim: Mapping[str, Any], links: Mapping[str, str]) -> str:
+    """A sentence with the marks of its lines."""
+    marks = "".join(links[line] for line in claim["citations"] if line in links)
+    return f"{escaped(claim['text'])}{' ' if marks else ''}{marks}"
+
+
+def _supposed(answer: Mapping[str, Any], links: Mapping[str, str], language: Language) -> str:
+    """What a language model supposes, told apart from the claims: it is none."""
+    rows = []
+    for number, each in enumerate(answer.get("hypotheses", ()), 1):
+        rows.append(f"\n{number}. {escaped(each['text'])}")
+        for side in ("for", "against"):
+            rows += [f"\n   - {say(f'chat.speaks_{side}', language)} {_claim(claim, links)}" for claim in each[side]]
+    return _heading("supposed", language) + "".join(rows) if rows else ""
+
+
+def _model_note(answer: Mapping[str, Any], language: Language) -> str:
+    """That a language model was asked and told nothing, and why; an answer without claims says it itself."""
+    outcome = answer["model"]["outcome"] if "model" in answer else "used"
+    return f"\n\n{escaped(say(f'model.{outcome}', language))}\n" if outcome != "used" and answer["claims"] else ""
 
 
 def _heading(name: str, language: Language) -> str:

@@ -59,7 +59,7 @@ def _print(done: dict[str, Any], output: Output) -> None:
             f"service, level and signature; {done['compared_lines']:,} of them compared whole; "
             f"{done['signatures']:,} signatures"
         )
-        said = ", ".join(f"{done[kind]:,} {kind}" for kind in ("notes", "feedback", "edits", "views"))
+        said = ", ".join(f"{done[kind]:,} {kind}" for kind in ("notes", "feedback", "edits", "views", "channels"))
         say(f"and {said}, {done['incidents']:,} kept incidents")
         if done["damaged_lines"]:
             say(f"not moved: {done['damaged_lines']:,} lines that were lost with damaged files (see `dejalog doctor`)")

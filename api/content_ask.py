@@ -72,11 +72,6 @@ def keep_view(dejalog: Dejalog, asked: ViewRequest) -> None:
     dejalog.knowledge.save_view(asked.name, asked.model_dump(exclude={"name"}))
 
 
-def listed_views(dejalog: Dejalog) -> dict[str, dict[str, Any]]:
-    """Saved views by name, without those that keep the defaults of a chat channel (api/bot/defaults.py)."""
-    return {name: view for name, view in dejalog.knowledge.views().items() if view.get("tab") != "channel"}
-
-
 def forget_view(dejalog: Dejalog, name: str) -> None:
     """Raises NotFoundError where there is none."""
     if "\x00" in name or not dejalog.knowledge.delete_view(name):

@@ -269,17 +269,22 @@ class ViewRequest(Span):
     query: Text = "*"
     service: Names = []
     level: Levels = []
-    tab: Literal["ask", "lines", "patterns", "incidents", "channel"] = Field(
-        "lines",
-        description="The page's tab that shows it; `channel` are a chat channel's defaults, which no page lists.",
-    )
+    tab: Literal["ask", "lines", "patterns", "incidents"] = Field("lines", description="The page's tab that shows it.")
     columns: Names = []
     order: Literal["newest", "oldest"] | None = None
     threshold: int | None = Field(
         None, ge=1, le=1_000_000_000, description="Tell the webhook when so many lines match within `every`."
     )
     every: Duration | None = Field(None, description="The span that is counted, 10s to 7d; without it 5m.")
-    language: Literal["", "en", "zh"] = Field("", description="Of a channel's answers.")
+
+
+class ChannelRequest(Request):
+    """What holds for the questions of a chat channel that do not say it themselves."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
+    service: Names = Field([], description="Only these; empty: all that there are.")
+    window: Short = Field("", description="How far back they look, e.g. 7d; empty: all that is held.")
+    language: Literal["", "en", "zh"] = Field("", description="Of their answers; empty: the question's own.")
 
 
 class LinesRequest(Request):

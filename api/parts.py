@@ -125,6 +125,12 @@ class PeoplesKnowledge(Protocol):
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
 
+    def save_channel(self, name: str, defaults: Mapping[str, Any]) -> None:
+        """Keep what holds for the questions of a chat channel, in place of what did."""
+
+    def channel(self, name: str) -> dict[str, Any] | None:
+        """What holds for a channel; None where nothing was kept."""
+
     def tell_once(self, key: str, *, time_ns: int) -> bool:
         """Whether nobody was told of this before; from now on somebody was."""
 

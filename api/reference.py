@@ -84,7 +84,7 @@ forms (`query=*&limit=5`).
 | 415 | `bad_encoding` | the `Content-Encoding` is not known |
 | 429 | `refused`, `storage_full` | not now: try again after `Retry-After` seconds; nothing was taken |
 | 503 | `not_ready`, `damaged`, `unavailable` | the server cannot do it now |
-| 500 | `internal` | a fault of Dejalog's own |
+| 500 | `internal` | a fault of Dejalog's own; `hint` has the id under which the log tells more |
 
 {chr(10).join(sections)}"""
 

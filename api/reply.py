@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import secrets
 import time
 from http import HTTPStatus
 from typing import Any
@@ -145,6 +146,8 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def unexpected_reply(request: Request, error: Exception) -> JsonReply:
-    """For an error that nobody foresaw; the log has it whole."""
-    LOG.error("request_broke", path=request.url.path, exc_info=error)
-    return error_reply(500, "internal", "this is a fault of Dejalog's own", hint="the server's log tells more")
+    """For an error that nobody foresaw; the log has it whole, under the id that is told."""
+    fault = secrets.token_hex(4)
+    LOG.error("request_broke", path=request.url.path, fault=fault, exc_info=error)
+    hint = f"the server's log tells more of fault {fault}"
+    return error_reply(500, "internal", "this is a fault of Dejalog's own", hint=hint)

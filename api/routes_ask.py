@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from api.answer import AnsweredClaim, claim_json
 from api.ask_step import AskStep, Look, going_on
-from api.content_ask import forget_view, keep_feedback, keep_note, keep_view, listed_views, question_of
+from api.content_ask import forget_view, keep_feedback, keep_note, keep_view, question_of
 from api.content_documents import keep_document
 from api.from_thread import Line
 from api.json_route import JsonRoute
@@ -79,9 +79,9 @@ def post_feedback(dejalog: Running, asked: FeedbackRequest) -> Response:
 
 @router.get("/views", summary="Saved views", tags=["views"])
 def get_views(dejalog: Running) -> Response:
-    """`{"views": […]}`, by name; without the defaults of chat channels."""
+    """`{"views": […]}`, by name."""
     timed = Timed()
-    return timed.reply({"views": [{"name": name, **view} for name, view in listed_views(dejalog).items()]})
+    return timed.reply({"views": [{"name": name, **view} for name, view in dejalog.knowledge.views().items()]})
 
 
 @router.post("/views", summary="Save a view under its name", tags=["views"], status_code=201)

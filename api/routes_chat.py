@@ -12,9 +12,12 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 
-from api.ask_step import going_on
+from api.answer import OnClaim, untold_claim
+from api.ask_step import AskStep, Look, OnStep, going_on
 from api.chat_markdown import pieces, references
+from api.chat_progress import Progress
 from api.chat_task import question_in, side_task
+from api.conversation_read import language_of
 from api.from_thread import Line
 from api.json_route import JsonRoute
 from api.models_chat import ChatRequest
@@ -25,7 +28,17 @@ from api.time_text import format_time, parse_time
 from api.until_closed import until_closed
 from ingest.errors import DejalogError, InputError, NotFoundError, StoppedError
 
-MODELS: dict[str, Literal["auto", "deterministic"]] = {"dejalog": "auto", "dejalog-deterministic": "deterministic"}
+MODELS: dict[str, Literal["auto", "deterministic", "llm"]] = {
+    "dejalog": "auto",
+    "dejalog-deterministic": "deterministic",
+    "dejalog-investigate": "llm",
+}
+"""The mode in which each has a question answered."""
+BESIDE = (
+    "verdict", "confidence", "mode", "window", "similar", "next_queries", "read_as", "revision", "as_of",
+    "model", "hypotheses", "looks",
+)  # fmt: skip
+"""What of an answer stands beside the text, for programs; the last three where a language model was asked."""
 MOST_CHARACTERS = 8192
 """Of a question, as of POST /v1/ask."""
 CREATED = 1_767_225_600
@@ -63,34 +76,40 @@ router = APIRouter(prefix="/v1", route_class=OpenAiRoute, tags=["chat"])
 
 
 @router.get("/models", summary="The models that chat clients can choose")
-def get_models() -> Response:
-    """`{"object": "list", "data": [{"id", "object", "created", "owned_by"}]}`."""
-    return JsonReply({"object": "list", "data": [_model(name) for name in MODELS]})
+def get_models(dejalog: Running) -> Response:
+    """`{"object": "list", "data": [{"id", "object", "created", "owned_by"}]}`; `dejalog-investigate` where there is a
+    language model to investigate.
+    """
+    return JsonReply({"object": "list", "data": [_model(name) for name in _models(dejalog)]})
 
 
 @router.get("/models/{model}", summary="One of them")
-def get_model(model: str) -> Response:
+def get_model(dejalog: Running, model: str) -> Response:
     """`{"id", "object", "created", "owned_by"}`."""
-    if model not in MODELS:
-        raise _unknown_model(model)
+    if model not in _models(dejalog):
+        raise _unknown_model(model, dejalog)
     return JsonReply(_model(model))
 
 
 @router.post("/chat/completions", summary="A question in OpenAI's shape")
 async def post_chat(request: Request, dejalog: Running, asked: ChatRequest) -> Response:
     """The last user message is the question, answered in Markdown with references; follow-ups are understood from the
-    user messages before. With `stream`, the answer comes claim by claim. Beside OpenAI's fields: `references`,
-    `citations` (addresses) and `dejalog` (verdict, confidence, window, read_as, revision and the like).
+    user messages before. With `stream`, what is done meanwhile comes at once, as `reasoning_content`, and the answer
+    claim by claim once it is whole. Beside OpenAI's fields: `references`, `citations` (addresses) and `dejalog`
+    (verdict, confidence, window, read_as, revision and the like).
     """
-    wanted = _wanted(asked)
-    reply = _Reply(asked.model, _base(request))
+    wanted = _wanted(dejalog, asked)
+    reply = _Reply(asked.model, _base(dejalog.settings.notify.page_url, request))
     if asked.stream:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         includes_usage = bool(asked.stream_options and asked.stream_options.include_usage)
         events = _events(dejalog, wanted, reply, includes_usage=includes_usage)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
     return await until_closed(
-        request, lambda closed: reply.whole(_answered(dejalog, wanted, reply.base, closed.is_set))
+        request,
+        lambda closed: reply.whole(
+            _answered(dejalog, wanted, reply.base, going_on(closed.is_set), is_gone=closed.is_set)
+        ),
     )
 
 
@@ -103,10 +122,10 @@ class _Answered:
     tokens: int = 0
 
 
-def _wanted(asked: ChatRequest) -> Question | str:
+def _wanted(dejalog: Dejalog, asked: ChatRequest) -> Question | str:
     """The question; or the text that answers a prompt on the side. Raises InputError, NotFoundError."""
-    if asked.model not in MODELS:
-        raise _unknown_model(asked.model)
+    if asked.model not in _models(dejalog):
+        raise _unknown_model(asked.model, dejalog)
     if asked.n not in {None, 1}:
         raise InputError("n: one answer is all there is to a question", hint="leave n out, or send 1")
     if asked.tool_choice not in (None, "auto", "none") or asked.function_call not in (None, "auto", "none"):
@@ -125,19 +144,26 @@ def _wanted(asked: ChatRequest) -> Question | str:
     return Question(text, mode=MODELS[asked.model], before=tuple(each for each in before if each.strip()))
 
 
-def _answered(dejalog: Dejalog, wanted: Question | str, base: str, is_gone: Callable[[], bool]) -> _Answered:
+def _answered(
+    dejalog: Dejalog,
+    wanted: Question | str,
+    base: str,
+    on_step: OnStep,
+    on_claim: OnClaim = untold_claim,
+    *,
+    is_gone: Callable[[], bool],
+) -> _Answered:
     """Raises StoppedError once the client has gone."""
     if isinstance(wanted, str):
         return _Answered([wanted])
-    answer = dejalog.ask(wanted, going_on(is_gone), is_gone=is_gone)
+    answer = dejalog.ask(wanted, on_step, on_claim=on_claim, is_gone=is_gone)
     as_of_ns = parse_time(answer["as_of"], now_ns=0, name="as_of")
     notes = dejalog.knowledge.notes(before_ns=as_of_ns) if answer["similar"] else ()
     found = references(answer, base)
-    names = ("verdict", "confidence", "mode", "window", "similar", "next_queries", "read_as", "revision", "as_of")
     more = {
         "references": found,
         "citations": [each["url"] for each in found],
-        "dejalog": {name: answer[name] for name in names},
+        "dejalog": {name: answer[name] for name in BESIDE if name in answer},
     }
     told = pieces(answer, notes, base, _window_to_search(dejalog, answer, as_of_ns))
     return _Answered(told, more, int(answer["usage"]["tokens"]))
@@ -185,13 +211,19 @@ async def _events(
     dejalog: Dejalog, wanted: Question | str, reply: _Reply, *, includes_usage: bool
 ) -> AsyncIterator[bytes]:
     line: Line[bytes] = Line()
+    language = language_of(wanted if isinstance(wanted, str) else wanted.text)
+    progress = Progress(language, lambda text: line.say(reply.chunk({"reasoning_content": text})))
+    go_on = going_on(line.is_gone)
+
+    def step(begun: AskStep | Look) -> None:
+        go_on(begun)
+        progress.step(begun)
 
     def say() -> None:
         line.say(reply.chunk({"role": "assistant", "content": ""}))
         try:
-            for chunk in reply.chunks(
-                _answered(dejalog, wanted, reply.base, line.is_gone), includes_usage=includes_usage
-            ):
+            answered = _answered(dejalog, wanted, reply.base, step, progress.claim, is_gone=line.is_gone)
+            for chunk in reply.chunks(answered, includes_usage=includes_usage):
                 line.say(chunk)
         except StoppedError:
             raise
@@ -217,8 +249,16 @@ def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": CREATED, "owned_by": "dejalog"}
 
 
-def _unknown_model(name: str) -> NotFoundError:
-    return NotFoundError(f"model: there is no model {name[:80]!r}", hint=f"accepted are {', '.join(MODELS)}")
+def _models(dejalog: Dejalog) -> list[str]:
+    """Those that can be asked: without a language model nothing investigates."""
+    return [name for name, mode in MODELS.items() if mode != "llm" or dejalog.model is not None]
+
+
+def _unknown_model(name: str, dejalog: Dejalog) -> NotFoundError:
+    hint = f"accepted are {', '.join(_models(dejalog))}"
+    if name in MODELS:
+        return NotFoundError(f"model: {name} needs a language model, and none is set (docs/how-to/model.md)", hint=hint)
+    return NotFoundError(f"model: there is no model {name[:80]!r}", hint=hint)
 
 
 def _error(error: DejalogError) -> JsonReply:
@@ -241,7 +281,11 @@ def _error(error: DejalogError) -> JsonReply:
     )
 
 
-def _base(request: Request) -> str:
-    """The address of this server as the client knows it; none where it names an odd one."""
+def _base(page_url: str, request: Request) -> str:
+    """Where links lead: to the page where people reach it, else to this server as the client knows it; without an
+    address where that names an odd one.
+    """
+    if page_url:
+        return page_url.rstrip("/")
     host = request.headers.get("host", "")
     return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else ""

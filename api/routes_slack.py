@@ -1,5 +1,6 @@
 """Routes that Slack calls: each request proves itself by its signature, and is acknowledged before it is worked on."""
 
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -41,8 +42,10 @@ async def _dispatched(request: Request) -> Response:
     if bot is None or not bot.takes_http:
         hint = "set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET; with Socket Mode Slack calls no address"
         return error_reply(404, "not_found", "no Slack bot takes requests here", hint=hint)
+    began = time.monotonic()
     body = await request.body()
     if not bot.is_of_slack(body, request.headers):
+        bot.meter.count("unsigned")
         hint = "SLACK_SIGNING_SECRET must be that of the Slack app, and this machine's clock must be right"
         return error_reply(401, "unauthorized", "Slack did not sign this within the last 5 minutes", hint=hint)
     try:
@@ -51,7 +54,10 @@ async def _dispatched(request: Request) -> Response:
         return error_reply(400, "bad_body", "the body is neither JSON nor a form", hint="Slack sends one of them")
     if bot.work.is_full:
         # Slack sends it again, after a minute and after five.
+        bot.meter.count("busy")
         busy = "too many questions at once"
         return error_reply(503, "refused", busy, hint="try again later", headers={"Retry-After": "60"})
     limiter = request.app.state.slack_limiter
-    return to_starlette_response(await anyio.to_thread.run_sync(bot.app.dispatch, asked, limiter=limiter))
+    acknowledged = await anyio.to_thread.run_sync(bot.app.dispatch, asked, limiter=limiter)
+    bot.meter.acknowledging.observe(time.monotonic() - began)
+    return to_starlette_response(acknowledged)

@@ -1,4 +1,4 @@
-"""The route of one saved view, also of those that no list shows: a chat channel's defaults."""
+"""The route of one saved view."""
 
 from typing import Annotated
 

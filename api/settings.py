@@ -250,7 +250,8 @@ class NotifySettings:
         "",
         text.optional_text(text.read_server),
         "http://host:port, or none",
-        "Where people reach this server's page: links in notices begin with it; without it they have none.",
+        "Where people reach this server's page: links in notices, of the bot and in chat answers begin with it. "
+        "Without it the first two have none, and chat answers name the server as their client does.",
     )
 
 

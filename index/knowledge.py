@@ -41,6 +41,7 @@ TABLES = (
         time_ns INTEGER NOT NULL
     ) STRICT""",
     "CREATE TABLE IF NOT EXISTS saved_view (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS chat_channel (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS kept_incident (
         incident_id TEXT PRIMARY KEY,
         start_ns INTEGER NOT NULL,
@@ -50,7 +51,7 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS told (key TEXT PRIMARY KEY, time_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS freeze (frozen_before_ns INTEGER PRIMARY KEY) STRICT",
 )
-KEPT_TABLES = ("pattern_edit", "note", "feedback", "saved_view", "kept_incident", "told", "freeze")
+KEPT_TABLES = ("pattern_edit", "note", "feedback", "saved_view", "chat_channel", "kept_incident", "told", "freeze")
 NOTE_COLUMNS = tuple(field.name for field in dataclasses.fields(Note))
 
 
@@ -124,23 +125,32 @@ class Knowledge:
 
     def save_view(self, name: str, view: Mapping[str, Any]) -> None:
         """Keep a view under its name, in place of an older one."""
-        with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO saved_view VALUES (?, ?)", (name, json.dumps(dict(view))))
+        self._save("saved_view", name, view)
 
     def views(self) -> dict[str, dict[str, Any]]:
         """All views, by name."""
-        return {name: json.loads(body) for name, body in self._all("SELECT name, body FROM saved_view ORDER BY name")}
+        return self._named("saved_view")
 
     def view(self, name: str) -> dict[str, Any] | None:
         """The view of a name; None where there is none."""
-        found = self._all("SELECT body FROM saved_view WHERE name = ?", name)
-        view: dict[str, Any] | None = json.loads(found[0][0]) if found else None
-        return view
+        return self._named("saved_view", name).get(name)
 
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
         with self._writing() as connection:
             return connection.execute("DELETE FROM saved_view WHERE name = ?", (name,)).rowcount > 0
+
+    def save_channel(self, name: str, defaults: Mapping[str, Any]) -> None:
+        """Keep what holds for the questions of a chat channel, in place of what did."""
+        self._save("chat_channel", name, defaults)
+
+    def channels(self) -> dict[str, dict[str, Any]]:
+        """All channels with what holds for them, by name."""
+        return self._named("chat_channel")
+
+    def channel(self, name: str) -> dict[str, Any] | None:
+        """What holds for a channel; None where nothing was kept."""
+        return self._named("chat_channel", name).get(name)
 
     def tell_once(self, key: str, *, time_ns: int) -> bool:
         """Whether this is the first call with the key, by whatever process, until `untell` or `forget_told`."""
@@ -210,6 +220,16 @@ class Knowledge:
                 f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", rows
             )
             return connection.total_changes - before
+
+    def _save(self, table: str, name: str, body: Mapping[str, Any]) -> None:
+        with self._writing() as connection:
+            connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (name, json.dumps(dict(body))))
+
+    def _named(self, table: str, name: str | None = None) -> dict[str, dict[str, Any]]:
+        """All rows by name, or that of a name alone."""
+        where, values = ("", ()) if name is None else ("WHERE name = ?", (name,))
+        rows = self._all(f"SELECT name, body FROM {table} {where} ORDER BY name", *values)
+        return {found: json.loads(body) for found, body in rows}
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

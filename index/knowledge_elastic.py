@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -19,6 +19,8 @@ from index.pattern import PatternEdit
 from index.store_elastic import ElasticSettings
 from ingest.errors import RefusedError
 
+_Named = Literal["view", "channel"]
+"""Kinds of documents that are kept under names."""
 _PAGE = 5_000
 _ATTEMPTS = 200
 """Numbers tried for one document. A guess: each is taken because another writer was first."""
@@ -72,24 +74,31 @@ class ElasticKnowledge:
 
     def save_view(self, name: str, view: Mapping[str, Any]) -> None:
         """See KnowledgeStore."""
-        document = _document("view", {"name": name, "view": dict(view)}, 0, 0)
-        body = action("index", _view_id(name)) + orjson.dumps(document) + b"\n"
-        _checked(self._client.bulk(self._index, body, refresh=True)[0], {200, 201})
+        self._save("view", name, view)
 
     def views(self) -> dict[str, dict[str, Any]]:
         """See KnowledgeStore."""
-        found = {body["name"]: body["view"] for body in self._bodies("view", None)}
-        return dict(sorted(found.items()))
+        return self._all_named("view")
 
     def view(self, name: str) -> dict[str, Any] | None:
         """See KnowledgeStore."""
-        found = self._client.get(self._index, _view_id(name))
-        view: dict[str, Any] | None = None if found is None else json.loads(found.source["body"])["view"]
-        return view
+        return self._named("view", name)
+
+    def save_channel(self, name: str, defaults: Mapping[str, Any]) -> None:
+        """See KnowledgeStore."""
+        self._save("channel", name, defaults)
+
+    def channels(self) -> dict[str, dict[str, Any]]:
+        """See KnowledgeStore."""
+        return self._all_named("channel")
+
+    def channel(self, name: str) -> dict[str, Any] | None:
+        """See KnowledgeStore."""
+        return self._named("channel", name)
 
     def delete_view(self, name: str) -> bool:
         """See KnowledgeStore."""
-        body = action("delete", _view_id(name))
+        body = action("delete", _named_id("view", name))
         return _checked(self._client.bulk(self._index, body, refresh=True)[0], {200, 404}) == 200
 
     def tell_once(self, key: str, *, time_ns: int) -> bool:
@@ -134,6 +143,21 @@ class ElasticKnowledge:
         query = _of_kind("edit", "note", before_ns=before_ns)
         body = {"query": query, "size": 0, "track_total_hits": True}
         return int(self._client.search(self._index, body)["hits"]["total"]["value"]) + len(self._boundaries())
+
+    def _save(self, kind: _Named, name: str, value: Mapping[str, Any]) -> None:
+        """Keep a document under its name, in place of an older one."""
+        document = _document(kind, {"name": name, kind: dict(value)}, 0, 0)
+        body = action("index", _named_id(kind, name)) + orjson.dumps(document) + b"\n"
+        _checked(self._client.bulk(self._index, body, refresh=True)[0], {200, 201})
+
+    def _all_named(self, kind: _Named) -> dict[str, dict[str, Any]]:
+        found = {body["name"]: body[kind] for body in self._bodies(kind, None)}
+        return dict(sorted(found.items()))
+
+    def _named(self, kind: _Named, name: str) -> dict[str, Any] | None:
+        found = self._client.get(self._index, _named_id(kind, name))
+        value: dict[str, Any] | None = None if found is None else json.loads(found.source["body"])[kind]
+        return value
 
     def _delete(self, documents: Sequence[str]) -> None:
         """Those that are there; nobody's next search finds them."""
@@ -186,9 +210,9 @@ def _of_kind(*kinds: str, before_ns: int | None = None) -> Json:
     return wanted if before_ns is None else both(wanted, {"range": {"time_ns": {"lt": before_ns}}})
 
 
-def _view_id(name: str) -> str:
+def _named_id(kind: _Named, name: str) -> str:
     """Names may be longer than ids."""
-    return "view-" + _digest(name)
+    return f"{kind}-{_digest(name)}"
 
 
 def _digest(name: str) -> str:

@@ -10,7 +10,7 @@ from index.pattern import PatternEdit
 
 
 class KnowledgeStore(Protocol):
-    """Pattern edits, notes, feedback, views, and incidents once found. Safe to use from any thread.
+    """Pattern edits, notes, feedback, views, channels' defaults, and incidents once found. Safe to use from any thread.
 
     What a method has written, each later call sees, in this process and in others. `before_ns` hides what was made at
     that time or later. Raises DamagedError, RefusedError or StorageFullError when the keeper does.
@@ -48,6 +48,15 @@ class KnowledgeStore(Protocol):
 
     def delete_view(self, name: str) -> bool:
         """Whether there was one."""
+
+    def save_channel(self, name: str, defaults: Mapping[str, Any]) -> None:
+        """Keep what holds for the questions of a chat channel, in place of what did."""
+
+    def channel(self, name: str) -> dict[str, Any] | None:
+        """What holds for a channel; None where nothing was kept."""
+
+    def channels(self) -> dict[str, dict[str, Any]]:
+        """All channels with what holds for them, by name."""
 
     def tell_once(self, key: str, *, time_ns: int) -> bool:
         """Whether this is the first call with the key, by whatever process: of several at once one is. It counts until

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from index.incident import Incident
@@ -13,8 +13,8 @@ from ingest.errors import DifferenceError
 
 def move_knowledge(source: KnowledgeStore, target: KnowledgeStore) -> dict[str, int]:
     """Have in `target` what `source` has: edits and feedback behind those that are there, in their order; notes; kept
-    incidents and the boundary before which none is mined; views whose names are free. Returns how many there are of
-    each. Raises DifferenceError when something is not there afterwards.
+    incidents and the boundary before which none is mined; views, and channels' defaults, whose names are free. Returns
+    how many there are of each. Raises DifferenceError when something is not there afterwards.
     """
     for edit in _absent(source.edits(), target.edits()):
         target.add_edit(edit)
@@ -22,10 +22,11 @@ def move_knowledge(source: KnowledgeStore, target: KnowledgeStore) -> dict[str, 
         target.add_note(note)
     for row in _absent_rows(source.feedback(), target.feedback()):
         target.add_feedback(row)
-    taken = target.views()
-    for name, view in source.views().items():
-        if name not in taken:
-            target.save_view(name, view)
+    views, channels = source.views(), source.channels()
+    for name in _untaken(views, target.views()):
+        target.save_view(name, views[name])
+    for name in _untaken(channels, target.channels()):
+        target.save_channel(name, channels[name])
     _keep_incidents(source.incidents(), target)
     boundary = source.frozen_before_ns()
     if boundary is not None:
@@ -43,6 +44,11 @@ def _absent(rows: Sequence[Any], there: Sequence[Any]) -> list[Any]:
         else:
             absent.append(row)
     return absent
+
+
+def _untaken(names: Collection[str], there: Collection[str]) -> list[str]:
+    """Names that are free there, in order."""
+    return sorted(set(names) - set(there))
 
 
 def _absent_rows(rows: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -77,7 +83,8 @@ def _proven(source: KnowledgeStore, target: KnowledgeStore) -> dict[str, int]:
         "edits": _absent(source.edits(), target.edits()),
         "notes": _absent(source.notes(), target.notes()),
         "feedback": _absent_rows(source.feedback(), target.feedback()),
-        "views": sorted(set(source.views()) - set(target.views())),
+        "views": _untaken(source.views(), target.views()),
+        "channels": _untaken(source.channels(), target.channels()),
         "incidents": [each.incident_id for each in source.incidents() if _body(each) not in incidents],
     }
     missing = [f"{len(rows)} {kind} are not there, first {rows[0]!s:.200}" for kind, rows in absent.items() if rows]
@@ -91,5 +98,6 @@ def _proven(source: KnowledgeStore, target: KnowledgeStore) -> dict[str, int]:
         "notes": len(source.notes()),
         "feedback": len(source.feedback()),
         "views": len(source.views()),
+        "channels": len(source.channels()),
         "incidents": len(source.incidents()),
     }

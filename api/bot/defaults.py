@@ -1,4 +1,4 @@
-"""A channel's defaults: which services, how far back, which language; kept as a saved view that no page lists."""
+"""A channel's defaults: which services, how far back, which language; kept by the Dejalog that answers."""
 
 import dataclasses
 import re
@@ -42,22 +42,21 @@ class Defaults:
 def read_defaults(backend: Backend, place: Place) -> Defaults:
     """Those of the channel; none are set at first."""
     try:
-        view = backend.get(f"/v1/views/{quoted(_name(place), safe='')}")["view"]
+        kept = backend.get(f"/v1/channels/{quoted(_name(place), safe='')}")["channel"]
     except NotFoundError:
         return Defaults()
-    return Defaults(tuple(view.get("service", ())), view.get("start") or "", view.get("language", ""))
+    return Defaults(tuple(kept["service"]), kept["window"], kept["language"])
 
 
 def keep_defaults(backend: Backend, place: Place, defaults: Defaults) -> None:
     """From now on these are the channel's."""
     content = {
         "name": _name(place),
-        "tab": "channel",
         "service": list(defaults.services),
-        "start": defaults.window,
+        "window": defaults.window,
         "language": defaults.language,
     }
-    backend.post("/v1/views", content)
+    backend.post("/v1/channels", content)
 
 
 def changed(defaults: Defaults, text: str) -> Defaults:

@@ -4,25 +4,32 @@ any thread.
 
 import dataclasses
 import math
+import secrets
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote as quoted
 
 import orjson
+import structlog
 
 from api.bot import render, render_lists
 from api.bot.defaults import Defaults, changed, keep_defaults, read_defaults
+from api.bot.investigate import asks_to_investigate
 from api.bot.mrkdwn import code, escaped, section, shown
 from api.bot.rate import RateLimit
 from api.bot.remember import Remembered, asks_to_remember, remembered
 from api.bot.render import Rendering
-from api.bot.surface import Backend, Place, Reply, Surface
+from api.bot.surface import Backend, Outcome, Place, Reply, Surface
 from api.bot.thread_alert import ThreadQuestion, alert_of, questions
 from api.first_found import first_found
 from api.sentence import Language
-from ingest.errors import DejalogError, InputError, NotFoundError
+from ingest.errors import ChatError, InputError, NotFoundError, RefusedError, SettingError
 
+_log = structlog.get_logger()
 DAY_S = 86400
+Mode = Literal["auto", "llm"]
+_EXPLAINED = (RefusedError, ChatError, SettingError)
+"""Errors whose message helps whoever reads it in the chat."""
 _HELP = frozenset({"", "help", "?", "帮助", "hi", "hello", "你好"})
 
 
@@ -74,16 +81,16 @@ class Bot:
         try:
             pressed = Pressed.read(value)
         except InputError:
-            return _said(Rendering("", "en").say("outdated"))
+            return _said(Rendering("", "en").say("outdated"), "invalid")
         rendering = Rendering(self._page_url, pressed.language)
         wait_s = self._wait_s(place)
         if wait_s:
-            return _said(rendering.say("wait", seconds=wait_s))
+            return _said(rendering.say("wait", seconds=wait_s), "limited")
         try:
             if action == render.SHOW_LINES:
                 return render_lists.lines_reply(self._lines(pressed), rendering)
             return self._taught(place, action, pressed, rendering)
-        except DejalogError as error:
+        except Exception as error:  # noqa: BLE001 - the bot's own handler: logged with an id, which its user is told
             return _failed(error, rendering)
 
     def _answered(self, text: str, answer: Callable[[Defaults], Reply], place: Place) -> Reply:
@@ -92,9 +99,9 @@ class Bot:
         try:
             wait_s = self._wait_s(place)
             if wait_s:
-                return _said(Rendering("", language).say("wait", seconds=wait_s))
+                return _said(Rendering("", language).say("wait", seconds=wait_s), "limited")
             return answer(read_defaults(self._backend, place))
-        except DejalogError as error:
+        except Exception as error:  # noqa: BLE001 - see press
             return _failed(error, Rendering("", language))
 
     def _wait_s(self, place: Place) -> int:
@@ -106,22 +113,33 @@ class Bot:
         rendering = self._rendering(defaults, text)
         if words is not None:
             return self._remembered(place, words, rendering)
+        text, mode = _mode_of(text)
         thread = self._surface.thread(place) if place.thread else ()
         alert = alert_of(text, thread)
         if alert is None and text.strip().lower() in _HELP:
             return render_lists.help_reply(rendering)
         if alert is None:
-            return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults)
+            return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults, mode)
         said = text or rendering.say("have_we_seen")
         start, language = defaults.start_of(text), rendering.language
         asked = questions(self._backend, said, alert, defaults.services, start, language)
         chosen = first_found(asked[:-1], lambda each: self._looked(each, defaults), otherwise=asked[-1])
-        return self._asked(place, chosen, defaults)
+        return self._asked(place, chosen, defaults, mode)
 
-    def _asked(self, place: Place, question: ThreadQuestion, defaults: Defaults) -> Reply:
+    def _asked(self, place: Place, question: ThreadQuestion, defaults: Defaults, mode: Mode) -> Reply:
         content = {**_content_of(question, defaults), "conversation_id": place.conversation_id}
-        answer = self._backend.post("/v1/ask", content)
-        return render.answer_reply(answer, question.text, self._rendering(defaults, question.text))
+        answer = self._investigated(content) if mode == "llm" else self._backend.post("/v1/ask", content)
+        rendering = self._rendering(defaults, question.text)
+        return render.answer_reply(answer, question.text, rendering, is_investigation=mode == "llm")
+
+    def _investigated(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer with what a language model found out; where there is no model, the answer of none."""
+        try:
+            return self._backend.post("/v1/ask", {**content, "mode": "llm"})
+        except InputError as error:
+            if not str(error).startswith("mode:"):
+                raise
+            return self._backend.post("/v1/ask", dict(content))
 
     def _looked(self, question: ThreadQuestion, defaults: Defaults) -> dict[str, Any]:
         """The answer of no model, which no conversation keeps."""
@@ -134,6 +152,7 @@ class Bot:
         name, _, rest = text.strip().partition(" ")
         commands = {
             "ask": self._ask_command,
+            "investigate": self._investigate_command,
             "similar": self._similar_command,
             "search": self._search_command,
             "patterns": self._patterns_command,
@@ -147,7 +166,11 @@ class Bot:
         return command(place, rest.strip(), defaults) if command else self._ask_command(place, text.strip(), defaults)
 
     def _ask_command(self, place: Place, text: str, defaults: Defaults) -> Reply:
-        return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults)
+        text, mode = _mode_of(text)
+        return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults, mode)
+
+    def _investigate_command(self, place: Place, text: str, defaults: Defaults) -> Reply:
+        return self._asked(place, ThreadQuestion(text, defaults.start_of(text)), defaults, "llm")
 
     def _similar_command(self, _place: Place, text: str, defaults: Defaults) -> Reply:
         rendering = self._rendering(defaults, text)
@@ -230,7 +253,7 @@ class Bot:
     def _taught(self, place: Place, action: str, pressed: Pressed, rendering: Rendering) -> Reply:
         verdict = {render.UP: "up", render.DOWN: "down", render.NOT_SAME: "not_the_same"}.get(action)
         if verdict is None:
-            return _said(rendering.say("outdated"))
+            return _said(rendering.say("outdated"), "invalid")
         self._backend.post(
             "/v1/feedback",
             {
@@ -258,6 +281,12 @@ class Bot:
         return _note_reply(incident, kept, rendering)
 
 
+def _mode_of(text: str) -> tuple[str, Mode]:
+    """The question without the word that has it investigated, and the mode to ask it in."""
+    question = asks_to_investigate(text)
+    return (text, "auto") if question is None else (question, "llm")
+
+
 def _content_of(question: ThreadQuestion, defaults: Defaults) -> dict[str, Any]:
     return {
         "question": question.text,
@@ -283,10 +312,17 @@ def _note_reply(incident: str, kept: Remembered, rendering: Rendering) -> Reply:
     return Reply(head, (section([head, *rows]),))
 
 
-def _said(text: str) -> Reply:
-    return Reply(text, (section([text]),), is_private=True)
+def _said(text: str, outcome: Outcome = "answered") -> Reply:
+    return Reply(text, (section([text]),), is_private=True, outcome=outcome)
 
 
-def _failed(error: DejalogError, rendering: Rendering) -> Reply:
-    hint = f" ({error.hint})" if isinstance(error, InputError) and error.hint else ""
-    return _said(rendering.say("failed", why=shown(f"{error}{hint}", 500)))
+def _failed(error: Exception, rendering: Rendering) -> Reply:
+    """Why there is no answer. Of an error that nobody foresaw nothing is said but an id, under which the log has it."""
+    if isinstance(error, InputError):
+        hint = f" ({error.hint})" if error.hint else ""
+        return _said(rendering.say("failed", why=shown(f"{error}{hint}", 500)), "invalid")
+    if isinstance(error, _EXPLAINED):
+        return _said(rendering.say("failed", why=shown(str(error), 500)), "failed")
+    fault = secrets.token_hex(4)
+    _log.error("bot.broke", fault=fault, exc_info=error)
+    return _said(rendering.say("broke", fault=code(fault)), "failed")

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from api.bot.handle import Bot
+from api.bot.meter import BotMeter
 from api.bot.once import open_once
 from api.bot.rate import RateLimit
 from api.bot.slack_api import SlackApi
@@ -81,6 +82,7 @@ def bot_of(settings: Settings, backend: Backend, surface: Surface, clock: Callab
 def slack_bot(
     settings: Settings,
     opened: Callable[[], Client],
+    meter: BotMeter,
     *,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
@@ -102,6 +104,7 @@ def slack_bot(
                 api,
                 work,
                 open_once(settings),
+                meter,
                 token=bot.slack_bot_token,
                 signing_secret=bot.slack_signing_secret,
             )

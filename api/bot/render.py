@@ -16,6 +16,7 @@ SENTENCES = 6
 SENTENCE_CHARACTERS = 500
 FURTHER = 2
 STEPS = 6
+SPEAKING = 3
 TEMPLATES = 3
 TEMPLATE_CHARACTERS = 120
 QUESTION_CHARACTERS = 200
@@ -55,8 +56,10 @@ class Rendering:
         return f"• {link(url, label)} {code(str(line['message']))}" + ("" if url else f" {code(str(line['id']))}")
 
 
-def answer_reply(answer: Mapping[str, Any], question: str, rendering: Rendering) -> Reply:
-    """The whole message."""
+def answer_reply(
+    answer: Mapping[str, Any], question: str, rendering: Rendering, *, is_investigation: bool = False
+) -> Reply:
+    """The whole message; `is_investigation`: a language model was to look further."""
     if not answer["revision"]:
         # Small talk: nothing was looked for, so there is no verdict to tell and nothing to judge.
         return Reply(fitted(_sentences(answer)), (section(_sentences(answer)),))
@@ -64,13 +67,15 @@ def answer_reply(answer: Mapping[str, Any], question: str, rendering: Rendering)
     percent = round(float(answer["confidence"]) * 100)
     headline = f"{_SIGNS[verdict]} *{rendering.say(verdict)}* · {rendering.say('confidence', percent=percent)}"
     blocks = [section([headline]), section(_sentences(answer))]
+    if supposed := list(_supposed(answer, rendering)):
+        blocks.append(section([f"*{rendering.say('supposed')}*", *supposed]))
     if similar := answer["similar"]:
         blocks.append(section(_past(similar, rendering)))
     if lines := answer["citations"][:LINES]:
         blocks.append(section([f"*{rendering.say('lines')}*", *(rendering.line(each) for each in lines)]))
     if differing := list(_differing(similar, rendering)):
         blocks.append(section([f"*{rendering.say('differs')}*", *differing]))
-    blocks.append(context(_small_print(answer, question, rendering)))
+    blocks.append(context(_small_print(answer, question, rendering, is_investigation=is_investigation)))
     blocks.append(_buttons(answer, question, rendering))
     return Reply(fitted([headline, *_sentences(answer)]), tuple(blocks))
 
@@ -85,6 +90,26 @@ def _sentences(answer: Mapping[str, Any]) -> list[str]:
     whole = str(answer["answer"]).strip()
     opening = whole.split(texts[0], 1)[0].strip() if texts else whole
     return [shown(text, SENTENCE_CHARACTERS) for text in (opening, *texts[:SENTENCES]) if text]
+
+
+def _supposed(answer: Mapping[str, Any], rendering: Rendering) -> Iterator[str]:
+    """What a language model supposes, each with what speaks for and against it."""
+    for number, each in enumerate(answer.get("hypotheses", ()), 1):
+        yield f"{number}. {shown(str(each['text']), SENTENCE_CHARACTERS)}"
+        for side in ("for", "against"):
+            for claim in each[side][:SPEAKING]:
+                lines = [rendering.to(f"/lines/{quoted(str(line), safe='')}") for line in claim["citations"][:LINES]]
+                marks = " ".join(link(url, f"[{place}]") for place, url in enumerate(lines, 1) if url)
+                said = shown(str(claim["text"]), SENTENCE_CHARACTERS)
+                yield f"• {rendering.say(f'speaks_{side}')} {said} {marks}".rstrip()
+
+
+def _model_note(answer: Mapping[str, Any], rendering: Rendering, *, is_investigation: bool) -> str:
+    """That no language model told this, and why, where one was to; an answer without claims says it itself."""
+    outcome = answer["model"]["outcome"] if "model" in answer else ""
+    if not outcome:
+        return rendering.say("no_model") if is_investigation else ""
+    return say(f"model.{outcome}", rendering.language) if outcome != "used" and answer["claims"] else ""
 
 
 def _past(similar: Sequence[Mapping[str, Any]], rendering: Rendering) -> Iterator[str]:
@@ -115,10 +140,12 @@ def _differing(similar: Sequence[Mapping[str, Any]], rendering: Rendering) -> It
             yield "• " + rendering.say(name, what=what)
 
 
-def _small_print(answer: Mapping[str, Any], question: str, rendering: Rendering) -> str:
+def _small_print(answer: Mapping[str, Any], question: str, rendering: Rendering, *, is_investigation: bool) -> str:
     read_as = shown(str(answer["read_as"]), SENTENCE_CHARACTERS)
-    url = rendering.to(f"/?q={quoted(question[:QUESTION_CHARACTERS], safe='')}")
-    return f"{read_as} {link(url, rendering.say('whole_answer')) if url else ''}".strip()
+    note = _model_note(answer, rendering, is_investigation=is_investigation)
+    mode = "&mode=llm" if is_investigation and "model" in answer else ""
+    url = rendering.to(f"/?q={quoted(question[:QUESTION_CHARACTERS], safe='')}{mode}")
+    return " ".join(filter(None, (note, read_as, link(url, rendering.say("whole_answer")) if url else "")))
 
 
 def _buttons(answer: Mapping[str, Any], question: str, rendering: Rendering) -> Block:

@@ -16,6 +16,7 @@ DEVIATIONS = 8
 NOTES = 3
 COMMANDS = (
     ("ask", "have we seen pool exhaustion lately?"),
+    ("investigate", "why do payments fail?"),
     ("similar", "[incident]"),
     ("search", "service:payment level:error"),
     ("patterns", "[query]"),

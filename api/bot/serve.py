@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from api.app import create_app, create_bot_app
+from api.bot.meter import BotMeter
 from api.bot.open import is_set_up, slack_bot
 from api.bot.slack_app import SlackBot
 from api.client import IN_PROCESS_URL, Client, InProcessTransport, holds_data, server_url
@@ -29,7 +30,7 @@ def answering_slack(app: FastAPI, settings: Settings) -> Iterator[SlackBot | Non
     def opened() -> Client:
         return Client(IN_PROCESS_URL, settings.server.token, InProcessTransport(app))
 
-    with slack_bot(settings, opened) as bot:
+    with slack_bot(settings, opened, app.state.bot_meter) as bot:
         app.state.slack = bot
         yield bot
 
@@ -41,7 +42,7 @@ def run_bot(settings: Settings, *, url: str = "") -> None:
             "the bot needs SLACK_BOT_TOKEN, and SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP); "
             "`dejalog bot doctor` says what is missing, `dejalog bot chat` needs none of them"
         )
-    with opening(settings, url=url) as opened, slack_bot(settings, opened) as bot:
+    with opening(settings, url=url) as opened, slack_bot(settings, opened, BotMeter()) as bot:
         assert bot is not None
         address = settings.stream.worker_listen or (settings.server.listen if bot.takes_http else None)
         if address is None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,11 +13,12 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.signature import SignatureVerifier
 
 from api.bot.handle import Bot
+from api.bot.meter import BotMeter
 from api.bot.once import Once
 from api.bot.render import ACTION
 from api.bot.scopes import COMMAND
 from api.bot.slack_api import SlackApi
-from api.bot.surface import Place, Reply
+from api.bot.surface import Outcome, Place, Reply
 from api.bot.work import Work
 from api.sentence import say
 from ingest.errors import ChatError
@@ -33,8 +35,12 @@ HAN = re.compile(r"[\u3400-\u9fff]")
 class SlackBot:
     """Takes what Slack sends, over HTTP or Socket Mode alike."""
 
-    def __init__(self, bot: Bot, api: SlackApi, work: Work, once: Once, *, token: str, signing_secret: str) -> None:
+    def __init__(
+        self, bot: Bot, api: SlackApi, work: Work, once: Once, meter: BotMeter, *, token: str, signing_secret: str
+    ) -> None:
         self._bot = bot
+        self.meter = meter
+        meter.waiting.set_function(lambda: work.under_way)
         self.api = api
         self.work = work
         self._once = once
@@ -101,23 +107,17 @@ class SlackBot:
     def _begin(self, body: Mapping[str, Any], place: Place, event: Mapping[str, Any]) -> None:
         message, text = str(event["ts"]), said(str(event.get("text", "")))
 
-        def first() -> bool:
-            if not self._is_first(str(body["event_id"])):
-                return False
-            self._signs.submit(self.api.react, place, message, add=SEEN)
-            return True
+        def end(outcome: Outcome) -> None:
+            sign = DONE if outcome == "answered" else WRONG
+            self._signs.submit(self.api.react, place, message, add=sign, remove=SEEN)
 
-        def rest() -> None:
-            sign = WRONG
-            try:
-                self.api.post(place, self._bot.mention(place, text))
-                sign = DONE
-            except ChatError as error:
-                _log.warning("bot.answer_not_posted", reason=error.reason, error=str(error))
-            finally:
-                self._signs.submit(self.api.react, place, message, add=sign, remove=SEEN)
-
-        self.work.begin(first, rest)
+        self._take(
+            str(body["event_id"]),
+            lambda: self._bot.mention(place, text),
+            lambda reply: self.api.post(place, reply),
+            begin=lambda: self._signs.submit(self.api.react, place, message, add=SEEN),
+            end=end,
+        )
 
     def _on_command(self, ack: Callable[..., Any], body: dict[str, Any]) -> None:
         text = str(body.get("text", ""))
@@ -134,19 +134,42 @@ class SlackBot:
         self._respond(body, str(body["response_url"]), lambda: self._bot.press(place, *pressed))
 
     def _respond(self, body: Mapping[str, Any], url: str, answer: Callable[[], Reply]) -> None:
+        self._take(str(body["trigger_id"]), answer, lambda reply: self.api.respond(url, reply))
+
+    def _take(
+        self,
+        key: str,
+        answer: Callable[[], Reply],
+        post: Callable[[Reply], None],
+        *,
+        begin: Callable[[], object] = lambda: None,
+        end: Callable[[Outcome], object] = lambda _outcome: None,
+    ) -> None:
+        """Answer what Slack sent under this key, once: `begin` at once, `end` however it ended."""
+        began = time.monotonic()
+
+        def first() -> bool:
+            if not self._once.is_first(key):
+                _log.info("bot.sent_again")
+                self.meter.count("repeated")
+                return False
+            begin()
+            return True
+
         def rest() -> None:
+            outcome: Outcome = "failed"
             try:
-                self.api.respond(url, answer())
+                reply = answer()
+                post(reply)
+                outcome = reply.outcome
+                self.meter.answering.observe(time.monotonic() - began)
             except ChatError as error:
                 _log.warning("bot.answer_not_posted", reason=error.reason, error=str(error))
+            finally:
+                self.meter.count(outcome)
+                end(outcome)
 
-        self.work.begin(lambda: self._is_first(str(body["trigger_id"])), rest)
-
-    def _is_first(self, key: str) -> bool:
-        if self._once.is_first(key):
-            return True
-        _log.info("bot.sent_again")
-        return False
+        self.work.begin(first, rest)
 
 
 def said(text: str) -> str:

@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from api.bot.meter import BotMeter
 from api.bot.slack_app import SlackBot
 from api.bot.work import Work
 
@@ -23,13 +24,16 @@ class _BoundedHandler(SocketModeHandler):
     """What there is no room for is not acknowledged: Slack sends it again."""
 
     work: Work
+    meter: BotMeter
 
     def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as theirs
         """See SocketModeHandler."""
         if self.work.is_full:
             _log.warning("bot.full")
+            self.meter.count("busy")
             return
-        super().handle(client, req)
+        with self.meter.acknowledging.time():
+            super().handle(client, req)
 
 
 @contextlib.contextmanager
@@ -39,7 +43,7 @@ def socket_mode(bot: SlackBot, app_token: str) -> Iterator[None]:
         yield
         return
     handler = _BoundedHandler(bot.app, app_token, web_client=bot.api.client)
-    handler.work = bot.work
+    handler.work, handler.meter = bot.work, bot.meter
     ended = threading.Event()
     thread = threading.Thread(target=_connect, args=(handler, ended), name="bot-socket", daemon=True)
     thread.start()

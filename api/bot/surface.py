@@ -2,10 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Block = dict[str, Any]
 """One block of Slack's Block Kit."""
+Outcome = Literal["answered", "limited", "invalid", "failed"]
+"""Whether a reply is an answer; or says that its user asks too often, that what was said cannot be answered as it is,
+or that answering it failed.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Reply:
     text: str
     blocks: tuple[Block, ...]
     is_private: bool = False
+    outcome: Outcome = "answered"
 
 
 class Backend(Protocol):

@@ -24,8 +24,13 @@ class Work:
     @property
     def is_full(self) -> bool:
         """Whether nothing more is taken just now."""
+        return self.under_way >= self._most
+
+    @property
+    def under_way(self) -> int:
+        """Pieces that were begun and have not ended."""
         with self._lock:
-            return self._under_way >= self._most
+            return self._under_way
 
     def begin(self, first: Callable[[], bool], rest: Callable[[], None]) -> None:
         """Run `first`, and `rest` if that says so. What they raise is logged: nobody waits for it."""

@@ -158,8 +158,12 @@ def _next(found: Mapping[str, Any], facts: list[Mapping[str, Any]]) -> tuple[Nex
 
 
 def is_new(dejalog: Dejalog) -> bool:
-    """Whether nothing has come yet that a question could be about. Kept incidents outlive the lines."""
-    return not dejalog.store.high_water().lines and not dejalog.generation().incidents
+    """Whether nothing has come yet that a question could be about. What was mined says so without the store, which is
+    asked, a round trip to Elasticsearch, only where nothing was; kept incidents outlive the lines.
+    """
+    generation = dejalog.generation()
+    is_mined = generation.incidents or generation.patterns.patterns.height
+    return not is_mined and not dejalog.store.high_water().lines
 
 
 def front(dejalog: Dejalog) -> Front:

@@ -13,13 +13,16 @@ _TYPE = "application/x-www-form-urlencoded"
 
 
 async def _pairs(request: Request) -> list[tuple[str, str]]:
+    """The fields; `request.state.zone` is that of the screen that they come from, for the page of an error."""
     if not request.headers.get("content-type", "").startswith(_TYPE):
         raise InputError("body: it is not a form", hint=f"send it as `{_TYPE}`")
     body = await request.body()
     try:
-        return parse_qsl(body.decode(), max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(body.decode(), max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise InputError("body: it is not a form of this page", hint="go back and send it again") from error
+    request.state.zone = dict(pairs).get("zone", "")
+    return pairs
 
 
 FormPairs = Annotated[list[tuple[str, str]], Depends(_pairs)]

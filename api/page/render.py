@@ -99,9 +99,12 @@ def explained(request: Request, as_json: JsonReply) -> Response:
 
 
 def _zoned(request: Request) -> Address:
-    """The path that failed, in the zone of its address; a zone that does not exist may be what failed."""
+    """The path that failed, in the zone of its address or of the form that was sent to it; a zone that does not exist
+    may be what failed.
+    """
+    zone = request.query_params.get("zone", "") or getattr(request.state, "zone", "")
     try:
-        return Address.read(request.url.path, [("zone", request.query_params.get("zone", ""))])
+        return Address.read(request.url.path, [("zone", zone)])
     except InputError:
         return Address(request.url.path)
 

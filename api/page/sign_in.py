@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from api.page.address import Address
 from api.page.render import page_reply
-from api.page.session import GO_ON_PATH, SAFE_METHODS, may_be_held_back, own_path, own_referer
+from api.page.session import GO_ON_PATH, SAFE_METHODS, SESSION_PATH, may_be_held_back, own_path, own_referer
 
 
 def sign_in_page(request: Request, *, back: str = "", is_wrong: bool = False) -> Response:
@@ -28,7 +28,7 @@ def sign_in_page(request: Request, *, back: str = "", is_wrong: bool = False) ->
     reply = page_reply(
         request,
         "sign_in.html",
-        Address(),
+        Address(SESSION_PATH),
         status=401,
         back=back,
         go_on=go_on,

@@ -4,7 +4,6 @@ import dataclasses
 from urllib.parse import parse_qsl, urlsplit
 
 from api.asked import asked
-from api.content_ask import listed_views
 from api.models import ViewRequest
 from api.page.address import Address
 from api.page.query_text import added
@@ -25,7 +24,7 @@ class View:
 def saved_views(dejalog: Dejalog, shown: Address) -> tuple[View, ...]:
     """All of them, by name."""
     found = []
-    for name, view in listed_views(dejalog).items():
+    for name, view in dejalog.knowledge.views().items():
         kept = Address(
             _TABS.get(view.get("tab", "lines"), "/"),
             start=view.get("start") or "",

@@ -92,6 +92,21 @@ def test_hostile_lines_neither_break_out_nor_link(tmp_path: Path) -> None:
     assert all(each.startswith((f"{BASE}/lines/", f"{BASE}/lines?", f"{BASE}/incidents/")) for each in links(text))
 
 
+def test_what_a_model_supposes_is_told_apart_and_neither_breaks_out_nor_links(tmp_path: Path) -> None:
+    answer = answer_json(hostile_shop(tmp_path).ask('Was "quota exceeded" logged?'))
+    cited = [answer["citations"][-1]["id"]]
+    hypotheses = [
+        {"text": text, "for": [{"text": text, "citations": cited}], "against": [{"text": text, "citations": []}]}
+        for text in BREAKING
+    ]
+    text = "".join(pieces({**answer, "hypotheses": hypotheses}, (), BASE))
+    assert "supposed by a language model, not proven" in shown(text)
+    assert shown(text).count("against:") == len(BREAKING)
+    assert links(text).count(f"{BASE}/lines/{cited[0]}") >= len(BREAKING)
+    assert not [token for token in tokens(text) if token.type in {"html_block", "html_inline", "image", "fence", "hr"}]
+    assert all(each.startswith(BASE) for each in links(text))
+
+
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallShop, Answer]:
     shop = make_shop(tmp_path_factory.mktemp("markdown"))

@@ -143,17 +143,23 @@ def test_what_people_said_is_there_once_however_often_it_is_moved(place: Place) 
         said.add_note(Note("", "ab" * 8, "库 was full", time_ns=5))
         said.add_feedback({"answer": "a1", "helpful": True, "time_ns": 9})
         said.save_view("mine", {"query": "level:error"})
+        said.save_channel("ops", {"window": "7d"})
+        said.save_channel("taken", {"window": "7d"})
+        place.people.save_channel("taken", {"window": "1h"})
         said.keep_incidents([shop.avalanche], floor_ns=0)
         said.freeze(before_ns=shop.avalanche.end_ns)
         place.people.add_edit(PatternEdit("cd" * 8, "mute", "", 1))
         for _ in range(2):
             done = reindex(place.settings)
-        assert [done[kind] for kind in ("edits", "notes", "feedback", "views", "incidents")] == [3, 1, 1, 1, 1]
+        assert [done[kind] for kind in ("edits", "notes", "feedback", "views", "channels", "incidents")] == [
+            3, 1, 1, 1, 2, 1,
+        ]  # fmt: skip
         people = place.people
         assert people.edits() == (PatternEdit("cd" * 8, "mute", "", 1), *edits)
         assert people.notes() == said.notes()
         assert people.feedback() == said.feedback()
         assert people.views() == said.views()
+        assert people.channels() == {"ops": {"window": "7d"}, "taken": {"window": "1h"}}
         assert people.incidents() == said.incidents()
         assert people.frozen_before_ns() == said.frozen_before_ns()
 

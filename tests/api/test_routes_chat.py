@@ -17,13 +17,16 @@ import pytest
 from api.ask_step import OnStep, untold
 from api.compose import Dejalog, open_dejalog
 from api.parts import Question
-from api.settings import ModelSettings
+from api.settings import ModelSettings, NotifySettings, Settings
 from api.time_text import format_time
 from ingest.errors import UnavailableError
 from tests.api.conftest import SECOND, Served, ndjson, serving, settings_for
 from tests.api.model_words import true_lines
-from tests.real.model_server import scripted_model
+from tests.api.test_llm_investigate import QUESTION as UNCLEAR
+from tests.api.test_llm_investigate import calls, concluded, program, rounds
+from tests.real.model_server import faulty_model, scripted_model
 
+MOMENT = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
 QUESTION = "How many times was a connection refused?"
 
 
@@ -81,6 +84,17 @@ def test_an_answer_comes_with_references_that_resolve(client: openai.OpenAI, ser
         assert served.http.get(reference["url"]).status_code == 200
 
 
+@pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "whole"])
+def test_references_lead_to_where_people_reach_the_page(served: Served, is_stream: bool) -> None:
+    settings = dataclasses.replace(served.dejalog.settings, notify=NotifySettings(page_url="https://logs.example/"))
+    with serving(Configured(served.dejalog, settings)) as url:  # type: ignore[arg-type]  # it stands in for the real one
+        body = {"model": "dejalog", "messages": asked(QUESTION), "stream": is_stream}
+        text = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60, trust_env=False).text
+    assert "https://logs.example/lines/" in text
+    assert "https://logs.example/lines?" in text
+    assert url not in text
+
+
 @pytest.mark.parametrize("question", [QUESTION, "连接被拒绝了多少次?", "hello"])
 def test_a_stream_says_the_same_piece_by_piece(client: openai.OpenAI, question: str) -> None:
     whole = client.chat.completions.create(model="dejalog-deterministic", messages=asked(question))
@@ -101,6 +115,63 @@ def test_a_stream_says_the_same_piece_by_piece(client: openai.OpenAI, question: 
     assert found.get("references") == told.get("references")
     if question != "hello":
         assert len(spoken) > 3
+
+
+def thought(chunks: list[Any]) -> list[str]:
+    """What a stream told beside the text; it all came before the text."""
+    told = [(chunk.choices[0].delta.model_extra or {}).get("reasoning_content", "") for chunk in chunks]
+    spoken = next(place for place, chunk in enumerate(chunks) if chunk.choices[0].delta.content)
+    assert not any(told[spoken:])
+    return [line for line in "".join(told).split("\n") if line]
+
+
+def test_a_stream_tells_what_is_done_before_the_text_begins(client: openai.OpenAI) -> None:
+    said = asked(QUESTION, "only payment", "多少次")
+    told = thought(list(client.chat.completions.create(model="dejalog", messages=said, stream=True)))
+    assert told[0] == "- 理解问题"
+    assert told[-1] == "- 逐条核对结论与日志"
+    assert len(told) == len(set(told)) > 3
+    talk = thought(list(client.chat.completions.create(model="dejalog", messages=asked("hello"), stream=True)))
+    assert talk == []
+
+
+def test_steps_are_told_while_the_answer_is_made(served: Served) -> None:
+    slow = SlowDejalog(served.dejalog)
+    with serving(slow) as url, openai_client(url) as client:  # type: ignore[arg-type]  # it stands in for the real one
+        with client.chat.completions.create(model="dejalog", messages=asked("x?"), stream=True) as chunks:
+            texts = ((chunk.choices[0].delta.model_extra or {}).get("reasoning_content") for chunk in chunks)
+            assert next(text for text in texts if text) == "- Looking through patterns and incidents\n"
+            assert not slow.ended.is_set()
+        assert slow.ended.wait(30)
+
+
+def test_what_a_model_looks_for_and_writes_is_told_beside_the_text(tmp_path: Path) -> None:
+    look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
+
+    def script(request: dict[str, Any]) -> Any:
+        if "tools" in request or "HYPOTHESIS" in str(request["messages"][-1]):
+            return rounds(look, end=lambda end: concluded(end, "The query"))(request)
+        return "\n".join([*(line.whole for line in true_lines(request)), "- A dragon ate the pool. [S1]"])
+
+    with (
+        scripted_model(script) as model,
+        program(tmp_path, model.url) as dejalog,
+        serving(dejalog) as url,
+        openai_client(url) as client,
+    ):
+        told = {}
+        for name in ("dejalog", "dejalog-investigate"):
+            messages = asked("How many times was a pool exhausted?")
+            chunks = list(client.chat.completions.create(model=name, messages=messages, stream=True))
+            whole = client.chat.completions.create(model=name, messages=messages)
+            text = timeless("".join(chunk.choices[0].delta.content or "" for chunk in chunks))
+            assert re.sub(MOMENT, "", text) == re.sub(MOMENT, "", content(whole))
+            told[name] = thought(chunks)
+            assert all(line.partition("it holds: ")[2] in text for line in told[name])
+    wrote = [line.removeprefix("- It wrote, and it holds: ") for line in told["dejalog"] if "It wrote" in line]
+    assert len(wrote) > 1
+    assert not any("dragon" in each for each in told["dejalog"])
+    assert '- It looked: search `level:fatal "pool exhausted"`, found 3' in told["dejalog-investigate"]
 
 
 def test_a_stream_ends_as_clients_expect(served: Served) -> None:
@@ -177,6 +248,47 @@ def test_an_unknown_model_is_not_found(client: openai.OpenAI) -> None:
     assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
 
 
+def test_without_a_language_model_nothing_investigates_and_that_is_said(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="needs a language model") as refused:
+        client.chat.completions.create(model="dejalog-investigate", messages=asked(QUESTION))
+    assert refused.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError, match="needs a language model"):
+        client.models.retrieve("dejalog-investigate")
+
+
+def test_a_model_that_is_only_for_those_who_ask_is_asked_by_its_own_name(tmp_path: Path) -> None:
+    look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
+    script = rounds(look, end=lambda request: concluded(request, "The query"))
+    with (
+        scripted_model(script) as model,
+        program(tmp_path, model.url, llm_mode="asked") as dejalog,
+        serving(dejalog) as url,
+        openai_client(url) as client,
+    ):
+        assert "dejalog-investigate" in [each.id for each in client.models.list()]
+        client.chat.completions.create(model="dejalog", messages=asked(UNCLEAR))
+        assert model.requests == []
+        completion = client.chat.completions.create(model="dejalog-investigate", messages=asked(UNCLEAR))
+    told = (completion.model_extra or {})["dejalog"]
+    assert (told["mode"], [each["found"] for each in told["looks"]]) == ("llm", [3])
+    text = content(completion)
+    assert "supposed by a language model, not proven" in text
+    supposed = text.partition("1. payment may have had its pool exhausted\n   - for: ")[2].partition("\n")[0]
+    assert supposed.count(f"({url}/lines/") == len(told["hypotheses"][0]["for"][0]["citations"]) > 0
+
+
+def test_a_chat_says_that_its_model_told_nothing(tmp_path: Path) -> None:
+    with (
+        faulty_model("401") as model,
+        program(tmp_path, model.url) as dejalog,
+        serving(dejalog) as url,
+        openai_client(url) as client,
+    ):
+        completion = client.chat.completions.create(model="dejalog", messages=asked(UNCLEAR))
+    assert (completion.model_extra or {})["dejalog"]["model"]["outcome"] != "used"
+    assert content(completion).count("this answer is made without it") == 1
+
+
 def test_what_has_no_use_here_is_taken(client: openai.OpenAI) -> None:
     body = {
         "model": "dejalog", "messages": asked(QUESTION), "temperature": 2, "top_p": 0.1, "max_tokens": 5, "stop": ["a"],
@@ -232,6 +344,17 @@ def test_a_model_tells_answers_of_the_chat_and_knows_how_a_follow_up_was_underst
     assert "dragon" not in content(told)
     assert "Read as: how often it happened; about" in str(model.requests[-1]["messages"])
     assert (told.model_extra or {})["citations"]
+
+
+class Configured:
+    """The real one with other settings."""
+
+    def __init__(self, dejalog: Dejalog, settings: Settings) -> None:
+        self._dejalog = dejalog
+        self.settings = settings
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dejalog, name)
 
 
 class SlowDejalog:

@@ -33,7 +33,9 @@ _numbers = itertools.count(1)
 
 
 class Configured:
-    """A Dejalog with other settings. `gate`: questions wait until it is open; `asked`: what it was asked."""
+    """A Dejalog with other settings. `gate`: questions wait until it is open; `asked`: what it was asked; `instead`:
+    what a question does instead of being answered.
+    """
 
     def __init__(self, dejalog: Dejalog, settings: Settings) -> None:
         self._dejalog = dejalog
@@ -41,6 +43,7 @@ class Configured:
         self.gate = threading.Event()
         self.gate.set()
         self.asked: list[Any] = []
+        self.instead: Callable[[], Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._dejalog, name)
@@ -48,6 +51,8 @@ class Configured:
     def ask(self, question: Any, *more: Any, **named: Any) -> Any:
         self.asked.append(question)
         assert self.gate.wait(60)
+        if self.instead is not None:
+            return self.instead()
         return self._dejalog.ask(question, *more, **named)
 
 

@@ -2,13 +2,19 @@
 
 import re
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from tests.api.test_llm_investigate import QUESTION as UNCLEAR
+from tests.api.test_llm_investigate import calls, concluded, program, rounds, scripted
 from tests.bot.conftest import PAGE, Open, Workspace, buttons, now_ts, text_of
 from tests.bot.slack_stand_in import BOT_USER, SlackStandIn
 from tests.page.shop import Served
+from tests.real.model_server import faulty_model
 
 AVALANCHE = "has there been a service avalanche lately?"
 
@@ -168,6 +174,70 @@ def test_a_command_is_answered_to_who_asked_alone(
     assert slack.of("chat.postMessage") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [(f"investigate {AVALANCHE}", AVALANCHE), ("深入调查:最近有没有服务雪崩?", "最近有没有服务雪崩?")],
+    ids=["english", "chinese"],
+)
+def test_who_asks_to_investigate_gets_the_model_or_hears_that_there_is_none(
+    workspace: Workspace, text: str, question: str
+) -> None:
+    note = "No language model took part" if question == AVALANCHE else "语言模型没有参与"
+    assert note in text_of(workspace.answer(text))
+    assert note in text_of(workspace.command(text))
+    assert note in text_of(workspace.command(f"ask {text}"))
+    assert [(each.mode, each.text) for each in workspace.dejalog.asked] == [("llm", question), ("auto", question)] * 3
+    assert note not in text_of(workspace.answer(question))
+    assert workspace.dejalog.asked[-1].mode == "auto"
+
+
+def test_a_command_has_a_question_investigated(workspace: Workspace) -> None:
+    workspace.command("investigate 最近有没有服务雪崩?")
+    first = workspace.dejalog.asked[0]
+    assert (first.mode, first.text) == ("llm", "最近有没有服务雪崩?")
+
+
+def test_an_alert_can_be_investigated(
+    workspace: Workspace, slack: SlackStandIn, avalanches: list[dict[str, Any]]
+) -> None:
+    newest = avalanches[0]
+    root = f"{seconds(newest['start']) + 60:.6f}"
+    slack.threads[root] = [
+        {"ts": root, "bot_id": "BALERT", "text": f"errors on {newest['services'][0]}"},
+        {"ts": now_ts(), "user": "U1", "text": "<@UBOT> investigate"},
+    ]
+    message = workspace.answer("investigate", thread=root)
+    assert [each.mode for each in workspace.dejalog.asked] == ["deterministic", "llm", "auto"]
+    assert f"“this” is incident {newest['incident_id']}" in text_of(message)
+
+
+def test_what_a_model_supposes_is_told_apart_with_its_lines(open_workspace: Open, tmp_path: Path) -> None:
+    look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
+    script = rounds(look, end=lambda request: concluded(request, "The query"))
+    with scripted(tmp_path, script) as (dejalog, _), open_workspace(dejalog=dejalog) as workspace:
+        told = text_of(workspace.command(f"investigate {UNCLEAR}"))
+    rows = told.partition("*What may have happened: supposed by a language model, not proven*\n")[2].split("\n")
+    assert rows[0] == "1. payment may have had its pool exhausted"
+    assert rows[1].startswith("• for: The query ")
+    assert f"<{PAGE}/lines/" in rows[1]
+    assert "No language model" not in told
+    assert "&amp;mode=llm|Whole answer>" in told
+
+
+def test_a_model_that_told_nothing_is_named_in_the_answer(open_workspace: Open, tmp_path: Path) -> None:
+    with (
+        faulty_model("401") as model,
+        program(tmp_path, model.url) as dejalog,
+        open_workspace(dejalog=dejalog) as workspace,
+    ):
+        assert text_of(workspace.answer(UNCLEAR)).count("this answer is made without it") == 1
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [("help", "the language model looks further"), ("帮助", "“调查”开头")])
+def test_the_help_says_how_to_have_a_question_investigated(workspace: Workspace, asked: str, wanted: str) -> None:
+    assert wanted in text_of(workspace.command(asked))
+
+
 def test_defaults_of_a_channel_hold_for_it_and_for_no_other_and_stay(open_workspace: Open, shop: Served) -> None:
     with open_workspace() as workspace:
         told = workspace.command("set service=harbor-bag-svc window=7d language=zh", channel="C9")
@@ -182,6 +252,7 @@ def test_defaults_of_a_channel_hold_for_it_and_for_no_other_and_stay(open_worksp
         assert workspace.dejalog.asked[-1].start_ns is not None
         workspace.answer(AVALANCHE, channel="C1")
         assert workspace.dejalog.asked[-1].services == ()
+        assert workspace.http.get("/v1/channels/slack T1 C9").json()["channel"]["window"] == "7d"
         assert "slack T1 C9" not in workspace.http.get("/v1/views").text
         assert "slack T1 C9" not in workspace.http.get("/lines", headers={"Accept": "text/html"}).text
         workspace.command("set service= window=none language=", channel="C9")
@@ -307,6 +378,42 @@ def test_messages_stay_within_slacks_limits(open_workspace: Open, shop: Served) 
     assert len(told["blocks"]) <= 50
     assert all(len(block["text"]["text"]) <= 3000 for block in told["blocks"] if block["type"] == "section")
     assert text_of(told).count("giraffe") >= 15
+
+
+def breaks() -> Any:
+    raise RuntimeError("/srv/dejalog/catalogue.sqlite: password=hunter2")
+
+
+@pytest.mark.parametrize("instead", [breaks, dict], ids=["the-server", "the-bot"])
+@pytest.mark.parametrize(
+    ("question", "says"), [(AVALANCHE, "try again in a minute"), ("最近有没有服务雪崩?", "请一分钟后再试")]
+)
+def test_a_fault_that_nobody_foresaw_is_told_by_an_id_that_the_log_has(
+    open_workspace: Open, slack: SlackStandIn, instead: Callable[[], Any], question: str, says: str
+) -> None:
+    with capture_logs() as log, open_workspace() as workspace:
+        workspace.dejalog.instead = instead
+        told = workspace.answer(question)
+        command = workspace.command(question)
+        workspace.dejalog.instead = None
+        assert "confidence" in text_of(workspace.answer(AVALANCHE))
+    faults = [each["fault"] for each in log if each["event"] == "bot.broke" and each["exc_info"]]
+    assert len(set(faults)) == 2
+    for message, fault in zip((told, command), faults, strict=True):
+        assert says in text_of(message)
+        assert f"`{fault}`" in text_of(message)
+        assert not re.search(r"srv|hunter2|Error|Traceback|server's log|\.py", text_of(message))
+    assert told["user"] == "U1"
+    signs = [call.parameters["name"] for call in slack.of("reactions.add")]
+    assert signs == ["eyes", "warning", "eyes", "white_check_mark"]
+
+
+def test_the_servers_own_fault_has_an_id_that_its_log_has(open_workspace: Open) -> None:
+    with capture_logs() as log, open_workspace() as workspace:
+        workspace.dejalog.instead = breaks
+        told = workspace.http.post("/v1/ask", json={"question": AVALANCHE}).json()["error"]
+    [broken] = [each for each in log if each["event"] == "request_broke"]
+    assert (told["code"], told["hint"]) == ("internal", f"the server's log tells more of fault {broken['fault']}")
 
 
 def test_a_fault_of_the_bots_server_is_told_and_ends_nothing(open_workspace: Open, slack: SlackStandIn) -> None:

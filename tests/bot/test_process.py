@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from api.bot.doctor import signature
+from tests.acceptance.test_watched import assert_as_on_the_page
 from tests.api.test_serve import DEJALOG, ROOT, environment, events
 from tests.bot.conftest import PAGE, SECRET, TOKEN, event_body, now_ts, text_of
 from tests.bot.slack_stand_in import SlackStandIn
@@ -39,6 +40,7 @@ def test_the_bots_process_answers_against_a_server_and_ends_in_order(
             assert http.get("/healthz").status_code == 200
             assert http.post("/slack/events", content=body, headers=headers).status_code == 200
             assert http.get("/v1/status").status_code == 404
+            assert_as_on_the_page("bot", http.get("/metrics").text)
         assert "*Found*" in text_of(slack.wait_for("chat.postMessage")[0].parameters)
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.bot.investigate import asks_to_investigate
 from api.bot.message_text import alert_words, message_text
 from api.bot.mrkdwn import code, fitted, link, plain_of, sections, shown
 from api.bot.remember import Remembered, asks_to_remember, remembered, told_in
@@ -102,6 +103,25 @@ def test_who_asks_to_remember_is_understood(text: str, words: str | None) -> Non
 )
 def test_cause_and_fix_are_read(text: str, cause: str, fix: str) -> None:
     assert told_in(text) == Remembered(cause=cause, fix=fix)
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("investigate why payments fail", "why payments fail"),
+        ("Please investigate: the pool", "the pool"),
+        ("investigate", ""),
+        ("调查支付为什么失败", "支付为什么失败"),
+        ("请深入调查一下:支付", "支付"),
+        ("深入调查 支付", "支付"),
+        ("did anybody investigate this?", None),
+        ("investigation-svc is slow", None),
+        ("调查问卷服务为什么慢", None),
+        ("谁在调查这个问题", None),
+    ],
+)
+def test_who_asks_to_investigate_is_understood(text: str, question: str | None) -> None:
+    assert asks_to_investigate(text) == question
 
 
 def test_what_bots_and_the_bot_itself_said_is_not_remembered() -> None:

@@ -59,6 +59,7 @@ class KnowledgeContract:
         )
         first.add_feedback({"answer": "x", "vote": "up", "time_ns": 8})
         first.save_view("errors", {"query": "level:error"})
+        first.save_channel("ops", {"window": "7d"})
         first.keep_incidents([an_incident(100)], floor_ns=0)
         first.freeze(before_ns=50)
         revision = first.revision()
@@ -68,6 +69,7 @@ class KnowledgeContract:
         assert second.notes() == (note,)
         assert second.feedback() == ({"answer": "x", "vote": "up", "time_ns": 8},)
         assert second.views() == {"errors": {"query": "level:error"}}
+        assert second.channels() == {"ops": {"window": "7d"}}
         assert second.incidents() == (an_incident(100),)
         assert (second.frozen_before_ns(), second.revision()) == (50, revision)
         second.close()
@@ -168,6 +170,17 @@ class KnowledgeContract:
         assert [knowledge.view(name) for name in ("a", "b", "c")] == [{"query": "2"}, {"query": "3"}, None]
         assert knowledge.delete_view("b")
         assert not knowledge.delete_view("b")
+
+    def test_channels_have_a_room_of_their_own(self, knowledge: KnowledgeStore) -> None:
+        knowledge.save_view("b", {"query": "1"})
+        knowledge.save_channel("b", {"window": "1d"})
+        knowledge.save_channel("a", {"service": ["付款"]})
+        knowledge.save_channel("b", {"window": "7d"})
+        assert list(knowledge.channels().items()) == [("a", {"service": ["付款"]}), ("b", {"window": "7d"})]
+        assert [knowledge.channel(name) for name in ("a", "b", "c")] == [{"service": ["付款"]}, {"window": "7d"}, None]
+        assert knowledge.views() == {"b": {"query": "1"}}
+        assert knowledge.delete_view("b")
+        assert knowledge.channel("b") == {"window": "7d"}
 
     def test_processes_that_edit_at_once_agree_on_one_order(self, open_knowledge: Open) -> None:
         def edit(writer: int) -> None:

@@ -19,6 +19,7 @@ def a_catalogue(folder: Path, *, notes: int) -> Path:
         knowledge.add_note(Note("", f"target {at}", "restart the pool " * 40, time_ns=at))
         knowledge.add_edit(PatternEdit("aa", "rename", f"name {at}", at))
     knowledge.save_view("errors", {"query": "level:error"})
+    knowledge.save_channel("ops", {"window": "7d"})
     knowledge.freeze(before_ns=77)
     knowledge.close()
     catalogue.close()
@@ -34,10 +35,11 @@ def damage(file: Path, *, first_page: int, pages: int) -> None:
 def test_a_readable_file_gives_everything_back_in_order(tmp_path: Path) -> None:
     damaged = a_catalogue(tmp_path / "old", notes=5)
     knowledge = Knowledge(tmp_path / "new.sqlite")
-    assert salvage(damaged, knowledge) == 12
+    assert salvage(damaged, knowledge) == 13
     assert [edit.argument for edit in knowledge.edits()] == [f"name {at}" for at in range(5)]
     assert [note.target for note in knowledge.notes()] == [f"target {at}" for at in range(5)]
     assert knowledge.views() == {"errors": {"query": "level:error"}}
+    assert knowledge.channels() == {"ops": {"window": "7d"}}
     assert knowledge.frozen_before_ns() == 77
     assert salvage(damaged, knowledge) == 0
     knowledge.close()
@@ -55,8 +57,8 @@ def test_what_lies_around_damaged_pages_comes_back(tmp_path: Path) -> None:
     knowledge.close()
     assert found_notes <= notes
     assert found_edits <= edits
-    assert len(found_notes) + len(found_edits) + 2 == added
-    assert 200 < added < 402
+    assert len(found_notes) + len(found_edits) + 3 == added
+    assert 200 < added < 403
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database" * 1000], ids=["empty", "another file"])

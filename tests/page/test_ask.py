@@ -1,8 +1,12 @@
 """The first screen, in a browser without JavaScript."""
 
+from typing import Any
+
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.api.conftest import serving
 from tests.page.conftest import Open
 from tests.page.shop import Served
 
@@ -100,3 +104,29 @@ def test_the_link_to_an_answer_gives_the_same_answer(visit: Open) -> None:
     opening = page.locator(".opening").inner_text()
     page.get_by_role("link", name="Link to this answer").click()
     assert page.locator(".opening").inner_text() == opening
+
+
+class Instead:
+    """Something real, of which `named` takes the place."""
+
+    def __init__(self, real: Any, **named: Any) -> None:
+        self._real = real
+        vars(self).update(named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def test_whether_there_is_anything_to_ask_about_costs_no_look_at_the_store(shop: Served) -> None:
+    looks: list[str] = []
+
+    def high_water(**where: Any) -> Any:
+        looks.append("high_water")
+        return shop.dejalog.store.high_water(**where)
+
+    store = Instead(shop.dejalog.store, high_water=high_water)
+    with serving(Instead(shop.dejalog, store=store)) as url:  # type: ignore[arg-type]  # it stands in for the real one
+        for path, times in ((ASKED, 0), ("/", 1)):
+            reply = httpx.get(url + path, headers={"Accept": "text/html"}, timeout=60, trust_env=False)
+            assert reply.status_code == 200
+            assert len(looks) == times

@@ -101,6 +101,16 @@ def test_a_program_without_the_token_still_gets_json(guarded: Served) -> None:
     assert (reply.status_code, reply.json()["error"]["code"]) == (401, "unauthorized")
 
 
+@pytest.mark.parametrize("path", ["/", "/lines?query=x", "/patterns", "/nowhere"])
+def test_the_page_that_asks_for_the_token_is_none_of_the_screens(guarded: Served, path: str) -> None:
+    page = httpx.get(guarded.url + path, headers=HTML, trust_env=False)
+    wrong = httpx.post(f"{guarded.url}/session", data={"token": "x", "back": path}, headers=HTML, trust_env=False)
+    for reply in (page, wrong):
+        assert reply.status_code == 401
+        assert 'aria-label="Screens"' in reply.text
+        assert "aria-current" not in reply.text
+
+
 def test_the_page_that_asks_for_the_token_may_load_its_style(guarded: Served) -> None:
     page = httpx.get(guarded.url, headers=HTML, trust_env=False)
     assert page.status_code == 401

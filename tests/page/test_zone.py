@@ -110,6 +110,30 @@ def test_the_page_of_an_error_keeps_the_zone(no_script: Page, shop: Served) -> N
     assert [each for each in links if "zone=Asia%2FKolkata" not in each] == []
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/patterns/0000000000000000/edits", {"action": "rename", "argument": "x"}),
+        ("/patterns/edits", {"action": "merge"}),
+        ("/incidents/0000000000000000/notes", {"text": "x"}),
+        ("/feedback", {"verdict": "sideways"}),
+        ("/views", {"name": ""}),
+        ("/views/forget", {"name": "no such view"}),
+    ],
+)
+def test_the_page_of_an_error_keeps_the_zone_of_the_form(shop: Served, path: str, fields: dict[str, str]) -> None:
+    reply = shop.http.post(path, data={**fields, "zone": "asia/tokyo"}, headers={"Accept": "text/html"})
+    assert reply.status_code in {400, 404}
+    assert "Times are in Asia/Tokyo." in reply.text
+    assert 'href="/lines?zone=Asia%2FTokyo"' in reply.text
+
+
+def test_forms_of_saved_views_name_the_zone(shop: Served) -> None:
+    page = shop.http.get("/lines?start=2d&zone=Asia/Tokyo", headers={"Accept": "text/html"}).text
+    form = page.partition('action="/views"')[2].partition("</form>")[0]
+    assert 'name="zone" value="Asia/Tokyo"' in form
+
+
 def test_what_is_sent_by_a_form_comes_back_in_the_zone(visit: Open) -> None:
     page = visit("/?q=avalanche&start=2d&zone=Asia/Kolkata")
     page.get_by_role("button", name="Helpful", exact=True).click()
