@@ -38,7 +38,12 @@ def test_an_answer_says_the_verdict_first_then_the_incident_three_lines_and_what
     lines = next(each for each in sections if "Lines that prove it" in each).split("\n")[1:]
     assert len(lines) == 3
     assert all(line.startswith(f"• <{PAGE}/lines/") for line in lines)
-    assert any("• in both: `" in each and "• only then: `" in each for each in sections)
+    similar = workspace.http.post("/v1/ask", json={"question": AVALANCHE}).json()["similar"]
+    compared = next((each for each in similar[:2] if each["missing"] or each["extra"]), similar[0])
+    beside = "\n".join(sections)
+    words = {"shared": "• in both: `", "missing": "• only then: `", "extra": "• only now: `"}
+    assert {name: word in beside for name, word in words.items()} == {name: bool(compared[name]) for name in words}
+    assert compared["shared"] or compared["missing"]
     assert [each["text"]["text"] for each in buttons(message)] == ["👍", "👎", "Show lines", "Not the same"]
     assert (message["unfurl_links"], message["link_names"], message["parse"]) == (False, False, "none")
 
