@@ -13,7 +13,7 @@ import typer
 
 from api.cli_options import As, AsOf, Config, DataDir, From, Output, Since, To, Url, settings_of, span
 from api.cli_output import one_line, plain, print_json, print_ndjson, say, styled
-from ingest.errors import NotFoundError
+from ingest.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from api.client import Client
@@ -40,6 +40,9 @@ def ask(
     conversation: Annotated[
         str, typer.Option("--conversation", help="Go on with this conversation; `new` begins one and tells its id.")
     ] = "",
+    investigate: Annotated[
+        bool, typer.Option("--investigate", help="Have the language model look further and suppose what happened.")
+    ] = False,
     no_llm: Annotated[bool, typer.Option("--no-llm", help="Answer without a language model.")] = False,
     output: As = Output.TABLE,
     url: Url = "",
@@ -56,12 +59,16 @@ def ask(
 
       dejalog ask --conversation new "How many timeouts were there today?"
 
+      dejalog ask --investigate "Why did checkout fail this morning?"
+
     Exit codes: 0 found, 1 not found or inconclusive, 2 error.
     """
     from api.client import open_client
 
+    if investigate and no_llm:
+        raise InputError("--investigate asks the language model, --no-llm does without it: keep one of them")
     content: dict[str, Any] = {"question": question, "as_of": as_of or None, **span(since, from_, to)}
-    content["mode"] = "deterministic" if no_llm else "auto"
+    content["mode"] = "deterministic" if no_llm else "llm" if investigate else "auto"
     content["conversation_id"] = conversation
     with open_client(settings_of(data_dir, config), url=url) as client:
         answer = client.post("/v1/ask", content)
@@ -72,6 +79,8 @@ def ask(
         print_ndjson([answer])
     else:
         _print_answer(answer, window or answer["window"])
+        if investigate and "model" not in answer:
+            say("\nNo language model took part: none is set up, or there was nothing for it to look into.")
     if answer["verdict"] != "found":
         raise typer.Exit(1)
 
@@ -92,6 +101,7 @@ def _print_answer(answer: dict[str, Any], to_search: dict[str, Any]) -> None:
     _print_wrapped(opening)
     for claim in claims:
         _print_wrapped(claim, first="  - ", rest="    ")
+    _print_supposed(answer)
     _print_lines(answer["citations"])
     _print_similar(answer.get("similar", []), answer["as_of"])
     _print_documents(answer.get("documents", []))
@@ -108,6 +118,19 @@ def _print_answer(answer: dict[str, Any], to_search: dict[str, Any]) -> None:
         say(f"Revision {one_line(answer['revision'])}")
     if answer.get("conversation_id"):
         say(f"Go on: dejalog ask --conversation {shlex.quote(one_line(answer['conversation_id']))} …")
+
+
+def _print_supposed(answer: dict[str, Any]) -> None:
+    """What a language model looked for and supposes, with the checked sentences for and against it."""
+    for look in answer.get("looks", []):
+        say(styled(f"  looked: {one_line(look['tool'])} {one_line(look['asked'])}, found {look['found']}", "2"))
+    if answer.get("hypotheses"):
+        _heading(f"Supposed by the language model {one_line(answer['model']['name'])}, not proven")
+    for number, each in enumerate(answer.get("hypotheses", []), 1):
+        _print_wrapped(one_line(each["text"]), first=f"  {number}. ", rest="     ")
+        for side in ("for", "against"):
+            for claim in each[side]:
+                _print_wrapped(f"{side}: {one_line(claim['text'])}", first="     - ", rest="       ")
 
 
 def _times(window: dict[str, Any]) -> str:

@@ -142,12 +142,12 @@ def http_error_reply(request: Request, error: HTTPException) -> JsonReply:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    return unexpected_reply(request, error)
+    return unexpected_reply(request.url.path, error)
 
 
-def unexpected_reply(request: Request, error: Exception) -> JsonReply:
+def unexpected_reply(path: str, error: Exception) -> JsonReply:
     """For an error that nobody foresaw; the log has it whole, under the id that is told."""
     fault = secrets.token_hex(4)
-    LOG.error("request_broke", path=request.url.path, fault=fault, exc_info=error)
+    LOG.error("request_broke", path=path, fault=fault, exc_info=error)
     hint = f"the server's log tells more of fault {fault}"
     return error_reply(500, "internal", "this is a fault of Dejalog's own", hint=hint)

@@ -18,7 +18,7 @@ from api.json_route import JsonRoute
 from api.line_json import note_json
 from api.models import AskRequest, DocumentRequest, FeedbackRequest, NoteRequest, NotesRequest, ViewRequest
 from api.parts import Dejalog, Question
-from api.reply import Timed, dejalog_error_reply
+from api.reply import Timed, dejalog_error_reply, unexpected_reply
 from api.running import Running
 from api.until_closed import until_closed
 from ingest.errors import DejalogError, StoppedError
@@ -123,9 +123,9 @@ def _say_answer(dejalog: Dejalog, question: Question, timed: Timed, line: Line[b
         answer = dejalog.ask(question, step, claim, line.is_gone)
     except StoppedError:
         raise
-    except DejalogError as error:
-        # The reply has begun, so its status cannot tell any more; an event does.
-        line.say(b"event: error\ndata: %s\n\n" % bytes(dejalog_error_reply(error).body))
+    except Exception as error:  # noqa: BLE001 - the reply has begun: its status cannot tell any more, an event does
+        told_as = dejalog_error_reply(error) if isinstance(error, DejalogError) else unexpected_reply("/v1/ask", error)
+        line.say(b"event: error\ndata: %s\n\n" % bytes(told_as.body))
         return
     for each in answer["claims"]:
         if each not in told:

@@ -22,7 +22,7 @@ from api.from_thread import Line
 from api.json_route import JsonRoute
 from api.models_chat import ChatRequest
 from api.parts import Dejalog, Question
-from api.reply import JsonReply, dejalog_error_reply, error_reply
+from api.reply import JsonReply, dejalog_error_reply, error_reply, unexpected_reply
 from api.running import Running
 from api.time_text import format_time, parse_time
 from api.until_closed import until_closed
@@ -227,9 +227,11 @@ async def _events(
                 line.say(chunk)
         except StoppedError:
             raise
-        except DejalogError as error:
-            # The reply has begun, so its status cannot tell any more; an event does.
-            line.say(_data(orjson.loads(bytes(_error(error).body))))
+        except Exception as error:  # noqa: BLE001 - the reply has begun: its status cannot tell any more, an event does
+            told_as = (
+                _error(error) if isinstance(error, DejalogError) else unexpected_reply("/v1/chat/completions", error)
+            )
+            line.say(_data(orjson.loads(bytes(told_as.body))))
         line.say(b"data: [DONE]\n\n")
 
     async for chunk in line.heard(say):

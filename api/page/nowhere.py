@@ -20,7 +20,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    return _for_whom_asks(request, unexpected_reply(request, error))
+    return _for_whom_asks(request, unexpected_reply(request.url.path, error))
 
 
 def _for_whom_asks(request: Request, reply: JsonReply) -> Response:

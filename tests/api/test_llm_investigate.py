@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api import cli
 from api.compose import Dejalog, open_dejalog
 from api.parts import Question
 from api.settings import ModelSettings
@@ -161,3 +163,20 @@ def test_a_model_that_never_answers_is_given_up_when_the_client_goes(tmp_path: P
         with pytest.raises(ModelError):
             dejalog.ask(Question(QUESTION, mode="llm"), is_gone=lambda: bool(server.requests))
         assert server.given_up.wait(10)
+
+
+def test_the_command_line_shows_what_was_looked_for_and_supposed_and_calls_it_not_proven(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = rounds(calls(("search", {"query": "pool"})), end=lambda request: concluded(request, "pool"))
+    with scripted(tmp_path, script) as (dejalog, _), serving(dejalog) as url:
+        for more, shown in (("--investigate", True), ("--no-llm", False)):
+            monkeypatch.setattr(sys, "argv", ["dejalog", "ask", QUESTION, more, "--url", url])
+            assert cli.run() in {0, 1}
+            out, err = capsys.readouterr()
+            assert err == ""
+            for told in ("looked: search", "Supposed by the language model scripted, not proven", "- for: "):
+                assert (told in out) is shown, out
+    monkeypatch.setattr(sys, "argv", ["dejalog", "ask", QUESTION, "--investigate", "--no-llm"])
+    assert cli.run() == 2
+    assert "keep one of them" in capsys.readouterr().err

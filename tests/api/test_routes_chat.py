@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 import openai
+import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from api.ask_step import OnStep, untold
 from api.compose import Dejalog, open_dejalog
@@ -360,9 +362,9 @@ class Configured:
 class SlowDejalog:
     """The real one, of which answers take until they are given up, or cannot be had."""
 
-    def __init__(self, dejalog: Dejalog, *, fails: bool = False) -> None:
+    def __init__(self, dejalog: Dejalog, *, failure: Exception | None = None) -> None:
         self._dejalog = dejalog
-        self._fails = fails
+        self._failure = failure
         self.began = threading.Event()
         self.ended = threading.Event()
 
@@ -370,8 +372,8 @@ class SlowDejalog:
         return getattr(self._dejalog, name)
 
     def ask(self, _question: Question, on_step: OnStep = untold, **_more: Any) -> dict[str, Any]:
-        if self._fails:
-            raise UnavailableError("what was said before is read: Redis is away", retry_after_s=2)
+        if self._failure is not None:
+            raise self._failure
         self.began.set()
         try:
             deadline = time.monotonic() + 60
@@ -401,9 +403,31 @@ def test_a_client_that_goes_ends_the_work(served: Served, is_stream: bool) -> No
 
 
 def test_an_error_in_a_stream_is_told_as_one(served: Served) -> None:
-    with serving(SlowDejalog(served.dejalog, fails=True)) as url, openai_client(url) as client:  # type: ignore[arg-type]
+    away = UnavailableError("what was said before is read: Redis is away", retry_after_s=2)
+    with serving(SlowDejalog(served.dejalog, failure=away)) as url, openai_client(url) as client:  # type: ignore[arg-type]
         with pytest.raises(openai.APIError, match="Redis is away"):
             list(client.chat.completions.create(model="dejalog", messages=asked("x?"), stream=True))
         with pytest.raises(openai.RateLimitError) as refused:
             client.chat.completions.create(model="dejalog", messages=asked("x?"))
         assert (refused.value.type, refused.value.response.headers["Retry-After"]) == ("rate_limit_error", "2")
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/v1/chat/completions", {"model": "dejalog", "messages": [{"role": "user", "content": "x?"}], "stream": True}),
+        ("/v1/ask", {"question": "x?"}),
+    ],
+)
+def test_an_error_that_nobody_foresaw_ends_a_stream_with_an_id_that_the_log_has(
+    served: Served, path: str, content: dict[str, Any]
+) -> None:
+    broken = SlowDejalog(served.dejalog, failure=ZeroDivisionError("a secret of ours"))
+    with serving(broken) as url, capture_logs() as logs:  # type: ignore[arg-type]  # it stands in for the real one
+        text = httpx.post(url + path, json=content, headers={"Accept": "text/event-stream"}, timeout=30).text
+    error = next(orjson.loads(row[6:])["error"] for row in text.splitlines() if '"error"' in row)
+    [logged] = [each for each in logs if each["event"] == "request_broke"]
+    assert error["code"] == "internal"
+    assert error["hint"].endswith(f"of fault {logged['fault']}")
+    assert logged["path"] == path
+    assert "secret" not in text
