@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from api.candidate import Candidates, IncidentCandidate
@@ -45,6 +45,8 @@ SCORE_STEP = 0.0001
 """The least by which a score falls from one incident of an answer to the next: the last digit that is told."""
 SIMILAR = 10
 TEMPLATES = 20
+Tokens = Mapping[str, Mapping[str, float]]
+"""By pattern id."""
 _GRAVITY = {"minor": 0, "major": 1, "critical": 2}
 
 
@@ -143,37 +145,42 @@ def _all_that_speak_of_it(
     if not told:
         strongest = max(each.support.strength for each in certain)
         return tuple(each.facts for each in certain if each.support.strength >= AS_GOOD * strongest)
-    known = [unit for unit in question.units if unit.weight != "word"]
     asked = {
         key: facts
         for key, facts in index.facts.items()
         if span.overlaps(facts.first_ns, facts.last_ns + 1)
         and (not question.services or set(question.services) & set(facts.services))
     }
-    quoting = _speaking_of(question.units, asked, index) if _may_quote(question) else []
-    speaking = quoting or _speaking_of(known, asked, index)
-    speaking = speaking or _saying_most(question.units, _speaking_of(told, asked, index), index)
+    quoting = _speaking_of(question.units, asked, index.patterns.tokens) if _may_quote(question) else []
+    speaking = quoting or next(filter(None, _speaking(question, asked, index)), [])
     return tuple(sorted(speaking, key=lambda facts: (-facts.count, facts.pattern_id))[:COUNTED])
 
 
-def _saying_most(units: Sequence[Unit], among: Sequence[PatternFacts], index: RetrievalIndex) -> list[PatternFacts]:
-    covered = {
-        facts.pattern_id: sum(
-            cover(unit, index.patterns.tokens[facts.pattern_id], is_incident=False, is_fault=False) >= 1.0
-            for unit in units
-        )
-        for facts in among
-    }
+def _speaking(
+    question: Question, asked: Mapping[str, PatternFacts], index: RetrievalIndex
+) -> Iterator[list[PatternFacts]]:
+    """By what all lines of a pattern say; only then by what its example says as well, whose values are its own: a heap
+    of 504 MB is no gateway timeout.
+    """
+    known = [unit for unit in question.units if unit.weight != "word"]
+    told = [unit for unit in question.units if unit.weight == "telling"]
+    for tokens in ({key: index.said_by(key) for key in asked}, index.patterns.tokens):
+        yield _speaking_of(known, asked, tokens)
+        yield _saying_most(question.units, _speaking_of(told, asked, tokens), tokens)
+
+
+def _saying_most(units: Sequence[Unit], among: Sequence[PatternFacts], tokens: Tokens) -> list[PatternFacts]:
+    covered = {facts.pattern_id: sum(_speaks_of(unit, tokens[facts.pattern_id]) for unit in units) for facts in among}
     most = max(covered.values(), default=0)
     return [facts for facts in among if covered[facts.pattern_id] == most]
 
 
-def _speaking_of(units: Sequence[Unit], asked: Mapping[str, PatternFacts], index: RetrievalIndex) -> list[PatternFacts]:
-    return [
-        facts
-        for key, facts in asked.items()
-        if all(cover(unit, index.patterns.tokens[key], is_incident=False, is_fault=False) >= 1.0 for unit in units)
-    ]
+def _speaking_of(units: Sequence[Unit], asked: Mapping[str, PatternFacts], tokens: Tokens) -> list[PatternFacts]:
+    return [facts for key, facts in asked.items() if all(_speaks_of(unit, tokens[key]) for unit in units)]
+
+
+def _speaks_of(unit: Unit, tokens: Mapping[str, float]) -> bool:
+    return cover(unit, tokens, is_incident=False, is_fault=False) >= 1.0
 
 
 def _may_quote(question: Question) -> bool:
@@ -184,7 +191,7 @@ def _may_quote(question: Question) -> bool:
 def _quotes_a_line(question: Question, found: Candidates, index: RetrievalIndex) -> bool:
     """Whether the question's words are those of a pattern that was found."""
     among = {each.facts.pattern_id: each.facts for each in found.patterns}
-    return _may_quote(question) and bool(_speaking_of(question.units, among, index))
+    return _may_quote(question) and bool(_speaking_of(question.units, among, index.patterns.tokens))
 
 
 def _rests_on_incidents(question: Question, found: Candidates, index: RetrievalIndex) -> bool:

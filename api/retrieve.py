@@ -126,6 +126,12 @@ class RetrievalIndex:
     documents: Bm25
     """Notes of documents that speak of no incident or pattern that is known, by note id."""
 
+    def said_by(self, pattern_id: str) -> Mapping[str, float]:
+        """Tokens of what all lines of a pattern say, and of what people noted: without its example."""
+        fact = self.facts[pattern_id]
+        notes = [note for note in self.generation.notes if note.target == pattern_id]
+        return pattern_tokens(fact.template, fact.name, "", fact.services, notes, self.glossary, self.settings.text)
+
     def rank_documents(self, question: Question) -> list[str]:
         """Ids of the notes in `documents` that speak of what is asked, best first."""
         words = self._words(question)

@@ -159,6 +159,8 @@ def test_a_named_window_bounds_the_count(shop: SmallShop) -> None:
 
 def test_how_many_counts_every_pattern_that_speaks_of_it(tmp_path: Path) -> None:
     more = [(END_NS - MINUTE + i, "checkout", "error", f"lookup {i} hit its timeout") for i in range(7)]
+    # A value is not what a pattern says: 504 is a gateway timeout elsewhere.
+    more += [(END_NS - MINUTE + i, "checkout", "info", f"collected garbage of {504 - i} MB") for i in range(9)]
     made = make_shop(tmp_path, shop_rows() + more)
     answers = [made.ask(question) for question in ("How many timeouts were there?", "有多少次超时?")]
     made.store.close()
