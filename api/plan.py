@@ -51,7 +51,7 @@ def _of_incidents(
         return _of_subject(question, choice, evidence, notes, as_of_ns)
     is_found = choice.support.verdict == "found"
     is_old = is_found and question.lately and best.end_ns <= as_of_ns - LATELY_NS
-    lead = _lead(question, is_found=is_found, is_old=is_old)
+    lead = _lead(question, is_found=is_found, is_old=is_old, is_latest=_is_latest(choice))
     end = _end(question, choice) if is_found and not is_old else None
     story = story_claim(best, lead, language, as_of_ns, beyond_days=LATELY.days if is_old else 0, end=end)
     further = choice.incidents[1:]
@@ -111,7 +111,13 @@ def _end(question: Question, choice: Choice) -> EndFact | None:
     return EndFact(choice.incidents[0].incident_id, "first" if question.intent == "first" else "last", among)
 
 
-def _lead(question: Question, *, is_found: bool, is_old: bool) -> str:
+def _is_latest(choice: Choice) -> bool:
+    """Whether none that fits about as well as the best began after it."""
+    best = choice.incidents[0]
+    return all(incident.start_ns <= best.start_ns for incident in choice.close)
+
+
+def _lead(question: Question, *, is_found: bool, is_old: bool, is_latest: bool) -> str:
     """How the opening sentence begins."""
     if not is_found:
         return say("story.near", question.reply_in)
@@ -120,6 +126,8 @@ def _lead(question: Question, *, is_found: bool, is_old: bool) -> str:
     name = {"first": "first", "last": "last", "count": "plain", "changed": "plain"}.get(question.intent, "yes")
     if question.is_about_anything and question.intent == "list":
         name = "plain"
+    if name == "yes" and question.lately and not is_latest:
+        name = "best"  # who asks about lately would take it for the last one
     return say(f"story.{name}", question.reply_in)
 
 
@@ -148,7 +156,9 @@ def _of_changes(
     claims: list[Claim] = []
     if choice.incidents:
         best = choice.incidents[0]
-        claims.append(story_claim(best, _lead(question, is_found=True, is_old=False), language, as_of_ns))
+        claims.append(
+            story_claim(best, _lead(question, is_found=True, is_old=False, is_latest=True), language, as_of_ns)
+        )
         others = choice.incidents[1 : 1 + FURTHER]
         claims += incident_claims(best, others, notes, evidence, language, as_of_ns, another="another_any")
     claims += pattern_claims(fresh, (), evidence, question)

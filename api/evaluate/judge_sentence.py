@@ -92,10 +92,12 @@ _LEADS = {
     "First ": "first",
     "Most recently ": "last",
     "What comes nearest was ": "near",
+    "Yes; what fits best was ": "best",
     "有,": "",
     "第一次是": "first",
     "最近一次是": "last",
     "最接近的是": "near",
+    "有;最符合的是": "best",
 }
 _STORY = {
     "en": "{lead}{ago} ({when}): [failures spread over {count} services: ]{who}.",

@@ -189,6 +189,27 @@ def test_asked_about_lately_a_recent_incident_comes_before_an_older_one_that_fit
 
 @pytest.mark.parametrize(
     ("question", "opening"),
+    list(zip(AVALANCHE_QUESTIONS[:2], ("Yes; what fits best was ", "有;最符合的是"), strict=True)),
+)
+def test_asked_about_lately_an_incident_before_the_last_one_is_told_as_what_fits_best(
+    shop: SmallShop, question: str, opening: str
+) -> None:
+    """They are told in the order in which they fit, and nobody shall take the first for the last."""
+    earlier = dataclasses.replace(
+        shop.avalanche,
+        incident_id="00" * 8,
+        start_ns=AVALANCHE_NS - 10 * MINUTE,
+        end_ns=AVALANCHE_NS - 5 * MINUTE,
+    )
+    generation = dataclasses.replace(shop.generation, id="a2" * 8, incidents=(earlier, shop.avalanche))
+    answer = shop.ask(question, generation=generation)
+    assert [each.incident.incident_id for each in answer.similar] == [earlier.incident_id, shop.avalanche.incident_id]
+    assert answer.answer.startswith(opening), answer.answer
+    assert answer.dropped_claims == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "opening"),
     [
         ("Were there any incidents in the last 3 hours?", "Yes, 59 minutes ago"),
         ("What happened on 2026-03-01 at 01:03?", "59 minutes ago"),
