@@ -14,6 +14,7 @@ _ADVICE = {
     "away": "start it, or correct OPENAI_BASE_URL; questions are answered without it meanwhile",
     "slow": "give it more time (DEJALOG_LLM_TIMEOUT), or use a smaller model",
     "busy": "try again; it answers too many at once",
+    "too_long": "set DEJALOG_LLM_ANSWER_TOKENS lower, or give it a larger window",
     "wrong": "correct OPENAI_BASE_URL, OPENAI_API_KEY or DEJALOG_LLM_MODEL",
 }
 

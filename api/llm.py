@@ -46,7 +46,7 @@ class Completion:
     """As its server names it."""
 
 
-Outcome = Literal["used", "unsupported", "away", "slow", "busy", "wrong", "resting"]
+Outcome = Literal["used", "unsupported", "away", "slow", "busy", "too_long", "wrong", "resting"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ModelUse:
     """Version of the prompt."""
     parameters: Mapping[str, float]
     outcome: Outcome
-    """`unsupported`: nothing that it wrote held."""
+    """`unsupported`: nothing that it wrote held. `too_long`: the question is, for it, with a single statement too."""
     why: str = ""
     """In words, where it did not help."""
     calls: int = 0

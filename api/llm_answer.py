@@ -5,6 +5,7 @@ away, slow or wrong, that answer goes out as it is and says so.
 """
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -27,6 +28,7 @@ LEAST_S = 0.5
 """A call with less is not made: that it fails would say nothing of the model (a guess)."""
 MOST_LINES = 12
 """Of the model that are read; a model that repeats itself is stopped there (a guess)."""
+_OUTCOMES: tuple[Outcome, ...] = ("away", "slow", "busy", "too_long", "resting")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,22 +63,27 @@ def told_by_model(question: str, answer: Answer, names: frozenset[str], asked: A
     fixed = words.messages(language, question=question, verdict=answer.verdict, statements="")
     room = asked.bounds.budget - asked.bounds.answer_tokens - sum(tokens_of(message.content) for message in fixed)
     pack = pack_of(statements_of(answer, language), room=room)
-    statements = rendered(pack.statements, asked.redaction)
-    # After the statements: a secret that is known from them has no name in the question.
-    hidden = asked.redaction.redact(quote(question, 2000))
-    messages = words.messages(language, question=hidden, verdict=answer.verdict, statements=statements)
+
+    def messages_of(pack: Pack) -> tuple[Message, ...]:
+        statements = rendered(pack.statements, asked.redaction)
+        # After the statements: a secret that is known from them has no name in the question.
+        hidden = asked.redaction.redact(quote(question, 2000))
+        return words.messages(language, question=hidden, verdict=answer.verdict, statements=statements)
+
     writing = Writing(pack, names, asked)
-    use = ModelUse(asked.model.name, words.version, asked.model.parameters, "used", calls=1)
+    use = ModelUse(asked.model.name, words.version, asked.model.parameters, "used")
     try:
-        completion = writing.write(messages, deadline_s=asked.bounds.deadline_s)
+        completion = writing.write_what_fits(messages_of, deadline_s=asked.bounds.deadline_s)
     except ModelError as error:
         if error.reason == "cancelled":
             raise
         # What it had written so far may have lost its end: none of it is told.
-        return without_model(answer, dataclasses.replace(use, outcome=outcome_of(error), why=str(error)))
+        use = dataclasses.replace(use, outcome=outcome_of(error), why=str(error), calls=writing.calls)
+        return without_model(answer, use)
     use = dataclasses.replace(
         use,
         model=completion.model or use.model,
+        calls=writing.calls,
         tokens=completion.tokens,
         outcome="used" if writing.claims else "unsupported",
         refused=dict(sorted(writing.refused.items())),
@@ -114,7 +121,7 @@ def statements_of(answer: Answer, language: Language) -> list[tuple[str, tuple[s
 
 def outcome_of(error: ModelError) -> Outcome:
     """What an answer says of an error."""
-    known: Mapping[str, Outcome] = {"away": "away", "slow": "slow", "busy": "busy", "resting": "resting"}
+    known: Mapping[str, Outcome] = {each: each for each in _OUTCOMES}
     return known.get(error.reason, "wrong")
 
 
@@ -136,11 +143,26 @@ class Writing:
         self.rested_on: set[str] = set()
         """Ids of the statements that the claims tell."""
         self.refused: dict[Refusal, int] = {}
+        self.calls = 0
         self._lines = 0
+
+    def write_what_fits(self, messages_of: Callable[[Pack], Sequence[Message]], *, deadline_s: float) -> Completion:
+        """Have it write once from as much of the pack as its window holds: half as much each time that it is too long.
+        Raises ModelError.
+        """
+        ends = time.monotonic() + deadline_s
+        while True:
+            try:
+                return self.write(messages_of(self.pack), deadline_s=ends - time.monotonic())
+            except ModelError as error:
+                if error.reason != "too_long" or len(self.pack.statements) < 2:
+                    raise
+            self.pack = self.pack.halved()
 
     def write(self, messages: Sequence[Message], *, deadline_s: float) -> Completion:
         """Have it write once. Raises ModelError."""
         reader = LineReader()
+        self.calls += 1
 
         def hear(piece: str) -> None:
             for said in reader.feed(piece):

@@ -2,13 +2,14 @@
 
 import dataclasses
 import time
+from collections.abc import Callable, Sequence
 
 import orjson
 import structlog
 
 from api.answer import Answer, AnsweredClaim, Hypothesis, told_anew
 from api.ask_step import Look, OnStep
-from api.llm import Completion, Message, ModelUse, ToolCall
+from api.llm import Message, ModelUse, ToolCall
 from api.llm_answer import Asked, Writing, enough, outcome_of, statements_of, without_model
 from api.llm_check import plausible
 from api.llm_pack import Pack, pack_of, rendered, tokens_of
@@ -38,6 +39,8 @@ class _Investigation:
     pack: Pack
     messages: list[Message]
     room: int
+    messages_of: Callable[[Pack], Sequence[Message]]
+    """How it begins with as many statements."""
     looks: list[Look] = dataclasses.field(default_factory=list)
     lines: list[EvidenceLine] = dataclasses.field(default_factory=list)
     calls: int = 0
@@ -47,10 +50,6 @@ class _Investigation:
         """Go on with a message, which takes its part of the budget."""
         self.messages.append(message)
         self.room -= tokens_of(message.content) + sum(tokens_of(call.arguments) for call in message.calls)
-
-    def count(self, completion: Completion) -> None:
-        self.calls += 1
-        self.tokens += completion.tokens
 
 
 def investigated(
@@ -68,12 +67,13 @@ def investigated(
     )
     writing = _Supposing(begun, names, asked)
     try:
-        for _ in range(ROUNDS):
-            if not _look(begun, asked, tools, on_step, ends):
+        for number in range(ROUNDS):
+            if not (_first_look if number == 0 else _look)(begun, asked, tools, on_step, ends):
                 break
         writing.pack = begun.pack
         begun.messages.append(Message("user", words.said("conclude", answer.language)))
-        begun.count(writing.write(begun.messages, deadline_s=ends - time.monotonic()))
+        begun.calls += 1
+        begun.tokens += writing.write(begun.messages, deadline_s=ends - time.monotonic()).tokens
     except ModelError as error:
         if error.reason == "cancelled":
             raise
@@ -112,15 +112,32 @@ def _begin(question: str, answer: Answer, asked: Asked, tools: Tools) -> _Invest
     fixed.append(words.said("conclude", answer.language))
     room = asked.bounds.budget - asked.bounds.answer_tokens - sum(map(tokens_of, fixed))
     pack = pack_of(statements_of(answer, answer.language), room=room // 2)
-    statements = rendered(pack.statements, asked.redaction)
-    # After the statements: a secret that is known from them has no name in the question.
-    values["question"] = asked.redaction.redact(values["question"])
-    messages = words.messages(answer.language, **values, statements=statements)
-    return _Investigation(pack, list(messages), room - tokens_of(statements))
+
+    def messages_of(pack: Pack) -> Sequence[Message]:
+        statements = rendered(pack.statements, asked.redaction)
+        # After the statements: a secret that is known from them has no name in the question.
+        hidden = {**values, "question": asked.redaction.redact(values["question"])}
+        return words.messages(answer.language, **hidden, statements=statements)
+
+    used = tokens_of(rendered(pack.statements, asked.redaction))
+    return _Investigation(pack, list(messages_of(pack)), room - used, messages_of)
+
+
+def _first_look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, ends: float) -> bool:
+    """The first round, with half as many statements each time that it is too long for the model. Raises ModelError."""
+    while True:
+        try:
+            return _look(begun, asked, tools, on_step, ends)
+        except ModelError as error:
+            if error.reason != "too_long" or len(begun.pack.statements) < 2:
+                raise
+        begun.pack = begun.pack.halved()
+        begun.messages = list(begun.messages_of(begun.pack))
 
 
 def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, ends: float) -> bool:
     """One round; whether the model asked for anything. Raises ModelError."""
+    begun.calls += 1
     completion = asked.model.complete(
         begun.messages,
         tools=tools.specs,
@@ -128,7 +145,7 @@ def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, en
         deadline_s=enough(ends - time.monotonic()),
         is_cancelled=asked.is_cancelled,
     )
-    begun.count(completion)
+    begun.tokens += completion.tokens
     calls = completion.calls[:CALLS]
     if not calls:
         return False

@@ -1,6 +1,7 @@
 """What a language model may rely on: checked statements within a number of tokens, each with an id to cite it by."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -8,10 +9,15 @@ import orjson
 
 from api.llm_fit import Statement
 
-_TOKENS_OF_ASCII = 0.42
-_TOKENS_OF_OTHER = 1.9
-"""Tokens a character, measured with the tokenizer of SmolLM2 on statements in English and Chinese (.41 and 1.8). Larger
-models need fewer, so that a pack fits them, too."""
+_TOKENS = (
+    (re.compile(r"[0-9]"), 1.0),
+    (re.compile(r"[A-Za-z]"), 0.33),
+    (re.compile(r"[!-/:-@\[-`{-~]"), 0.7),
+    (re.compile(r"[^\x00-\x7f]"), 2.0),
+)
+"""Tokens a character of digits, letters, marks and all that is not ASCII. Measured with the tokenizer of SmolLM2 on 194
+statements in English and Chinese: 3 to 5 % too many in all, at most 7 % too few for one. Times are what counts: their
+digits are tokens of their own. Larger models need fewer, so that a pack fits them, too."""
 
 
 class Redaction(Protocol):
@@ -42,6 +48,11 @@ class Pack:
         known = {statement.id: statement for statement in self.statements}
         wanted = dict.fromkeys(ids)
         return tuple(known[each] for each in wanted) if all(each in known for each in wanted) else None
+
+    def halved(self) -> "Pack":
+        """The first half of its statements, which is none of one."""
+        kept = self.statements[: len(self.statements) // 2]
+        return Pack(kept, self.left_out + len(self.statements) - len(kept))
 
     def extended(self, more: Sequence[tuple[str, tuple[str, ...]]], *, room: int) -> "Pack":
         """With further statements behind, as many as `room` tokens hold; what is known already is not said twice."""
@@ -83,5 +94,4 @@ def _rendered(statement: Statement, text: str) -> str:
 
 def tokens_of(text: str) -> int:
     """About how many tokens a text is, rather too many than too few."""
-    plain = sum(character.isascii() for character in text)
-    return round(plain * _TOKENS_OF_ASCII + (len(text) - plain) * _TOKENS_OF_OTHER) + 1
+    return round(sum(len(of_kind.findall(text)) * tokens for of_kind, tokens in _TOKENS)) + 1

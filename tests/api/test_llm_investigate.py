@@ -22,6 +22,7 @@ from tests.api.model_words import statements
 from tests.real.model_server import ModelServer, Said, faulty_model, scripted_model
 
 Script = Callable[[dict[str, Any]], Said]
+Scripted = Callable[[Script], tuple[Dejalog, ModelServer]]
 QUESTION = "Which service had its pool exhausted?"
 
 
@@ -38,10 +39,29 @@ def program(folder: Path, url: str, **model: Any) -> Iterator[Dejalog]:
         yield dejalog
 
 
-@contextlib.contextmanager
-def scripted(folder: Path, script: Script) -> Iterator[tuple[Dejalog, ModelServer]]:
-    with scripted_model(script) as server, program(folder, server.url) as dejalog:
-        yield dejalog, server
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dejalog, ModelServer, list[Script]]]:
+    """One program for all scripts of this file; its model follows the last of the list."""
+    scripts: list[Script] = []
+
+    def follow(request: dict[str, Any]) -> Said:
+        return scripts[-1](request)
+
+    with scripted_model(follow) as server, program(tmp_path_factory.mktemp("shared"), server.url) as dejalog:
+        yield dejalog, server, scripts
+
+
+@pytest.fixture
+def scripted(shared: tuple[Dejalog, ModelServer, list[Script]]) -> Scripted:
+    """A program whose model follows this script, and the model's server, which was not asked yet."""
+    dejalog, server, scripts = shared
+
+    def follow(script: Script) -> tuple[Dejalog, ModelServer]:
+        scripts.append(script)
+        server.requests.clear()
+        return dejalog, server
+
+    return follow
 
 
 def calls(*wanted: tuple[str, dict[str, Any]]) -> Said:
@@ -80,12 +100,12 @@ def concluded(request: dict[str, Any], wanted: str) -> str:
     )
 
 
-def test_what_is_looked_for_becomes_statements_and_supports_a_hypothesis(tmp_path: Path) -> None:
+def test_what_is_looked_for_becomes_statements_and_supports_a_hypothesis(scripted: Scripted) -> None:
     look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
     script = rounds(look, end=lambda request: concluded(request, "The query"))
     steps: list[Any] = []
-    with scripted(tmp_path, script) as (dejalog, server):
-        answer = dejalog.ask(Question(QUESTION, mode="llm"), steps.append)
+    dejalog, server = scripted(script)
+    answer = dejalog.ask(Question(QUESTION, mode="llm"), steps.append)
     assert answer["mode"] == "llm"
     assert answer["looks"] == [{"tool": "search", "asked": 'level:fatal "pool exhausted"', "found": 3}]
     assert next(each for each in steps if not isinstance(each, str)).found == 3
@@ -105,7 +125,7 @@ def test_what_is_looked_for_becomes_statements_and_supports_a_hypothesis(tmp_pat
     ]
 
 
-def test_every_tool_answers_and_its_mistakes_are_told_to_the_model(tmp_path: Path) -> None:
+def test_every_tool_answers_and_its_mistakes_are_told_to_the_model(scripted: Scripted) -> None:
     heard: list[str] = []
     looks = (
         calls(("patterns", {"query": "*", "order": "rare"}), ("context", {"statement": "S1"})),
@@ -117,8 +137,8 @@ def test_every_tool_answers_and_its_mistakes_are_told_to_the_model(tmp_path: Pat
         heard.extend(str(message["content"]) for message in request["messages"] if message["role"] == "tool")
         return "HYPOTHESIS: nothing"
 
-    with scripted(tmp_path, rounds(*looks, end=end)) as (dejalog, _):
-        answer = dejalog.ask(Question(QUESTION, mode="llm"))
+    dejalog, _ = scripted(rounds(*looks, end=end))
+    answer = dejalog.ask(Question(QUESTION, mode="llm"))
     assert len(heard) == 6
     assert '"id":"S' in heard[0]
     assert '"id":"S' in heard[1]
@@ -131,22 +151,22 @@ def test_every_tool_answers_and_its_mistakes_are_told_to_the_model(tmp_path: Pat
     assert answer["mode"] == "deterministic"
 
 
-def test_no_more_than_four_rounds_are_gone(tmp_path: Path) -> None:
+def test_no_more_than_four_rounds_are_gone(scripted: Scripted) -> None:
     look = calls(("search", {"query": "pool"}))
     script = rounds(*[look] * 50, end=lambda request: concluded(request, "The query"))
-    with scripted(tmp_path, script) as (dejalog, server):
-        answer = dejalog.ask(Question(QUESTION, mode="llm"))
+    dejalog, server = scripted(script)
+    answer = dejalog.ask(Question(QUESTION, mode="llm"))
     assert sum("tools" in request for request in server.requests) == 4
     assert len(answer["looks"]) == 4
 
 
-def test_nothing_after_as_of_is_read(tmp_path: Path) -> None:
+def test_nothing_after_as_of_is_read(scripted: Scripted) -> None:
     look = calls(("search", {"query": "*", "start": "2000-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}))
-    with scripted(tmp_path, rounds(look, end=lambda _request: "DONE")) as (dejalog, _):
-        first_ns = dejalog.store.high_water().first_ns
-        assert first_ns is not None
-        answer = dejalog.ask(Question(QUESTION, as_of_ns=first_ns + 100 * SECOND, mode="llm"))
-        whole = dejalog.store.high_water().lines
+    dejalog, _ = scripted(rounds(look, end=lambda _request: "DONE"))
+    first_ns = dejalog.store.high_water().first_ns
+    assert first_ns is not None
+    answer = dejalog.ask(Question(QUESTION, as_of_ns=first_ns + 100 * SECOND, mode="llm"))
+    whole = dejalog.store.high_water().lines
     assert answer["looks"][0]["found"] == 100 < whole
 
 
@@ -166,10 +186,11 @@ def test_a_model_that_never_answers_is_given_up_when_the_client_goes(tmp_path: P
 
 
 def test_the_command_line_shows_what_was_looked_for_and_supposed_and_calls_it_not_proven(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    scripted: Scripted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = rounds(calls(("search", {"query": "pool"})), end=lambda request: concluded(request, "pool"))
-    with scripted(tmp_path, script) as (dejalog, _), serving(dejalog) as url:
+    dejalog, _ = scripted(script)
+    with serving(dejalog) as url:
         for more, shown in (("--investigate", True), ("--no-llm", False)):
             monkeypatch.setattr(sys, "argv", ["dejalog", "ask", QUESTION, more, "--url", url])
             assert cli.run() in {0, 1}
@@ -180,3 +201,22 @@ def test_the_command_line_shows_what_was_looked_for_and_supposed_and_calls_it_no
     monkeypatch.setattr(sys, "argv", ["dejalog", "ask", QUESTION, "--investigate", "--no-llm"])
     assert cli.run() == 2
     assert "keep one of them" in capsys.readouterr().err
+
+
+def test_a_model_with_a_small_window_looks_with_fewer_statements(scripted: Scripted) -> None:
+    given: list[int] = []
+    refusal: Said = {"status": 400, "body": {"error": {"message": "maximum context length is 2048 tokens"}}}
+
+    def script(request: dict[str, Any]) -> Said:
+        if len(given) < 2:
+            given.append(len(statements(request)))
+            return refusal
+        given.append(len(statements(request)))
+        return "DONE" if "tools" in request else concluded(request, "pool exhausted")
+
+    dejalog, _ = scripted(script)
+    answer = dejalog.ask(Question(QUESTION, mode="llm"))
+    first, *_ = given
+    assert given == [first, first // 2, first // 4, first // 4]
+    assert answer["mode"] == "llm"
+    assert answer["usage"]["model_calls"] == 4

@@ -95,6 +95,15 @@ def test_the_doctor_tells_why_a_model_does_not_answer_and_what_to_do() -> None:
     assert "no server is named" in none.found
 
 
+def test_the_doctor_tells_of_a_window_that_is_smaller_than_an_answer_may_be() -> None:
+    said = (
+        "This model's maximum context length is 512 tokens. However, you requested 815 tokens (800 in the completion)."
+    )
+    with scripted_model(lambda _request: {"status": 400, "body": {"error": {"message": said}}}) as server:
+        [finding] = check_model(settings_of(OPENAI_BASE_URL=server.url))
+    assert (finding.state, "DEJALOG_LLM_ANSWER_TOKENS" in finding.advice) == ("fail", True)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("DEJALOG_LLM_BUDGET", "3000"), ("DEJALOG_LLM_MODE", "maybe"), ("OPENAI_BASE_URL", "localhost:11434")],

@@ -10,11 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.api.test_llm_investigate import QUESTION as UNCLEAR
-from tests.api.test_llm_investigate import calls, concluded, program, rounds, scripted
+from tests.api.test_llm_investigate import calls, concluded, program, rounds
 from tests.bot.conftest import PAGE, Open, Workspace, buttons, now_ts, text_of
 from tests.bot.slack_stand_in import BOT_USER, SlackStandIn
 from tests.page.shop import Served
-from tests.real.model_server import faulty_model
+from tests.real.model_server import faulty_model, scripted_model
 
 AVALANCHE = "has there been a service avalanche lately?"
 
@@ -219,7 +219,11 @@ def test_an_alert_can_be_investigated(
 def test_what_a_model_supposes_is_told_apart_with_its_lines(open_workspace: Open, tmp_path: Path) -> None:
     look = calls(("search", {"query": 'level:fatal "pool exhausted"', "order": "oldest"}))
     script = rounds(look, end=lambda request: concluded(request, "The query"))
-    with scripted(tmp_path, script) as (dejalog, _), open_workspace(dejalog=dejalog) as workspace:
+    with (
+        scripted_model(script) as server,
+        program(tmp_path, server.url) as dejalog,
+        open_workspace(dejalog=dejalog) as workspace,
+    ):
         told = text_of(workspace.command(f"investigate {UNCLEAR}"))
     rows = told.partition("*What may have happened: supposed by a language model, not proven*\n")[2].split("\n")
     assert rows[0] == "1. payment may have had its pool exhausted"

