@@ -12,7 +12,7 @@ from api.evaluate.judge_told import FORM, judge_told
 from api.llm_answer import ModelBounds
 from api.llm_openai import OpenAIModel
 from tests.api.model_words import false_lines, true_lines
-from tests.real.model_server import Said, real_model, scripted_model
+from tests.real.model_server import Said, scripted_model
 
 
 def told(shop: JudgedShop, url: str, bounds: ModelBounds) -> list[JudgedAnswer]:
@@ -43,11 +43,10 @@ def test_every_sentence_that_a_scripted_model_tells_is_right_and_its_false_ones_
     assert model_means(answers)["model_wrong"] == 0
 
 
-def test_every_sentence_that_a_real_small_model_tells_is_right(shop: JudgedShop) -> None:
+def test_every_sentence_that_a_real_small_model_tells_is_right(shop: JudgedShop, model_url: str) -> None:
     avalanche = next(one for one in shop.asked if "avalanche" in one.text and one.expected == "found")
-    with real_model() as url:
-        bounds = ModelBounds(budget=1000, answer_tokens=40, deadline_s=300)
-        [answer] = told(dataclasses.replace(shop, asked=(avalanche,)), url, bounds)
+    bounds = ModelBounds(budget=1000, answer_tokens=40, deadline_s=300)
+    [answer] = told(dataclasses.replace(shop, asked=(avalanche,)), model_url, bounds)
     assert answer.answer["usage"]["tokens"] > 200
     assert answer.answer["model"]["outcome"] in {"used", "unsupported"}
     assert [(claim.text, claim.faults()) for claim in claims_of([answer]) if claim.outcome != "right"] == []
