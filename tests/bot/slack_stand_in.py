@@ -115,6 +115,8 @@ class SlackStandIn:
         told = self._told
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True  # as of tests/real/model_server.py
+
             def do_GET(self) -> None:
                 self._serve({})
 
