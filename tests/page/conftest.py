@@ -27,7 +27,7 @@ def quiet() -> Iterator[None]:
         structlog.reset_defaults()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Two days of a shop with an avalanche that comes twice."""
     with two_days(tmp_path_factory.mktemp("page")) as server:
@@ -41,7 +41,7 @@ def network(shop: Served) -> Iterator[BadNetwork]:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that holds nothing."""
     with served(tmp_path_factory.mktemp("empty") / "data") as server:
@@ -75,18 +75,20 @@ def with_script(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def visit(no_script: Page, shop: Served) -> Open:
-    """Open an address of the shop's server; it must be there."""
+    """Open an address of the shop's server; it must be there, and so must its counts: a busy machine shows a link."""
 
     def open_(path: str) -> Page:
         reply = no_script.goto(shop.url + path)
         assert reply is not None
         assert reply.status == 200, no_script.content()
+        if (late := no_script.locator(".uncounted a")).count():
+            late.first.click()
         return no_script
 
     return open_
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def avalanche(shop: Served) -> str:
     """The newest incident of the kind."""
     found: str = shop.http.get("/v1/incidents", params={"kind": "avalanche"}).json()["incidents"][0]["incident_id"]
