@@ -216,7 +216,7 @@ def _against_services(
 ) -> Iterator[tuple[Floats, Floats]]:
     service = _Counts.of(baseline, baseline.lines, where)
     yield own.against(service.take(baseline.service_of[columns]).less(own))
-    yield own.against(_others(service).take(baseline.service_of[columns]))
+    yield own.against(_others(service, baseline, where).take(baseline.service_of[columns]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -271,19 +271,23 @@ def _near(before: Floats, where: Stretches, columns: Indices | None = None) -> F
 def _services(baseline: Baseline, where: Stretches) -> Floats:
     """float32 [services, n]: surprise of all lines of each service against all others."""
     lines = _Counts.of(baseline, baseline.lines, where)
-    return lines.against(_others(lines))[0]
+    return lines.against(_others(lines, baseline, where))[0]
 
 
-def _others(service: _Counts) -> _Counts:
-    """For each service all lines of the others. One that writes far more than the rest implies counts for as much as
-    they imply: the thousands of lines of jobs do not make everybody else look silent. Several at once hide behind each
-    other, so each is asked again when the others are tame.
+def _others(service: _Counts, baseline: Baseline, where: Stretches) -> _Counts:
+    """For each service all lines of the others. One that writes far more than the rest implies, and than it does at
+    other times, counts for as much as they imply: the thousands of lines of jobs do not make everybody else look
+    silent. Several at once hide behind each other, so each is asked again when the others are tame. Who writes as ever
+    while the rest falls silent is not tamed.
     """
+    around = _around(where, baseline.learnt)
+    elsewhere = np.maximum(baseline.learnt - (around.last - around.first), 1)
+    by_the_clock = service.far * ((where.last - where.first) / elsewhere).astype(np.float32)
     tame = service
     for _ in range(_TAMING):
         implied = tame.total().less(tame).implies(service)
-        usual = np.where(service.near > RAMPANT * implied + FEWEST_MORE, implied, service.near)
-        tame = _Counts(usual.astype(np.float32), service.far)
+        is_rampant = service.near > RAMPANT * np.maximum(implied, by_the_clock) + FEWEST_MORE
+        tame = _Counts(np.where(is_rampant, implied, service.near).astype(np.float32), service.far)
     return tame.total().less(tame)
 
 

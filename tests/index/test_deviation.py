@@ -124,6 +124,25 @@ def test_several_services_writing_far_more_do_not_hide_behind_each_other() -> No
         assert surprise_of(baseline, name, 150, 155) > -3
 
 
+def test_most_services_falling_silent_at_once_are_missed() -> None:
+    silent = ("c one", "d one", "e one", "f one", "g one", "h one", "i one")
+    baseline = learn(table(dict.fromkeys(silent, (slice(150, 160), 0.0)), more="cdefghij"))
+    for name in silent:
+        assert surprise_of(baseline, name, 150, 160) < -8
+    assert abs(surprise_of(baseline, "j one", 150, 160)) < 3
+
+
+@pytest.mark.parametrize("left", [0.0, 0.1])
+def test_the_greatest_service_falling_silent_is_missed(left: float) -> None:
+    whole = slice(0, WINDOWS)
+    much = {"a enter": (whole, 20.0), "a leave": (whole, 20.0)}
+    windows = table(much, more="cdef")
+    gone = np.isin(windows.column, np.flatnonzero(windows.columns["service"] == "a"))
+    gone &= (windows.row >= 150) & (windows.row < 160)
+    windows = dataclasses.replace(windows, count=np.where(gone, np.floor(windows.count * left), windows.count))
+    assert surprise_of(learn(windows), "a enter", 150, 160) < -8
+
+
 def test_a_whole_service_that_falls_silent_is_missed() -> None:
     gone = slice(150, 160)
     baseline = learn(table(dict.fromkeys(("a enter", "a leave", "a other"), (gone, 0.0))))
