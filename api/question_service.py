@@ -14,14 +14,19 @@ _COMMON_SHARE = 0.3
 _GENERIC = frozenset(word.stem for word in words("service svc server app api microservice"))
 _AFTER = re.compile(r"\s*(?:-\s*)?(?:micro)?(?:service|svc|pod|container)s?\b|\s*(?:微?服务|容器)", re.IGNORECASE)
 
+_HANGS = re.compile(r"(?:\w[-_./]|\b(?:a|an|the|any|each|every|which|this|was|were|been|be)\s+)$", re.IGNORECASE)
+"""Before a name: a hyphen, or what makes a thing of it (the user, any order) or the one that was written of."""
+_HANGS_BY_HYPHEN = re.compile(r"\w[-_./]$")
+"""`Order` in `pre-order service` is not the order service."""
 _WRITES = re.compile(
-    r"\s+(?:wrote|writes|logged|printed|emitted)\b|\s*(?:写|打印|输出|记录)(?:了|过|的)", re.IGNORECASE
+    r"""
+    (?:\s+(?:write|writes|wrote|written|log|logs|logged|print|prints|printed|emit|emits|emitted)
+        (?=\s*(?:["“”'‘「『«?]|$|(?:yesterday|today|tonight|last|since|between|before|after|during)\b))
+    |\s*(?:写|打印|输出|记录)(?:了|过|出)?(?=\s*(?:["“「『?？]|$|多少|几次|什么|哪些)))
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
-_HANGS = re.compile(r"\w[-_./]$")
-_DID = re.compile(r"\b(?:did|does|has|had)\s+$", re.IGNORECASE)
-_WRITE = re.compile(
-    r"\s+(?:write|written|log|logged|print|printed|emit|emitted|say|said|report|reported)\b", re.IGNORECASE
-)
+"""After a name: that it writes, and no more than what is quoted, or when. `Payment log rotated` is about a log."""
 
 
 def named_services(text: str, services: Sequence[str], glossary: Glossary) -> tuple[str, tuple[str, ...]]:
@@ -81,11 +86,7 @@ def _spoken_of(text: str, own: tuple[str, ...], glossary: Glossary) -> tuple[int
 
 
 def _is_meant(text: str, start: int, end: int) -> bool:
-    """Whether the words are followed by "service", or are who writes: `did quotes write`. No word hangs before them
-    by a hyphen: `order` in `pre-order service` is not the order service.
-    """
-    if _HANGS.search(text, 0, start):
-        return False
-    if _AFTER.match(text, end) or _WRITES.match(text, end):
-        return True
-    return bool(_DID.search(text, 0, start) and _WRITE.match(text, end))
+    """Whether the words are followed by "service", or are who writes: `did quotes write "x"`."""
+    if _AFTER.match(text, end):
+        return not _HANGS_BY_HYPHEN.search(text, 0, start)
+    return bool(_WRITES.match(text, end)) and not _HANGS.search(text, 0, start)
