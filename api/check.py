@@ -210,7 +210,10 @@ def _is_end(fact: EndFact, records: Records) -> bool:
     begun = {each: records.incidents[each].start_ns for each in fact.among if each in records.incidents}
     if fact.incident_id not in begun:
         return False
-    return begun[fact.incident_id] == (min if fact.which == "first" else max)(begun.values())
+    this, last = begun[fact.incident_id], max(begun.values())
+    if fact.which == "again":
+        return this < last
+    return this == (last if fact.which == "last" else min(begun.values()))
 
 
 def _cited(line: str, claim: Claim, records: Records) -> EvidenceLine | None:

@@ -219,7 +219,7 @@ def _story(facts: Sequence[Fact], language: Language, _names: Names) -> Iterator
         return
     spreads = _of(facts, SpreadFact)
     spread = say("story.spread", language, count=spreads[0].count) if spreads else ""
-    leads = [f"story.{end.which}" for end in ends] or ["story.yes", "story.plain", "story.near", "story.best"]
+    leads = [f"story.{end.which}" for end in ends] or ["story.yes", "story.plain", "story.near"]
     if moment.beyond_days:
         leads = ["story.widened"]
     for name in leads:

@@ -164,9 +164,11 @@ def _speaking(
     """
     known = [unit for unit in question.units if unit.weight != "word"]
     told = [unit for unit in question.units if unit.weight == "telling"]
-    for tokens in ({key: index.said_by(key) for key in asked}, index.patterns.tokens):
-        yield _speaking_of(known, asked, tokens)
-        yield _saying_most(question.units, _speaking_of(told, asked, tokens), tokens)
+    with_example = _speaking_of(told, asked, index.patterns.tokens)  # what all lines say is part of that
+    among = {facts.pattern_id: facts for facts in with_example}
+    for tokens in (index.said_by(among), index.patterns.tokens):
+        yield _speaking_of(known, among, tokens)
+        yield _saying_most(question.units, _speaking_of(told, among, tokens), tokens)
 
 
 def _saying_most(units: Sequence[Unit], among: Sequence[PatternFacts], tokens: Tokens) -> list[PatternFacts]:

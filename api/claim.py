@@ -124,10 +124,10 @@ class LevelFact:
 
 @dataclasses.dataclass(frozen=True)
 class EndFact:
-    """Of these incidents none began before (`first`) or after (`last`) this one."""
+    """Of these incidents none began before (`first`) or after (`last`) this one, or one did after it (`again`)."""
 
     incident_id: str
-    which: Literal["first", "last"]
+    which: Literal["first", "last", "again"]
     among: tuple[str, ...]
 
 

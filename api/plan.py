@@ -51,10 +51,13 @@ def _of_incidents(
         return _of_subject(question, choice, evidence, notes, as_of_ns)
     is_found = choice.support.verdict == "found"
     is_old = is_found and question.lately and best.end_ns <= as_of_ns - LATELY_NS
-    lead = _lead(question, is_found=is_found, is_old=is_old, is_latest=_is_latest(choice))
     end = _end(question, choice) if is_found and not is_old else None
+    lead = _lead(question, is_found=is_found, is_old=is_old, end=end)
     story = story_claim(best, lead, language, as_of_ns, beyond_days=LATELY.days if is_old else 0, end=end)
     further = choice.incidents[1:]
+    if end is not None and end.which == "again":
+        latest = max(choice.close, key=lambda incident: incident.start_ns)
+        further = (latest, *(incident for incident in further if incident != latest))
     another: Another = "another_any" if choice.basis == "anything" else "another"
     close = choice.close or None
     claims = [
@@ -104,31 +107,33 @@ def _matching(question: Question, choice: Choice, as_of_ns: int, *, is_old: bool
 
 
 def _end(question: Question, choice: Choice) -> EndFact | None:
-    """What it means that the story is of the first or the last."""
-    if question.intent not in {"first", "last"}:
-        return None
-    among = tuple(incident.incident_id for incident in choice.close or choice.incidents)
-    return EndFact(choice.incidents[0].incident_id, "first" if question.intent == "first" else "last", among)
-
-
-def _is_latest(choice: Choice) -> bool:
-    """Whether none that fits about as well as the best began after it."""
+    """What it means that the story is of the first or the last; or, where lately was asked about, that it is not of the
+    last, for which a reader would take it.
+    """
     best = choice.incidents[0]
-    return all(incident.start_ns <= best.start_ns for incident in choice.close)
+    among = choice.close or choice.incidents
+    ids = tuple(incident.incident_id for incident in among)
+    if question.intent in {"first", "last"}:
+        return EndFact(best.incident_id, "first" if question.intent == "first" else "last", ids)
+    came_again = question.lately and any(incident.start_ns > best.start_ns for incident in choice.close)
+    if came_again and _name_of_lead(question) == "yes" and best in among:
+        return EndFact(best.incident_id, "again", ids)
+    return None
 
 
-def _lead(question: Question, *, is_found: bool, is_old: bool, is_latest: bool) -> str:
+def _lead(question: Question, *, is_found: bool, is_old: bool, end: EndFact | None = None) -> str:
     """How the opening sentence begins."""
     if not is_found:
         return say("story.near", question.reply_in)
     if is_old:
         return say("story.widened", question.reply_in, days=LATELY.days)
-    name = {"first": "first", "last": "last", "count": "plain", "changed": "plain"}.get(question.intent, "yes")
+    return say(f"story.{end.which if end else _name_of_lead(question)}", question.reply_in)
+
+
+def _name_of_lead(question: Question) -> str:
     if question.is_about_anything and question.intent == "list":
-        name = "plain"
-    if name == "yes" and question.lately and not is_latest:
-        name = "best"  # who asks about lately would take it for the last one
-    return say(f"story.{name}", question.reply_in)
+        return "plain"
+    return {"first": "first", "last": "last", "count": "plain", "changed": "plain"}.get(question.intent, "yes")
 
 
 def _of_patterns(
@@ -156,9 +161,7 @@ def _of_changes(
     claims: list[Claim] = []
     if choice.incidents:
         best = choice.incidents[0]
-        claims.append(
-            story_claim(best, _lead(question, is_found=True, is_old=False, is_latest=True), language, as_of_ns)
-        )
+        claims.append(story_claim(best, _lead(question, is_found=True, is_old=False), language, as_of_ns))
         others = choice.incidents[1 : 1 + FURTHER]
         claims += incident_claims(best, others, notes, evidence, language, as_of_ns, another="another_any")
     claims += pattern_claims(fresh, (), evidence, question)

@@ -126,11 +126,16 @@ class RetrievalIndex:
     documents: Bm25
     """Notes of documents that speak of no incident or pattern that is known, by note id."""
 
-    def said_by(self, pattern_id: str) -> Mapping[str, float]:
-        """Tokens of what all lines of a pattern say, and of what people noted: without its example."""
-        fact = self.facts[pattern_id]
-        notes = [note for note in self.generation.notes if note.target == pattern_id]
-        return pattern_tokens(fact.template, fact.name, "", fact.services, notes, self.glossary, self.settings.text)
+    def said_by(self, pattern_ids: Iterable[str]) -> dict[str, Mapping[str, float]]:
+        """By pattern id the tokens of what all its lines say, and of what people noted: without its example."""
+        notes = _notes_by_target(self.generation.notes)
+        facts = ((each, self.facts[each]) for each in pattern_ids)
+        return {
+            key: pattern_tokens(
+                fact.template, fact.name, "", fact.services, notes.get(key, ()), self.glossary, self.settings.text
+            )
+            for key, fact in facts
+        }
 
     def rank_documents(self, question: Question) -> list[str]:
         """Ids of the notes in `documents` that speak of what is asked, best first."""

@@ -92,12 +92,12 @@ _LEADS = {
     "First ": "first",
     "Most recently ": "last",
     "What comes nearest was ": "near",
-    "Yes; what fits best was ": "best",
+    "Yes, and again since; ": "again",
     "有,": "",
     "第一次是": "first",
     "最近一次是": "last",
     "最接近的是": "near",
-    "有;最符合的是": "best",
+    "有,此后又再次发生;": "again",
 }
 _STORY = {
     "en": "{lead}{ago} ({when}): [failures spread over {count} services: ]{who}.",

@@ -22,6 +22,8 @@ def contradictions(answer: Mapping[str, Any]) -> Iterator[str]:
     begun_ns = _begun(story, as_of_ns)
     alike = [_begun(one, as_of_ns) for one in said if one.form == "another"]
     lead = story.values["lead"]
+    if lead == "again" and not any(other > begun_ns for other in alike):
+        yield "said to have come again, and no later one like it is told of"
     if lead == "last" and any(other > begun_ns for other in alike):
         yield "called the most recent, and a later one like it is told of"
     if lead == "first" and any(other < begun_ns for other in alike):

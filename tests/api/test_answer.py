@@ -189,9 +189,15 @@ def test_asked_about_lately_a_recent_incident_comes_before_an_older_one_that_fit
 
 @pytest.mark.parametrize(
     ("question", "opening"),
-    list(zip(AVALANCHE_QUESTIONS[:2], ("Yes; what fits best was ", "有;最符合的是"), strict=True)),
+    list(
+        zip(
+            AVALANCHE_QUESTIONS[:2],
+            ("Yes, and again since; 59 minutes ago", "有,此后又再次发生;59 分钟前"),
+            strict=True,
+        )
+    ),
 )
-def test_asked_about_lately_an_incident_before_the_last_one_is_told_as_what_fits_best(
+def test_asked_about_lately_an_incident_before_the_last_one_says_that_it_came_again(
     shop: SmallShop, question: str, opening: str
 ) -> None:
     """They are told in the order in which they fit, and nobody shall take the first for the last."""
