@@ -253,8 +253,9 @@ class Judge:
             yield Finding("number", right, f"{service} followed {passed / 1e9:.3f} s later, not {delta}")
         yield from self._spread(said, read)
         if cited:
-            # A label says when a service itself began to fail; whoever waits for it may show that before.
-            own = [service for service, line in zip(told, cited, strict=False) if not self._usual.waited(line)]
+            # A label says when a service itself began to fail; who follows may show before that that it waits.
+            later = zip(told[1:], cited[1:], strict=False)
+            own = [*told[:1], *(service for service, line in later if not self._usual.waited(line))]
             yield from self._ordered(own, (cited[0].time_ns, cited[0].time_ns + 10 * MINUTE_NS))
 
     def _judge_silent(self, said: Said, _cited: list[PlainLine], read: Read) -> Iterator[Finding]:

@@ -60,13 +60,15 @@ class Usual:
         return inside, outside
 
     def waited(self, line: PlainLine) -> bool:
-        """Whether the line comes so long after the one before it of the same request that the service waited."""
+        """Whether the line comes so long after the one before it of the same request that the service waited. A line
+        that names no request tells nothing.
+        """
         service = line.service
         if service not in self._waits:
             found = self._measure(service, _ANY, _ANY)
             middle = sorted(pause for _, pause in found)[len(found) // 2] if found else 0
             self._waits[service] = {time_ns for time_ns, pause in found if pause >= max(WAIT_FACTOR * middle, WAIT_NS)}
-        return line.time_ns in self._waits[service]
+        return line.time_ns in self._waits[service] and any(map(_REQUEST.search, line.texts))
 
     def _measured(self, service: str, before: str, after: str) -> list[tuple[int, int]]:
         key = (service, before, after)

@@ -179,6 +179,10 @@ def test_who_waits_for_another_may_show_a_fault_before_it_fails_itself(tmp_path:
     log = PlainLog([file])
     usual = Usual(log, labels=[])
     assert [usual.waited(line) for line in log.lines_of("edge")] == [False] * 7 + [True]
+    file.write_text(file.read_text("utf-8").replace("of 0", "of x"), "utf-8")
+    log = PlainLog([file])
+    usual = Usual(log, labels=[])
+    assert not any(usual.waited(line) for line in log.lines_of("edge")), "no request, no wait"
 
 
 def test_an_order_that_the_labels_contradict_is_wrong(shop: JudgedShop) -> None:
