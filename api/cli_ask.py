@@ -80,7 +80,7 @@ def ask(
     else:
         _print_answer(answer, window or answer["window"])
         if investigate and "model" not in answer:
-            say("\nNo language model took part: none is set up, or there was nothing for it to look into.")
+            say("\nNo language model took part: there was nothing for it to look into.")
     if answer["verdict"] != "found":
         raise typer.Exit(1)
 

@@ -45,6 +45,16 @@ class _Investigation:
     lines: list[EvidenceLine] = dataclasses.field(default_factory=list)
     calls: int = 0
     tokens: int = 0
+    rounds: list[tuple[int, Pack]] = dataclasses.field(default_factory=list)
+    """How many messages there were before each round that looked, and what was known."""
+
+    def forget_round(self) -> bool:
+        """Take the last round out of the messages and of what is known; whether there was one."""
+        if not self.rounds:
+            return False
+        before, self.pack = self.rounds.pop()
+        del self.messages[before:]
+        return True
 
     def add(self, message: Message) -> None:
         """Go on with a message, which takes its part of the budget."""
@@ -67,13 +77,8 @@ def investigated(
     )
     writing = _Supposing(begun, names, asked)
     try:
-        for number in range(ROUNDS):
-            if not (_first_look if number == 0 else _look)(begun, asked, tools, on_step, ends):
-                break
-        writing.pack = begun.pack
-        begun.messages.append(Message("user", words.said("conclude", answer.language)))
-        begun.calls += 1
-        begun.tokens += writing.write(begun.messages, deadline_s=ends - time.monotonic()).tokens
+        _look_around(begun, asked, tools, on_step, ends)
+        _conclude(begun, writing, Message("user", words.said("conclude", answer.language)), ends)
     except ModelError as error:
         if error.reason == "cancelled":
             raise
@@ -123,16 +128,57 @@ def _begin(question: str, answer: Answer, asked: Asked, tools: Tools) -> _Invest
     return _Investigation(pack, list(messages_of(pack)), room - used, messages_of)
 
 
+def _look_around(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, ends: float) -> None:
+    """The rounds, until the model asks for nothing more, no room is left, or its window is full; then the round that
+    filled it is forgotten. Raises ModelError.
+    """
+    for number in range(ROUNDS):
+        try:
+            if not (_first_look if number == 0 else _look)(begun, asked, tools, on_step, ends):
+                return
+        except ModelError as error:
+            if error.reason != "too_long" or not begun.forget_round():
+                raise
+            return
+        if begun.room <= 0:
+            return
+
+
+def _conclude(begun: _Investigation, writing: "_Supposing", last: Message, ends: float) -> None:
+    """Have the model suppose from what is known, without the last round each time that it is too long. Raises
+    ModelError.
+    """
+    while True:
+        writing.pack = begun.pack
+        begun.calls += 1
+        try:
+            begun.tokens += writing.write([*begun.messages, last], deadline_s=ends - time.monotonic()).tokens
+        except ModelError as error:
+            if error.reason != "too_long" or not begun.forget_round():
+                raise
+        else:
+            return
+
+
 def _first_look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, ends: float) -> bool:
-    """The first round, with half as many statements each time that it is too long for the model. Raises ModelError."""
+    """The first round, with half as many statements each time that it is too long for the model. What is found later
+    has no more room than what was refused and is left out now. Raises ModelError.
+    """
     while True:
         try:
             return _look(begun, asked, tools, on_step, ends)
         except ModelError as error:
             if error.reason != "too_long" or len(begun.pack.statements) < 2:
                 raise
+        refused = _size_of(begun.messages)
         begun.pack = begun.pack.halved()
         begun.messages = list(begun.messages_of(begun.pack))
+        begun.room = min(begun.room, refused - _size_of(begun.messages))
+
+
+def _size_of(messages: Sequence[Message]) -> int:
+    """In tokens."""
+    return sum(tokens_of(message.content) for message in messages)
 
 
 def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, ends: float) -> bool:
@@ -149,6 +195,7 @@ def _look(begun: _Investigation, asked: Asked, tools: Tools, on_step: OnStep, en
     calls = completion.calls[:CALLS]
     if not calls:
         return False
+    begun.rounds.append((len(begun.messages), begun.pack))
     begun.add(Message("assistant", completion.text[:THOUGHT_CHARACTERS], calls=calls))
     for call in calls:
         begun.add(Message("tool", _run(call, begun, asked, tools, on_step), call_id=call.id))

@@ -1,10 +1,13 @@
 """What requests may say: the parameters and bodies of every route, checked here before anything else sees them."""
 
+import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from api.time_text import parse_time
+from ingest.errors import InputError
 from ingest.line import LEVELS
 
 MAX_LINES = 10_000
@@ -50,6 +53,15 @@ def storable(value: str) -> str:
     """The same text. Raises ValueError for one with characters that no store keeps."""
     if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError("it holds a character that cannot be kept")
+    return value
+
+
+def _window(value: str) -> str:
+    if value:
+        try:
+            parse_time(value, now_ns=time.time_ns())
+        except InputError as error:
+            raise ValueError(f"{value[:80]!r} is not a time; {error.hint}") from error
     return value
 
 
@@ -283,7 +295,9 @@ class ChannelRequest(Request):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
     service: Names = Field([], description="Only these; empty: all that there are.")
-    window: Short = Field("", description="How far back they look, e.g. 7d; empty: all that is held.")
+    window: Annotated[Short, AfterValidator(_window)] = Field(
+        "", description="How far back they look, e.g. 7d; empty: all that is held."
+    )
     language: Literal["", "en", "zh"] = Field("", description="Of their answers; empty: the question's own.")
 
 

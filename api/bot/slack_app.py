@@ -169,7 +169,7 @@ class SlackBot:
                 self.meter.count(outcome)
                 end(outcome)
 
-        self.work.begin(first, rest)
+        self.work.begin(first, rest, lost=lambda: self.meter.count("failed"))
 
 
 def said(text: str) -> str:

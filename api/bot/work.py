@@ -32,18 +32,20 @@ class Work:
         with self._lock:
             return self._under_way
 
-    def begin(self, first: Callable[[], bool], rest: Callable[[], None]) -> None:
-        """Run `first`, and `rest` if that says so. What they raise is logged: nobody waits for it."""
+    def begin(self, first: Callable[[], bool], rest: Callable[[], None], lost: Callable[[], None]) -> None:
+        """Run `first`, and `rest` if that says so. What they raise is logged: nobody waits for it. `lost`: hears that
+        what `first` raised, or a closed queue, has kept `rest` from being run.
+        """
         with self._lock:
             self._under_way += 1
-        self._quick.submit(self._first, first, rest)
+        self._quick.submit(self._first, first, rest, lost)
 
     def close(self) -> None:
         """Finish all that was taken: it was acknowledged, so Slack will not send it again."""
         self._quick.shutdown(wait=True)
         self._slow.shutdown(wait=True)
 
-    def _first(self, first: Callable[[], bool], rest: Callable[[], None]) -> None:
+    def _first(self, first: Callable[[], bool], rest: Callable[[], None], lost: Callable[[], None]) -> None:
         goes_on = False
         try:
             goes_on = first()
@@ -52,6 +54,7 @@ class Work:
         except Exception:  # noqa: BLE001 - the bot's own loop: logged, and the next one is answered
             goes_on = False
             _log.exception("bot.failed")
+            lost()
         finally:
             if not goes_on:
                 self._ended()

@@ -14,6 +14,7 @@ import pytest
 
 from api import cli
 from api.compose import Dejalog, open_dejalog
+from api.llm_pack import tokens_of
 from api.parts import Question
 from api.settings import ModelSettings
 from ingest.errors import ModelError
@@ -24,6 +25,7 @@ from tests.real.model_server import ModelServer, Said, faulty_model, scripted_mo
 Script = Callable[[dict[str, Any]], Said]
 Scripted = Callable[[Script], tuple[Dejalog, ModelServer]]
 QUESTION = "Which service had its pool exhausted?"
+REFUSAL: Said = {"status": 400, "body": {"error": {"message": "maximum context length is 2048 tokens"}}}
 
 
 @contextlib.contextmanager
@@ -205,12 +207,11 @@ def test_the_command_line_shows_what_was_looked_for_and_supposed_and_calls_it_no
 
 def test_a_model_with_a_small_window_looks_with_fewer_statements(scripted: Scripted) -> None:
     given: list[int] = []
-    refusal: Said = {"status": 400, "body": {"error": {"message": "maximum context length is 2048 tokens"}}}
 
     def script(request: dict[str, Any]) -> Said:
         if len(given) < 2:
             given.append(len(statements(request)))
-            return refusal
+            return REFUSAL
         given.append(len(statements(request)))
         return "DONE" if "tools" in request else concluded(request, "pool exhausted")
 
@@ -220,3 +221,45 @@ def test_a_model_with_a_small_window_looks_with_fewer_statements(scripted: Scrip
     assert given == [first, first // 2, first // 4, first // 4]
     assert answer["mode"] == "llm"
     assert answer["usage"]["model_calls"] == 4
+
+
+def test_what_is_found_later_stays_below_what_was_refused(scripted: Scripted) -> None:
+    look = calls(*[("search", {"query": f"level:{level}", "limit": 20}) for level in ("fatal", "error", "info")])
+    follow = rounds(look, look, look, end=lambda request: concluded(request, "pool exhausted"))
+    sizes: list[int] = []
+
+    def script(request: dict[str, Any]) -> Said:
+        texts = [str(message["content"]) for message in request["messages"]]
+        sizes.append(sum(map(tokens_of, [*texts, json.dumps(request.get("tools", ""))])))
+        return REFUSAL if len(sizes) == 1 else follow(request)
+
+    dejalog, _ = scripted(script)
+    answer = dejalog.ask(Question(QUESTION, mode="llm"))
+    refused, accepted, *later = sizes
+    assert accepted < refused
+    assert len(answer["looks"]) == 6, "then no room is left"
+    assert max(later) < refused
+
+
+@pytest.mark.parametrize("at", [2, 3, 4, 5])
+def test_a_round_that_fills_the_window_is_forgotten_and_the_rest_concludes(scripted: Scripted, at: int) -> None:
+    look = calls(("search", {"query": "pool"}))
+    follow = rounds(*[look] * 4, end=lambda request: concluded(request, "pool exhausted"))
+    dejalog, server = scripted(lambda request: REFUSAL if len(server.requests) == at else follow(request))
+    answer = dejalog.ask(Question(QUESTION, mode="llm"))
+    assert (answer["mode"], answer["model"]["outcome"]) == ("llm", "used")
+    assert len(answer["hypotheses"]) == 1
+    assert answer["usage"]["model_calls"] == len(server.requests) == at + 1
+    asked = [[message["role"] for message in request["messages"]] for request in server.requests]
+    assert "tools" not in server.requests[-1]
+    assert asked[-1] == [*asked[at - 2][: len(asked[-1]) - 1], "user"]
+    assert asked[-1].count("assistant") == asked[-1].count("tool") == at - 2
+
+
+def test_a_window_that_holds_no_conclusion_leaves_the_answer_as_it_was(scripted: Scripted) -> None:
+    look = calls(("search", {"query": "pool"}))
+    dejalog, server = scripted(lambda request: look if "tools" in request else REFUSAL)
+    answer = dejalog.ask(Question(QUESTION, mode="llm"))
+    assert (answer["mode"], answer["model"]["outcome"]) == ("deterministic", "too_long")
+    assert len(answer["looks"]) == 4
+    assert answer["usage"]["model_calls"] == len(server.requests) == 9

@@ -200,3 +200,14 @@ def test_docs_name_every_route(served: Served) -> None:
     page = served.http.get("/docs").text
     for path in served.http.get("/openapi.json").json()["paths"]:
         assert path in page
+
+
+def test_a_channel_looks_back_to_a_time_or_to_all_there_is(served: Served) -> None:
+    for window in ("7d", "now-1h", "2026-03-01T12:00:00Z", ""):
+        assert served.http.post("/v1/channels", json={"name": "c", "window": window}).status_code == 201
+        assert served.http.get("/v1/channels/c").json()["channel"]["window"] == window
+    for window in ("banana", "7 bananas", " "):
+        reply = served.http.post("/v1/channels", json={"name": "c", "window": window})
+        assert reply.status_code == 400
+        assert reply.json()["error"]["message"].startswith(f"window: {window!r} is not a time")
+    assert served.http.get("/v1/channels/c").json()["channel"]["window"] == ""

@@ -5,12 +5,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from tests.acceptance.test_watched import exported
 from tests.bot.conftest import Open, event_body, now_ts
 from tests.bot.slack_stand_in import SlackStandIn
 from tests.metrics_page import page
+from tests.workers.chunks_made import wait_until
 
 QUESTION = "has there been a service avalanche lately?"
 
@@ -55,6 +58,21 @@ def test_how_requests_ended_is_counted_and_how_long_they_took(open_workspace: Op
     counted = {"answered": 1, "repeated": 2, "limited": 1, "invalid": 1, "unsigned": 1, "failed": 2, "busy": 0}
     assert {name: found[name] for name in counted} == counted
     assert (found["dejalog_bot_acknowledge_seconds_count"], found["dejalog_bot_answer_seconds_count"]) == (7, 4)
+
+
+def test_what_breaks_before_there_is_anything_to_answer_is_counted_and_logged(
+    open_workspace: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as log, open_workspace() as workspace:
+        with monkeypatch.context() as patched:
+            patched.setattr(workspace.bot._once, "is_first", lambda _key: breaks())
+            workspace.mention(QUESTION)
+            wait_until(lambda: not workspace.bot.work.under_way)
+        workspace.answer(QUESTION)
+        bot = workspace.bot
+    found = told(bot.meter.collect())
+    assert (found["failed"], found["answered"]) == (1, 1)
+    assert [each["event"] for each in log if each.get("exc_info")] == ["bot.failed"]
 
 
 def test_what_waits_is_shown_and_what_there_is_no_room_for_is_counted(
