@@ -487,9 +487,12 @@ def _environment_texts(environment: Mapping[str, str], known: Mapping[str, Known
 
 def _secret_file(path: Path, where: str) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        secret = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{where} names {path}, which cannot be read: {error}") from error
+    if not secret:
+        raise SettingError(f"{where} names {path}, which is empty")
+    return secret
 
 
 def _file_texts(path: Path, known: Mapping[str, Known]) -> dict[str, tuple[str, str]]:

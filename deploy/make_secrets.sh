@@ -6,12 +6,15 @@ set -euo pipefail
 cd "$(dirname "$0")"
 make_given() {
     for name in slack_bot_token slack_app_token slack_signing_secret notify_url openai_base_url openai_api_key; do
-        [ -e "$1/$name" ] || install -m 0644 /dev/null "$1/$name"
+        if [ ! -e "$1/$name" ]; then
+            install -m 0644 /dev/null "$1/$name"
+            echo "added $name, which is empty: fill it if you use it" >&2
+        fi
     done
 }
 if [ -e secrets ]; then
     make_given secrets
-    echo "deploy/secrets is there already and stays as it is; remove it to make new ones (stores keep the old passwords)" >&2
+    echo "what is in deploy/secrets already stays as it is; remove it to make new ones (stores keep the old passwords)" >&2
     exit 0
 fi
 umask 077

@@ -63,6 +63,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ({"DEJALOG_ELASTICSEARCH_REPLICAS": "-1"}, "a whole number from 0"),
         ({"DEJALOG_ZONE": "Mars/Olympus"}, "no such time zone"),
         ({"DEJALOG_TOKEN_FILE": "/does/not/exist"}, "cannot be read"),
+        ({"DEJALOG_NOTIFY_URL_FILE": "/dev/null"}, "which is empty"),
         ({"DEJALOG_TOKEN_FILE": "/x", "DEJALOG_TOKEN": "y"}, "keep one"),
         ({"DEJALOG_CONFIG": "/does/not/exist"}, "cannot be read"),
     ],

@@ -95,10 +95,10 @@ def test_a_secret_that_others_give_is_an_empty_file_and_read_where_it_is_named(n
 
 
 def test_secrets_that_were_made_before_stay_and_missing_ones_are_added(secrets: Path) -> None:
-    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    before = {path.name: (path.read_bytes(), path.stat().st_mode) for path in secrets.iterdir()}
     (secrets / GIVEN[0]).unlink()
     subprocess.run([secrets.parent / "make_secrets.sh"], check=True, capture_output=True)
-    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
+    assert {path.name: (path.read_bytes(), path.stat().st_mode) for path in secrets.iterdir()} == before
 
 
 def test_the_workers_of_both_have_all_queues_and_beat_is_the_same() -> None:
