@@ -3,8 +3,6 @@ SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 NODE_BIN := .node/node_modules/.bin
-# Each has servers of its own, 5 GB in all: two for two cores.
-TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run serve test lint types imports unit cluster campaign bench acceptance scoreboard screenshots leave-one-out lock clean
@@ -44,7 +42,7 @@ imports: setup-test
 	$(BIN)/lint-imports
 
 unit: setup-test
-	$(BIN)/python -m pytest -m "not campaign" -n $(TESTS_AT_ONCE) --dist loadfile
+	$(BIN)/python -m pytest -m "not campaign"
 
 campaign: setup-test ## the long fault tests (an hour or two); results go to docs/reliability.md
 	$(BIN)/python -m pytest -m campaign --timeout 3600 -s

@@ -50,7 +50,7 @@ def test_more_columns_than_there_is_room_for_are_left_out(visit: Open, orders: s
 
 
 def test_a_built_in_field_is_a_column_too(visit: Open) -> None:
-    page = visit("/lines?start=2d")
+    page = visit("/lines?start=2d&end=now-1h")
     page.locator(".facets > summary").dispatch_event("click")
     link = page.get_by_role("link", name="Column pod").get_attribute("href")
     assert link is not None
