@@ -115,7 +115,7 @@ def quiet(nowhere: TextIO) -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that holds the shop's lines, mined."""
     with contextlib.ExitStack() as stack:
@@ -130,7 +130,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(served: Served) -> dict[str, str]:
     """Parameters that choose the shop's lines, whatever other tests put in."""
     return {

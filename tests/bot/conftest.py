@@ -168,7 +168,7 @@ def quiet() -> Iterator[None]:
         structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Two days of a shop with an avalanche that comes twice."""
     with two_days(tmp_path_factory.mktemp("bot")) as server:

@@ -27,7 +27,7 @@ def quiet() -> Iterator[None]:
         structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Two days of a shop with an avalanche that comes twice."""
     with two_days(tmp_path_factory.mktemp("page")) as server:
@@ -41,7 +41,7 @@ def network(shop: Served) -> Iterator[BadNetwork]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that holds nothing."""
     with served(tmp_path_factory.mktemp("empty") / "data") as server:
@@ -88,7 +88,7 @@ def visit(no_script: Page, shop: Served) -> Open:
     return open_
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def avalanche(shop: Served) -> str:
     """The newest incident of the kind."""
     found: str = shop.http.get("/v1/incidents", params={"kind": "avalanche"}).json()["incidents"][0]["incident_id"]
