@@ -101,11 +101,12 @@ def learn(windows: Windows) -> Baseline:
     )
     for scale in SCALES:
         where = stretches(windows, scale, max(1, len(windows.times) // _SAMPLE))
-        baseline.service_spread[scale] = spread(_services(baseline, where))
+        services = _Services.of(baseline, where)
+        baseline.service_spread[scale] = spread(services.surprise())
         spreads = np.ones((len(frequent), WITNESSES + 2), dtype=np.float32)
         for block in _blocks(frequent):
             usual = _near(baseline.counts, where, block).mean(axis=1)
-            for index, (signed, _) in enumerate(_testimony(baseline, where, block)):
+            for index, (signed, _) in enumerate(_testimony(baseline, where, services, block)):
                 spreads[block, index] = spread(signed, usual if index < WITNESSES else None)
         baseline.spread[scale] = spreads
     return baseline
@@ -159,15 +160,21 @@ def one_stretch(windows: Windows, start_ns: int, end_ns: int) -> Stretches:
 
 def surprises(baseline: Baseline, where: Stretches) -> Iterator[Surprise]:
     """For the frequent columns in every stretch, a block at a time; then for the others where they occur at all."""
-    state = _states(baseline, where)
-    silent = _services(baseline, where) / baseline.service_spread[where.scale][:, None] <= SERVICE_SILENT
+    services = _Services.of(baseline, where)
+    state = _states(baseline, where, services)
+    silent = services.surprise() / baseline.service_spread[where.scale][:, None] <= SERVICE_SILENT
     for block in _blocks(baseline.frequent):
-        yield _judge(baseline, where, block, state, silent[baseline.service_of[baseline.frequent[block]]])
-    yield from _rare(baseline, where)
+        yield _judge(baseline, where, services, block, state, silent[baseline.service_of[baseline.frequent[block]]])
+    yield from _rare(baseline, where, services)
 
 
 def _judge(
-    baseline: Baseline, where: Stretches, block: Indices, state: npt.NDArray[np.int8], silent: npt.NDArray[np.bool_]
+    baseline: Baseline,
+    where: Stretches,
+    services: "_Services",
+    block: Indices,
+    state: npt.NDArray[np.int8],
+    silent: npt.NDArray[np.bool_],
 ) -> Surprise:
     """More than usual must be so by every reference that can be believed; less than usual by one witness, or by service
     and others together, or by the others alone where the whole service is too quiet.
@@ -175,7 +182,7 @@ def _judge(
     spreads = baseline.spread[where.scale][block]
     told = [
         (signed / spreads[:, index, None], expected)
-        for index, (signed, expected) in enumerate(_testimony(baseline, where, block))
+        for index, (signed, expected) in enumerate(_testimony(baseline, where, services, block))
     ]
     (by_service, expected), (by_others, expected_by_others) = told[WITNESSES], told[WITNESSES + 1]
     if len(baseline.lines) == 1:
@@ -203,20 +210,14 @@ def _judge(
     return Surprise(baseline.frequent[block], everywhere, signed, observed, expected, within)
 
 
-def _testimony(baseline: Baseline, where: Stretches, block: Indices) -> Iterator[tuple[Floats, Floats]]:
+def _testimony(
+    baseline: Baseline, where: Stretches, services: "_Services", block: Indices
+) -> Iterator[tuple[Floats, Floats]]:
     """Per reference (witnesses, service, others) the raw signed deviance and the expected count, float32 [block, n]."""
     own = _Counts.of(baseline, baseline.counts, where, block)
     for index in range(WITNESSES):
         yield own.against(_Counts.of(baseline, baseline.counts, where, np.maximum(baseline.witnesses[block, index], 0)))
-    yield from _against_services(baseline, where, own, baseline.frequent[block])
-
-
-def _against_services(
-    baseline: Baseline, where: Stretches, own: "_Counts", columns: Indices
-) -> Iterator[tuple[Floats, Floats]]:
-    service = _Counts.of(baseline, baseline.lines, where)
-    yield own.against(service.take(baseline.service_of[columns]).less(own))
-    yield own.against(_others(service, baseline, where).take(baseline.service_of[columns]))
+    yield from services.against(own, baseline.service_of[baseline.frequent[block]])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -268,10 +269,31 @@ def _near(before: Floats, where: Stretches, columns: Indices | None = None) -> F
     return np.asarray(rows[:, where.last] - rows[:, where.first])
 
 
-def _services(baseline: Baseline, where: Stretches) -> Floats:
-    """float32 [services, n]: surprise of all lines of each service against all others."""
-    lines = _Counts.of(baseline, baseline.lines, where)
-    return lines.against(_others(lines, baseline, where))[0]
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Services:
+    """All lines of each service in some stretches, and those of its others: read once for all columns."""
+
+    lines: _Counts
+    others: _Counts
+
+    @classmethod
+    def of(cls, baseline: Baseline, where: Stretches) -> "_Services":
+        lines = _Counts.of(baseline, baseline.lines, where)
+        return cls(lines, _others(lines, baseline, where))
+
+    def at(self, stretch: Indices) -> "_Services":
+        """In some of the stretches."""
+        lines, others = (_Counts(each.near[:, stretch], each.far[:, stretch]) for each in (self.lines, self.others))
+        return _Services(lines, others)
+
+    def surprise(self) -> Floats:
+        """float32 [services, n]: of all lines of each service against all others."""
+        return self.lines.against(self.others)[0]
+
+    def against(self, own: _Counts, service: Indices) -> Iterator[tuple[Floats, Floats]]:
+        """Columns, given the service of each, against the rest of their service and against the others."""
+        yield own.against(self.lines.take(service).less(own))
+        yield own.against(self.others.take(service))
 
 
 def _others(service: _Counts, baseline: Baseline, where: Stretches) -> _Counts:
@@ -291,7 +313,7 @@ def _others(service: _Counts, baseline: Baseline, where: Stretches) -> _Counts:
     return tame.total().less(tame)
 
 
-def _states(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:
+def _states(baseline: Baseline, where: Stretches, services: _Services) -> npt.NDArray[np.int8]:
     """int8 [f, n]: 1 where a witness is itself above its share, -1 below, else 0."""
     state = np.zeros((len(baseline.frequent), len(where.first)), dtype=np.int8)
     asked = np.unique(baseline.witnesses[baseline.witnesses >= 0])
@@ -300,7 +322,7 @@ def _states(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:
         spreads = baseline.spread[where.scale][block, WITNESSES:, None]
         own = _Counts.of(baseline, baseline.counts, where, block)
         by_service, by_others = (
-            signed for signed, _ in _against_services(baseline, where, own, baseline.frequent[block])
+            signed for signed, _ in services.against(own, baseline.service_of[baseline.frequent[block]])
         )
         low = np.minimum(by_service / spreads[:, 0], by_others / spreads[:, 1])
         high = np.maximum(by_service / spreads[:, 0], by_others / spreads[:, 1])
@@ -308,7 +330,7 @@ def _states(baseline: Baseline, where: Stretches) -> npt.NDArray[np.int8]:
     return state
 
 
-def _rare(baseline: Baseline, where: Stretches) -> Iterator[Surprise]:
+def _rare(baseline: Baseline, where: Stretches, services: _Services) -> Iterator[Surprise]:
     """What is seldom written can only be too much, and only where it is written: at the end of a stretch."""
     windows = baseline.windows
     if not len(where.first):
@@ -320,10 +342,10 @@ def _rare(baseline: Baseline, where: Stretches) -> Iterator[Surprise]:
     entries = np.flatnonzero(seldom[windows.column])
     order = entries[np.lexsort((windows.row[entries], windows.column[entries]))]
     for start, end in _runs(windows.column[order]):
-        yield _judge_rare(baseline, where, order[start:end])
+        yield _judge_rare(baseline, where, services, order[start:end])
 
 
-def _judge_rare(baseline: Baseline, where: Stretches, entries: Indices) -> Surprise:
+def _judge_rare(baseline: Baseline, where: Stretches, services: _Services, entries: Indices) -> Surprise:
     """One column, given by its entries in the windows."""
     row, column = baseline.windows.row[entries], baseline.windows.column[entries[:1]]
     stretch = np.unique(np.searchsorted(where.last, row, side="right"))
@@ -335,7 +357,7 @@ def _judge_rare(baseline: Baseline, where: Stretches, entries: Indices) -> Surpr
     aside = until[np.searchsorted(row, around.last)] - until[np.searchsorted(row, around.first)]
     learnt = until[np.searchsorted(row, baseline.learnt)]
     own = _Counts(near[None, :], (learnt - aside)[None, :])
-    (by_service, expected), (by_others, _) = _against_services(baseline, chosen, own, column)
+    (by_service, expected), (by_others, _) = services.at(stretch).against(own, baseline.service_of[column])
     more = by_service if len(baseline.lines) == 1 else np.minimum(by_service, by_others)
     return Surprise(column, stretch, more.clip(min=0), own.near, expected, by_service)
 
