@@ -52,7 +52,8 @@ def pieces(
     for place, claim in enumerate(answer["claims"]):
         lead = "\n- " if place else "\n\n"
         parts.append(lead + _claim(claim, links) + ("" if place else "\n"))
-    parts += [_supposed(answer, links, language), _model_note(answer, language)]
+    note = model_note(answer, language)
+    parts += [_supposed(answer, links, language), f"\n\n{escaped(note)}\n" if note else ""]
     parts += [_lines(answer, numbers, language, base), _similar(answer, notes, language, base)]
     parts += [_further(answer, to_search or answer["window"], language, base)]
     if answer["revision"]:
@@ -103,10 +104,10 @@ def _supposed(answer: Mapping[str, Any], links: Mapping[str, str], language: Lan
     return _heading("supposed", language) + "".join(rows) if rows else ""
 
 
-def _model_note(answer: Mapping[str, Any], language: Language) -> str:
+def model_note(answer: Mapping[str, Any], language: Language) -> str:
     """That a language model was asked and told nothing, and why; an answer without claims says it itself."""
     outcome = answer["model"]["outcome"] if "model" in answer else "used"
-    return f"\n\n{escaped(say(f'model.{outcome}', language))}\n" if outcome != "used" and answer["claims"] else ""
+    return say(f"model.{outcome}", language) if outcome != "used" and answer["claims"] else ""
 
 
 def _heading(name: str, language: Language) -> str:

@@ -152,23 +152,22 @@ def _all_that_speak_of_it(
         and (not question.services or set(question.services) & set(facts.services))
     }
     quoting = _speaking_of(question.units, asked, index.patterns.tokens) if _may_quote(question) else []
-    speaking = quoting or next(filter(None, _speaking(question, asked, index)), [])
+    speaking = quoting or next(filter(None, _speaking(question.units, told, asked, index)), [])
     return tuple(sorted(speaking, key=lambda facts: (-facts.count, facts.pattern_id))[:COUNTED])
 
 
 def _speaking(
-    question: Question, asked: Mapping[str, PatternFacts], index: RetrievalIndex
+    units: Sequence[Unit], told: Sequence[Unit], asked: Mapping[str, PatternFacts], index: RetrievalIndex
 ) -> Iterator[list[PatternFacts]]:
-    """By what all lines of a pattern say; only then by what its example says as well, whose values are its own: a heap
-    of 504 MB is no gateway timeout.
+    """Of the units `told` are the telling ones. By what all lines of a pattern say; only then by what its example says
+    as well, whose values are its own: a heap of 504 MB is no gateway timeout.
     """
-    known = [unit for unit in question.units if unit.weight != "word"]
-    told = [unit for unit in question.units if unit.weight == "telling"]
+    known = [unit for unit in units if unit.weight != "word"]
     with_example = _speaking_of(told, asked, index.patterns.tokens)  # what all lines say is part of that
     among = {facts.pattern_id: facts for facts in with_example}
     for tokens in (index.said_by(among), index.patterns.tokens):
         yield _speaking_of(known, among, tokens)
-        yield _saying_most(question.units, _speaking_of(told, among, tokens), tokens)
+        yield _saying_most(units, _speaking_of(told, among, tokens), tokens)
 
 
 def _saying_most(units: Sequence[Unit], among: Sequence[PatternFacts], tokens: Tokens) -> list[PatternFacts]:

@@ -9,6 +9,7 @@ import orjson
 
 from api.bot.mrkdwn import VALUE_CHARACTERS, code, context, fitted, link, section, shown
 from api.bot.surface import Block, Reply
+from api.chat_markdown import model_note
 from api.sentence import Language, say
 
 LINES = 3
@@ -68,7 +69,7 @@ def answer_reply(
     headline = f"{_SIGNS[verdict]} *{rendering.say(verdict)}* · {rendering.say('confidence', percent=percent)}"
     blocks = [section([headline]), section(_sentences(answer))]
     if supposed := list(_supposed(answer, rendering)):
-        blocks.append(section([f"*{rendering.say('supposed')}*", *supposed]))
+        blocks.append(section([f"*{say('chat.supposed', rendering.language)}*", *supposed]))
     if similar := answer["similar"]:
         blocks.append(section(_past(similar, rendering)))
     if lines := answer["citations"][:LINES]:
@@ -101,15 +102,14 @@ def _supposed(answer: Mapping[str, Any], rendering: Rendering) -> Iterator[str]:
                 lines = [rendering.to(f"/lines/{quoted(str(line), safe='')}") for line in claim["citations"][:LINES]]
                 marks = " ".join(link(url, f"[{place}]") for place, url in enumerate(lines, 1) if url)
                 said = shown(str(claim["text"]), SENTENCE_CHARACTERS)
-                yield f"• {rendering.say(f'speaks_{side}')} {said} {marks}".rstrip()
+                yield f"• {say(f'chat.speaks_{side}', rendering.language)} {said} {marks}".rstrip()
 
 
 def _model_note(answer: Mapping[str, Any], rendering: Rendering, *, is_investigation: bool) -> str:
-    """That no language model told this, and why, where one was to; an answer without claims says it itself."""
-    outcome = answer["model"]["outcome"] if "model" in answer else ""
-    if not outcome:
-        return rendering.say("no_model") if is_investigation else ""
-    return say(f"model.{outcome}", rendering.language) if outcome != "used" and answer["claims"] else ""
+    """That no language model told this, and why, where one was to."""
+    if is_investigation and "model" not in answer:
+        return rendering.say("no_model")
+    return model_note(answer, rendering.language)
 
 
 def _past(similar: Sequence[Mapping[str, Any]], rendering: Rendering) -> Iterator[str]:
